@@ -1,0 +1,1 @@
+"""The Python client under its own installed name."""

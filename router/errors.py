@@ -1,0 +1,127 @@
+"""The exception tree, with stable codes.
+
+Classes follow what the caller can do next; the `code` says exactly what was wrong and
+never changes meaning.  `router/messages.py` holds the words for each code in English and
+Vietnamese.  No error carries document content, keys or tokens: facts are short names
+(a code, a field, a limit), cut at `FACT_CHARS_MAX`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from router.limits import FACT_CHARS_MAX
+
+Fact = str | int
+
+
+class VanbanError(Exception):
+    """Base of everything this package raises on purpose.
+
+    Attributes: `code` (stable), `path` (JSON path or field of the mistake, may be empty),
+    `facts` (small values that fill the message), `status` (HTTP status of this class).
+    """
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, code: str, /, *, path: str = "", **facts: Fact) -> None:
+        self.code = code
+        self.path = path
+        self.facts: dict[str, Fact] = {name: _short(value) for name, value in facts.items()}
+        super().__init__(code, path, self.facts)
+
+    def __str__(self) -> str:
+        place = f" at {self.path}" if self.path else ""
+        facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
+        return f"{self.code}{place}" + (f" ({facts})" if facts else "")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.code, self.path, self.facts))
+
+
+class InputError(VanbanError):
+    """What was sent is wrong; mend it and send again.  Repeating as is cannot help."""
+
+    status = 422
+
+
+class MalformedError(InputError):
+    """The bytes are not of the shape asked for (JSON, fields, content type)."""
+
+    status = 400
+
+
+class TooLargeError(InputError):
+    """A bound of `router.limits` is exceeded."""
+
+    status = 413
+
+
+class RecipientError(InputError):
+    """The selector is wrong, names an unknown or closed unit, or selects nobody."""
+
+
+class SignatureRefusedError(InputError):
+    """A signature, a certificate or its binding to the sender is not good."""
+
+
+class PolicyRefusedError(InputError):
+    """The sending policy (the law's floor) refuses the document."""
+
+
+class ConflictError(VanbanError):
+    """The id or idempotency key is taken by a document with other content."""
+
+    status = 409
+
+
+class NotFoundError(VanbanError):
+    """No such thing, or it is not yours to see (the two are not told apart)."""
+
+    status = 404
+
+
+class AuthenticationError(VanbanError):
+    """Token missing, unknown, revoked or run out."""
+
+    status = 401
+
+
+class ForbiddenError(VanbanError):
+    """Known, but not allowed to do this for that unit."""
+
+    status = 403
+
+
+class OverloadedError(VanbanError):
+    """Try again later; `retry_after_s` among the facts says when.  Nothing was stored."""
+
+    status = 503
+
+
+class StorageError(VanbanError):
+    """The data directory can't be opened or a write failed; an operator must act."""
+
+    status = 503
+
+
+class SettingsError(VanbanError):
+    """The configuration is wrong; the path names the setting."""
+
+
+class ClosedError(VanbanError):
+    """The engine or client was closed before the call."""
+
+    status = 503
+
+
+def _short(value: Fact) -> Fact:
+    if isinstance(value, str) and len(value) > FACT_CHARS_MAX:
+        return value[: FACT_CHARS_MAX - 1] + "…"
+    return value
+
+
+def _rebuild(
+    kind: type[VanbanError], code: str, path: str, facts: dict[str, Fact]
+) -> VanbanError:
+    return kind(code, path=path, **facts)

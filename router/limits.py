@@ -1,0 +1,103 @@
+"""Every bound of the engine, each with its unit in its name.
+
+What exceeds a bound gets a clear error and leaves no trace.  The relations between
+bounds are asserted at import, so that no edit can quietly break one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Documents at the door.
+RECORD_BYTES_MAX: Final = 1_048_576
+"""One record of the log (design: a record fits 1 MiB)."""
+ENVELOPE_BYTES_MAX: Final = 983_040
+"""One envelope as it arrives, attachments inline (base64 counted)."""
+PAYLOAD_BYTES_MAX: Final = 131_072
+"""The signed JSON of one document."""
+ATTACHMENT_INLINE_BYTES_MAX: Final = 655_360
+"""All inline attachment bytes of one document, decoded."""
+ATTACHMENTS_MAX: Final = 64
+ATTACHMENT_NAME_CHARS_MAX: Final = 255
+ATTACHMENT_SIZE_BYTES_MAX: Final = 1 << 40
+SIGNATURES_MAX: Final = 8
+SIGNATURE_HEADER_CHARS_MAX: Final = 24_576
+CERTIFICATES_PER_SIGNATURE_MAX: Final = 5
+CERTIFICATE_BYTES_MAX: Final = 8_192
+BATCH_DOCUMENTS_MAX: Final = 1_024
+BATCH_BYTES_MAX: Final = 33_554_432
+
+# Fields of the signed document (lengths of QCVN 102 and QĐ 20/2020 where they say one).
+CODE_CHARS_MAX: Final = 35
+DOCUMENT_ID_CHARS_MAX: Final = 200
+NUMBER_CHARS_MAX: Final = 11
+NOTATION_CHARS_MAX: Final = 30
+DOCUMENT_TYPE_CHARS_MAX: Final = 100
+SUBJECT_CHARS_MAX: Final = 500
+MARKS_MAX: Final = 8
+MARK_CHARS_MAX: Final = 64
+REFERENCES_MAX: Final = 64
+TIME_TO_LIVE_S_MAX: Final = 366 * 86_400
+IDEMPOTENCY_KEY_CHARS_MAX: Final = 128
+ACTOR_CHARS_MAX: Final = 64
+REASON_CHARS_MAX: Final = 1_000
+CLOCK_SKEW_S_MAX: Final = 60
+"""How far an issue time may lie ahead of the engine's clock and still count as now."""
+
+# Selectors.
+SELECTOR_CHARS_MAX: Final = 65_536
+SELECTOR_DEPTH_MAX: Final = 32
+SELECTOR_NODES_MAX: Final = 8_192
+
+# The directory.
+UNITS_MAX: Final = 1_000_000
+UNIT_NAME_CHARS_MAX: Final = 200
+UNIT_ALIASES_MAX: Final = 8
+UNIT_TAGS_MAX: Final = 16
+UNITS_PER_RECORD_MAX: Final = 1_000
+TIERS_MAX: Final = 8
+KINDS_MAX: Final = 4_096
+HIERARCHY_DEPTH_MAX: Final = 16
+SNAPSHOTS_CACHED_MAX: Final = 8
+
+# Deliveries.
+LANES: Final = 4
+LEASE_DELIVERIES_MAX: Final = 1_024
+LEASE_S_DEFAULT: Final = 300
+LEASE_S_MAX: Final = 86_400
+WAIT_S_MAX: Final = 60
+ACKNOWLEDGE_DELIVERIES_MAX: Final = 4_096
+HISTORY_EVENTS_MAX: Final = 32
+"""Events kept beside one delivery; the log keeps all of them."""
+TRACKING_PAGE_MAX: Final = 10_000
+
+# Signatures.
+TRUST_CERTIFICATES_MAX: Final = 10_000
+BINDINGS_MAX: Final = 1_000_000
+CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
+VERIFY_CHUNK_DOCUMENTS: Final = 32
+
+# Tokens and the server.
+TOKENS_MAX: Final = 100_000
+TOKEN_NAME_CHARS_MAX: Final = 64
+REQUEST_BODY_BYTES_MAX: Final = BATCH_BYTES_MAX
+REQUESTS_WAITING_MAX: Final = 1_024
+BODY_BYTES_WAITING_MAX: Final = 134_217_728
+LONG_POLLS_MAX: Final = 4_096
+BODY_READ_S_MAX: Final = 30
+
+# The store.
+MAP_BYTES: Final = 1 << 40
+MAP_BYTES_32BIT: Final = 1 << 30
+STORE_TABLES_MAX: Final = 32
+KEY_BYTES_MAX: Final = 511
+FACT_CHARS_MAX: Final = 200
+"""A fact quoted in an error (a code, a field name, a number) is cut here."""
+
+assert ENVELOPE_BYTES_MAX < RECORD_BYTES_MAX, "an envelope and its verdicts fit one record"
+assert PAYLOAD_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "a payload fits an envelope"
+assert ATTACHMENT_INLINE_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "attachments fit an envelope"
+assert SELECTOR_CHARS_MAX < PAYLOAD_BYTES_MAX, "a selector fits a payload"
+assert ENVELOPE_BYTES_MAX < BATCH_BYTES_MAX <= REQUEST_BODY_BYTES_MAX < BODY_BYTES_WAITING_MAX
+assert SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
+assert LEASE_S_DEFAULT <= LEASE_S_MAX

@@ -1,0 +1,1 @@
+"""Frozen msgspec structs that every room above speaks in."""

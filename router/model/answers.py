@@ -1,0 +1,161 @@
+"""What the engine answers: receipts, refusals, deliveries, tracking, explanations."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+DELIVERY_ID_CHARS = 27
+
+
+class Lane(Enum):
+    """The queue's order: 0 is served first.  From the urgency, or set by policy."""
+
+    FLASH = 0
+    VERY_URGENT = 1
+    URGENT = 2
+    NORMAL = 3
+
+
+class DeliveryState(Enum):
+    """Transport states of one delivery that this version reaches."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Biên nhận: what the sender holds as proof of acceptance, flushed before it is given.
+
+    `key` is the engine's 16-byte key in hex; `content_sha256` is over the signed bytes;
+    `audience_sha256` over the members' stable numbers (ascending, 4 bytes big-endian each).
+    `repeated` is true when an equal document had been accepted before: the rest is then
+    the first receipt.  `installation_signature` is `unsigned` until receipts are signed.
+    """
+
+    key: str
+    document_id: str
+    sender: str
+    accepted_at: str
+    content_sha256: str
+    sequence: int
+    snapshot: int
+    addressed: int
+    effective: int
+    audience_sha256: str
+    policy_version: int
+    lane: str
+    skipped: tuple[str, ...] = ()
+    repeated: bool = False
+    version: int = 1
+    installation_signature: str = "unsigned"
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A refusal in the shape of RFC 9457, with the stable code, the place and the remedy."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    remedy: str
+    path: str = ""
+    facts: dict[str, str | int] = {}
+
+
+Outcome = Receipt | Problem
+
+
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Lượt gửi: one document for one address, as handed out under a lease.
+
+    `payload` and the rest are exactly what the sender signed and sent; `signer` names the
+    subject of the certificate that was judged good at acceptance.
+    """
+
+    delivery: str
+    key: str
+    address: str
+    sender: str
+    lane: str
+    accepted_at: str
+    leased_until: str
+    attempt: int
+    payload: bytes
+    signatures: tuple[dict[str, str], ...] = ()
+    contents: tuple[dict[str, str | bytes], ...] = ()
+    signer: str = ""
+
+
+class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer for one delivery that was acknowledged or refused.
+
+    `state` is its final state; `repeated` is true when it was final already;
+    `code` is set instead when the id is not one of this unit's.
+    """
+
+    delivery: str
+    state: str = ""
+    repeated: bool = False
+    code: str = ""
+
+
+class HistoryEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One change of state: nothing is overwritten (QĐ 28/2018, Art. 10.2.p)."""
+
+    state: str
+    at: str
+    unit: str = ""
+    actor: str = ""
+    reason: str = ""
+
+
+class TrackedDelivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where one delivery stands."""
+
+    address: str
+    name: str
+    tier: str
+    state: str
+    since: str
+    attempts: int = 0
+    history: tuple[HistoryEvent, ...] = ()
+
+
+class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who has the document and who not: counts first, then a page of deliveries.
+
+    `by_tier` maps tier -> state -> count; `next_address` continues the page.
+    """
+
+    key: str
+    document_id: str
+    sender: str
+    accepted_at: str
+    subject: str
+    lane: str
+    recipients: int
+    states: dict[str, int]
+    by_tier: dict[str, dict[str, int]]
+    deliveries: tuple[TrackedDelivery, ...] = ()
+    next_page: int = 0
+
+
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a unit receives a document, or why not.
+
+    `reasons` are steps in order (`part`, `position`, `matched`, `because`), in words.
+    """
+
+    document: str
+    unit: str
+    name: str
+    receives: bool
+    summary: str
+    summary_vi: str
+    reasons: tuple[dict[str, str | int | bool], ...] = ()

@@ -1,0 +1,38 @@
+"""Instants: integer microseconds since 1970-01-01T00:00Z, shown in Vietnam time.
+
+Stored in UTC, shown as ISO 8601 with +07:00 (QĐ 28/2018, Art. 14.4).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+VIETNAM_TIME = timezone(timedelta(hours=7), "+07:00")
+SECOND_US = 1_000_000
+INSTANT_MAX = 253_402_300_799 * SECOND_US
+"""The last whole second of the year 9999."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant_of(moment: datetime) -> int:
+    """Return the instant of a zoned datetime.  Raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone names no instant")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def datetime_of(instant_us: int) -> datetime:
+    """Return the instant as a datetime in Vietnam time."""
+    return (_EPOCH + timedelta(microseconds=instant_us)).astimezone(VIETNAM_TIME)
+
+
+def show_instant(instant_us: int) -> str:
+    """Return e.g. ``2024-09-04T07:30:00+07:00`` (milliseconds only when there are any)."""
+    moment = datetime_of(instant_us)
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return moment.isoformat(timespec=precision)
+
+
+def year_of(instant_us: int) -> int:
+    """Return the calendar year in Vietnam time."""
+    return datetime_of(instant_us).year
