@@ -58,10 +58,6 @@ _INPUT: Final[dict[str, Words]] = {
         "See docs/envelope.md for the act you send.",
         "Xem docs/envelope.md cho loại nghiệp vụ đang gửi.",
     ),
-    "text.not_nfc": Words(
-        "Text is not in Unicode NFC.", "Văn bản không ở dạng Unicode NFC.",
-        "Normalise the field to NFC.", "Chuẩn hóa trường về NFC.",
-    ),
     "envelope.version": Words(
         "Envelope or document version {version} is not known here.",
         "Không hỗ trợ phiên bản {version} của gói tin hoặc văn bản.",
@@ -257,6 +253,10 @@ _ACCESS: Final[dict[str, Words]] = {
     "token.missing": Words(
         "An access token is needed.", "Cần có mã truy cập.",
         "Send “Authorization: Bearer <token>”.", "Gửi “Authorization: Bearer <mã>”.",
+    ),
+    "token.not_found": Words(
+        "There is no token {token}.", "Không có mã truy cập {token}.",
+        "List the tokens with “vanban token list”.", "Liệt kê bằng “vanban token list”.",
     ),
     "token.invalid": Words(
         "The access token is unknown, revoked or run out.",
