@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ from router.model.documents import (
 from router.model.instants import SECOND_US, instant_of, show_instant, year_of
 from router.policy import carries_secrecy_mark
 
+_T = TypeVar("_T")
 _envelopes: Final = msgspec.json.Decoder(Envelope)
 _documents: Final = msgspec.json.Decoder(Document)
 _PLACE: Final = re.compile(r"^(?P<said>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
@@ -77,7 +78,7 @@ def _too_large(size: int, limit: int) -> TooLargeError:
     return TooLargeError("envelope.too_large", size=size, limit=limit)
 
 
-def _decode[T](decoder: msgspec.json.Decoder[T], data: bytes, root: str) -> T:
+def _decode(decoder: msgspec.json.Decoder[_T], data: bytes, root: str) -> _T:
     try:
         value = decoder.decode(data)
         repeated = find_duplicate_member(data)

@@ -1,10 +1,10 @@
 """The law's floor, decided for a batch of documents.
 
 Rules (each named in the decision that it made):
-`floor/sender-open`  the sender was open at the issue time (QĐ 28/2018, Art. 2); if it
-                     closed since, its holder submits;
-`floor/signed`       at least one signature, all good, one by the sender (Art. 4);
-`floor/lane`         the lane follows the urgency as signed (NĐ 30/2020, Art. 4.2.c).
+`floor/sender`  the sender is known and was open at the issue time (QĐ 28/2018, Art. 2); the
+                submitting unit is the sender, or answers for it since it closed;
+`floor/signed`  at least one signature, all good, one by the sender (QĐ 28/2018, Art. 4);
+`floor/lane`    the lane follows the urgency as signed (NĐ 30/2020, Art. 4.2.c).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _LANE_OF: Final = {
     Urgency.URGENT: Lane.URGENT,
     Urgency.NORMAL: Lane.NORMAL,
 }
+_RULES: Final = ("floor/sender", "floor/signed", "floor/lane")
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -33,19 +34,29 @@ class Policy(msgspec.Struct, frozen=True):
     version: int = 0
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """What the directory says of a sender at the issue time.
+
+    `state` is open, unknown, closed or not_yet_open; `facts` go with the last two
+    (closed_at, successor, opens_at).
+    """
+
+    code: str
+    state: str
+    facts: dict[str, str] = {}
+
+
 class Question(msgspec.Struct, frozen=True):
     """What is known of one document when the policy is asked.
 
-    `signed_by_sender`: all signatures are good and one certificate was bound to the sender
-    at the issue time.  `submitted_by_holder`: the submitting unit answers for the sender.
+    `signed_by_sender`: one certificate of the good signatures was bound to the sender at
+    the issue time.
     """
 
     sender: str
     urgency: Urgency
     signatures: int
     signed_by_sender: bool
-    sender_open: bool
-    submitted_by_holder: bool
     addressed: Audience
 
 
@@ -62,31 +73,39 @@ class Decision(msgspec.Struct, frozen=True):
     refusal: InputError | None = None
 
 
+def refuse_sender(standing: Standing, *, holder_submits: bool) -> InputError | None:
+    """Return why this sender may not submit, or None.  Asked before anything is verified."""
+    if standing.state == "unknown":
+        return PolicyRefusedError("sender.unknown", path="$.payload.sender", unit=standing.code)
+    if standing.state == "closed":
+        return PolicyRefusedError(
+            "sender.closed", path="$.payload.sender", unit=standing.code, **standing.facts
+        )
+    if standing.state == "not_yet_open":
+        return PolicyRefusedError(
+            "sender.not_yet_open", path="$.payload.sender", unit=standing.code, **standing.facts
+        )
+    return None if holder_submits else _mismatch("token", standing.code)
+
+
 def decide_batch(questions: Sequence[Question], policy: Policy) -> list[Decision]:
     """Decide each question; pure, in order."""
     return [_decide(question, policy) for question in questions]
 
 
 def _decide(question: Question, policy: Policy) -> Decision:
-    refusal, rule = _floor(question)
-    rules = (rule,) if refusal else ("floor/sender-open", "floor/signed", "floor/lane")
+    refusal = _unsigned(question)
+    rules = ("floor/signed",) if refusal else _RULES
     return Decision(
         question.addressed, _LANE_OF[question.urgency], policy.version, rules, refusal
     )
 
 
-def _floor(question: Question) -> tuple[InputError | None, str]:
-    if not question.sender_open:
-        closed = PolicyRefusedError("sender.unknown", path="$.sender", unit=question.sender)
-        return closed, "floor/sender-open"
-    if not question.submitted_by_holder:
-        return _mismatch("token", question.sender), "floor/sender-open"
+def _unsigned(question: Question) -> InputError | None:
     if question.signatures == 0:
-        return SignatureRefusedError("signature.missing", path="$.signatures"), "floor/signed"
-    if not question.signed_by_sender:
-        return _mismatch("certificate", question.sender), "floor/signed"
-    return None, ""
+        return SignatureRefusedError("signature.missing", path="$.signatures")
+    return None if question.signed_by_sender else _mismatch("certificate", question.sender)
 
 
 def _mismatch(what: str, sender: str) -> PolicyRefusedError:
-    return PolicyRefusedError("sender.mismatch", path="$.sender", what=what, unit=sender)
+    return PolicyRefusedError("sender.mismatch", path="$.payload.sender", what=what, unit=sender)
