@@ -67,7 +67,7 @@ class Engine:
         chance = chance or SystemChance()
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
-        self._verifier = Verifier(self._settings.engine.verify_threads)
+        self._verifier = Verifier(self._settings.verify_threads)
         self._submitter = Submitter(self._rooms, self._queue, self._verifier, self._clock, chance)
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
