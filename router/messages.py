@@ -279,6 +279,11 @@ _ACCESS: Final[dict[str, Words]] = {
         "The request body is over {limit} bytes.", "Nội dung yêu cầu vượt {limit} byte.",
         "Send less at once.", "Gửi ít hơn mỗi lần.",
     ),
+    "request.method": Words(
+        "The method {method} is not taken at this address.",
+        "Địa chỉ này không nhận phương thức {method}.",
+        "Use {allowed}.", "Hãy dùng {allowed}.",
+    ),
     "request.timeout": Words(
         "The request body did not arrive within {seconds} seconds.",
         "Nội dung yêu cầu không đến đủ trong {seconds} giây.",
