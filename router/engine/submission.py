@@ -194,7 +194,9 @@ class Submitter:
         for index, verdict in zip(signed, verdicts, strict=True):
             works[index].verdict = verdict
             if verdict.status != "valid":
-                works[index].answer = verdict.as_error()
+                refusal = verdict.as_error()
+                refusal.path = f"$.{refusal.path}"
+                works[index].answer = refusal
 
     def _recipients(self, works: Sequence[_Work], now_us: int) -> None:
         items = []
@@ -233,7 +235,7 @@ class Submitter:
             return False
         with self._rooms.lock:
             return any(
-                sender.number in self._rooms.trust.bound_units(one.certificate_sha256, issued_at)
+                sender.number in self._rooms.trust.bound_unit(one.certificate_sha256, issued_at)
                 for one in verdict.signatures
             )
 
