@@ -85,6 +85,15 @@ REQUESTS_WAITING_MAX: Final = 1_024
 BODY_BYTES_WAITING_MAX: Final = 134_217_728
 LONG_POLLS_MAX: Final = 4_096
 BODY_READ_S_MAX: Final = 30
+"""A request's headers must arrive within this time, and then its body within it again."""
+HEADER_BYTES_MAX: Final = 65_536
+"""Request line and headers of one request."""
+CONTROL_BODY_BYTES_MAX: Final = 1_048_576
+"""Body of a request that carries no documents (lease, acknowledge, refuse, resolve)."""
+CONNECTIONS_MAX: Final = 8_192
+SUBMIT_GROUP_DOCUMENTS_MAX: Final = 64
+"""Documents the server hands to the engine in one turn of its loop."""
+RETRY_AFTER_S: Final = 1
 
 # The store.
 MAP_BYTES: Final = 1 << 40
@@ -101,3 +110,4 @@ assert SELECTOR_CHARS_MAX < PAYLOAD_BYTES_MAX, "a selector fits a payload"
 assert ENVELOPE_BYTES_MAX < BATCH_BYTES_MAX <= REQUEST_BODY_BYTES_MAX < BODY_BYTES_WAITING_MAX
 assert SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
+assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"

@@ -58,10 +58,6 @@ _INPUT: Final[dict[str, Words]] = {
         "See docs/envelope.md for the act you send.",
         "Xem docs/envelope.md cho loại nghiệp vụ đang gửi.",
     ),
-    "text.not_nfc": Words(
-        "Text is not in Unicode NFC.", "Văn bản không ở dạng Unicode NFC.",
-        "Normalise the field to NFC.", "Chuẩn hóa trường về NFC.",
-    ),
     "envelope.version": Words(
         "Envelope or document version {version} is not known here.",
         "Không hỗ trợ phiên bản {version} của gói tin hoặc văn bản.",
@@ -258,6 +254,10 @@ _ACCESS: Final[dict[str, Words]] = {
         "An access token is needed.", "Cần có mã truy cập.",
         "Send “Authorization: Bearer <token>”.", "Gửi “Authorization: Bearer <mã>”.",
     ),
+    "token.not_found": Words(
+        "There is no token {token}.", "Không có mã truy cập {token}.",
+        "List the tokens with “vanban token list”.", "Liệt kê bằng “vanban token list”.",
+    ),
     "token.invalid": Words(
         "The access token is unknown, revoked or run out.",
         "Mã truy cập không tồn tại, đã thu hồi hoặc hết hạn.",
@@ -278,6 +278,11 @@ _ACCESS: Final[dict[str, Words]] = {
     "request.too_large": Words(
         "The request body is over {limit} bytes.", "Nội dung yêu cầu vượt {limit} byte.",
         "Send less at once.", "Gửi ít hơn mỗi lần.",
+    ),
+    "request.method": Words(
+        "The method {method} is not taken at this address.",
+        "Địa chỉ này không nhận phương thức {method}.",
+        "Use {allowed}.", "Hãy dùng {allowed}.",
     ),
     "request.timeout": Words(
         "The request body did not arrive within {seconds} seconds.",
