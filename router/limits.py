@@ -76,6 +76,13 @@ TRUST_CERTIFICATES_MAX: Final = 10_000
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
 VERIFY_CHUNK_DOCUMENTS: Final = 32
+VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
+"""Batches up to this size are verified by the calling thread: the pool costs more."""
+VERIFY_THREADS_MAX: Final = 64
+RSA_KEY_BITS_MIN: Final = 2_048
+"""TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
+RSA_KEY_BITS_MAX: Final = 8_192
+"""Longer keys make one signature cost milliseconds."""
 
 # Tokens and the server.
 TOKENS_MAX: Final = 100_000
@@ -111,3 +118,5 @@ assert ENVELOPE_BYTES_MAX < BATCH_BYTES_MAX <= REQUEST_BODY_BYTES_MAX < BODY_BYT
 assert SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
+assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
+assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8

@@ -221,6 +221,12 @@ _SIGNATURES: Final[dict[str, Words]] = {
         "Chứng thư không được dùng để ký văn bản: {reason}.",
         "Use a certificate for digital signatures.", "Dùng chứng thư ký số.",
     ),
+    "certificate.algorithm": Words(
+        "The certificate itself is signed with {algorithm}, which is not taken.",
+        "Chứng thư được ký bằng {algorithm}, không được chấp nhận.",
+        "Use a certificate whose issuer signs with SHA-256, SHA-384, SHA-512 or Ed25519.",
+        "Dùng chứng thư do CA ký bằng SHA-256, SHA-384, SHA-512 hoặc Ed25519.",
+    ),
 }
 
 _ACCESS: Final[dict[str, Words]] = {

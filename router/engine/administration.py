@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from router._core import Audience
@@ -19,7 +20,6 @@ from router.queue import RoomRecord
 from router.signatures import (
     CertificateBound,
     IssuerTrusted,
-    certificate_sha256,
     check_binding,
     check_issuer,
 )
@@ -60,7 +60,7 @@ class Administrator:
         """Trust a CA certificate (DER) as issuer; return its SHA-256 in hex."""
         check_issuer(certificate)
         self._append(TRUST, [encode_trust(IssuerTrusted(certificate))], actor)
-        return certificate_sha256(certificate)
+        return hashlib.sha256(certificate).hexdigest()
 
     def bind(
         self,
@@ -71,7 +71,7 @@ class Administrator:
         bodies = []
         for unit, certificate, valid_from, valid_to in bindings:
             number = self._rooms.unit(unit, valid_from).number
-            digest = certificate_sha256(certificate)
+            digest = hashlib.sha256(certificate).hexdigest()
             change = CertificateBound(number, digest, valid_from, valid_to)
             check_binding(change)
             bodies.append(encode_trust(change))

@@ -16,7 +16,7 @@ from router.directory import Directory, Snapshot
 from router.directory import decode_change as decode_directory
 from router.engine import tokens
 from router.errors import NotFoundError, StorageError
-from router.model.units import Unit, normal_code
+from router.model.units import Unit
 from router.queue import Queue, RoomRecord
 from router.signatures import TrustStore
 from router.signatures import decode_change as decode_trust
@@ -53,7 +53,6 @@ class Rooms:
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
-        self._topics: dict[int, tuple[int, tuple[bytes, ...]]] = {}
         for room in (DIRECTORY, TRUST, tokens.ROOM, SNAPSHOT):
             for sequence, record in queue.room_records(room):
                 self._apply(room, record.body, sequence)
@@ -68,7 +67,6 @@ class Rooms:
     def _apply(self, room: str, body: bytes, sequence: int) -> None:
         if room == DIRECTORY:
             self.directory.apply(decode_directory(body), sequence)
-            self._topics.clear()
         elif room == TRUST:
             self.trust.apply(decode_trust(body), sequence)
         elif room == tokens.ROOM:
@@ -81,7 +79,6 @@ class Rooms:
             raise StorageError("store.corrupt", reason=f"snapshot {made.number} out of order")
         self._made.append(made)
         self._number_of[made.directory_sequence, made.valid_from] = made.number
-        self._topics.clear()
 
     def number_of(self, snapshot: Snapshot, at_us: int) -> int:
         """Return the snapshot's number; a new one is recorded and flushed first.
@@ -109,24 +106,9 @@ class Rooms:
         return position >= 0 and runs_contain(runs, position)
 
     def subscriptions(self, address: int) -> tuple[bytes, ...]:
-        """Return the topics whose entries may include the unit.
-
-        Over every numbered snapshot, because an entry's topics are those of its own: the
-        union can only hold too many candidates, never miss one.
-        """
+        """Return the topics whose entries may include the unit."""
         with self.lock:
-            known = self._topics.get(address)
-            if known is not None and known[0] == len(self._made):
-                return known[1]
-            topics: set[bytes] = set()
-            for number in range(1, len(self._made) + 1):
-                snapshot = self.snapshot(number)
-                position = snapshot.hierarchy.position(address)
-                if position >= 0:
-                    topics.update(snapshot.subscriptions_bytes(position))
-            answer = tuple(sorted(topics))
-            self._topics[address] = (len(self._made), answer)
-            return answer
+            return self.directory.subscriptions(address)
 
     def unit(self, unit: str | int, now_us: int) -> Unit:
         """Return a unit by stable number or code (today's bearer, else the last one).
@@ -135,15 +117,18 @@ class Rooms:
         """
         with self.lock:
             if isinstance(unit, int):
-                found = self.directory.unit(unit)
-            else:
-                code = normal_code(unit)
-                found = self.directory.find(code, now_us) or self.directory.find_any(code)
+                return self.directory.unit(unit)
+            found = self.directory.find(unit, now_us) or self.directory.find_any(unit)
         if found is None:
-            raise NotFoundError("unit.not_found", unit=str(unit))
+            raise NotFoundError("unit.not_found", unit=unit)
         return found
 
-    def addresses_of(self, holder: int, now_us: int) -> list[int]:
-        """Return the units `holder` answers for today: itself while open, and closed ones."""
+    def addresses_of(self, holder: int, now_us: int) -> tuple[int, ...]:
+        """Return the units `holder` answers for today: itself while open, and closed ones.
+
+        A closed unit with a successor answers for nobody any more.
+        """
         with self.lock:
-            return self.directory.held_by(holder, now_us)
+            if self.directory.holder(holder, now_us) != holder:
+                return ()
+            return self.directory.addresses(holder, now_us)

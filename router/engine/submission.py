@@ -29,7 +29,7 @@ from router.errors import (
 from router.messages import problem_of
 from router.model.answers import Outcome, Receipt
 from router.model.documents import Envelope, OnBadRecipient
-from router.model.instants import SECOND_US, show_instant, year_of
+from router.model.instants import SECOND_US, year_of
 from router.model.units import Unit, normal_code
 from router.policy import Decision, Policy, Question, Standing, decide_batch, refuse_sender
 from router.ports import Chance, Clock
@@ -141,32 +141,21 @@ class Submitter:
 
     def _senders(self, works: Sequence[_Work], now_us: int) -> None:
         """Find each sender at the issue time; the token's unit must answer for it today."""
-        with self._rooms.lock:
-            for work in works:
-                assert work.intake is not None
-                intake, submitter = work.intake, work.submission.unit
-                code = normal_code(intake.document.sender)
-                unit = self._rooms.directory.find(code, intake.issued_at)
-                standing = self._standing(code, unit)
-                holder_submits = submitter is None or (
-                    unit is not None
-                    and submitter == self._rooms.directory.holder(unit.number, now_us)
-                )
-                work.answer = refuse_sender(standing, holder_submits=holder_submits)
-                work.sender = unit
-
-    def _standing(self, code: str, unit: Unit | None) -> Standing:
-        if unit is not None:
-            return Standing(code, "open")
-        last = self._rooms.directory.find_any(code)
-        if last is None:
-            return Standing(code, "unknown")
-        if last.valid_to is None:
-            return Standing(code, "not_yet_open", {"opens_at": show_instant(last.valid_from)})
-        heirs = [self._rooms.directory.unit(number) for number in last.successors]
-        successor = ", ".join(heir.code for heir in heirs if heir is not None) or "—"
-        facts = {"closed_at": show_instant(last.valid_to), "successor": successor}
-        return Standing(code, "closed", facts)
+        directory = self._rooms.directory
+        for work in works:
+            assert work.intake is not None
+            submitter = work.submission.unit
+            code = normal_code(work.intake.document.sender)
+            try:
+                unit = directory.require(code, work.intake.issued_at)
+            except RecipientError as error:
+                facts = {name: str(fact) for name, fact in error.facts.items() if name != "unit"}
+                standing = Standing(code, error.code.partition(".")[2], facts)
+                work.answer = refuse_sender(standing, holder_submits=True)
+                continue
+            work.sender = unit
+            holds = submitter is None or submitter == directory.holder(unit.number, now_us)
+            work.answer = refuse_sender(Standing(code, "open"), holder_submits=holds)
 
     def _repeats(self, works: Sequence[_Work], now_us: int) -> None:
         """Answer retries from their first receipt before any work is done for them."""
@@ -205,19 +194,20 @@ class Submitter:
         for index, verdict in zip(signed, verdicts, strict=True):
             works[index].verdict = verdict
             if verdict.status != "valid":
-                works[index].answer = verdict.as_error()
+                refusal = verdict.as_error()
+                refusal.path = f"$.{refusal.path}"
+                works[index].answer = refusal
 
     def _recipients(self, works: Sequence[_Work], now_us: int) -> None:
         items = []
         for work in works:
             intake = work.past_door()[0]
             skip = intake.document.on_bad_recipient is OnBadRecipient.SKIP
-            items.append(ResolveItem(intake.document.recipients or "", intake.issued_at, skip))
-        with self._rooms.lock:
-            answers = self._rooms.directory.resolve_batch(items)
+            selector, path = intake.document.recipients or "", "$.payload.recipients"
+            items.append(ResolveItem(selector, intake.issued_at, skip, path))
+        answers = self._rooms.directory.resolve_batch(items)
         for work, answer in zip(works, answers, strict=True):
             if isinstance(answer, VanbanError):
-                answer.path = "$.payload.recipients"
                 work.answer = answer
             else:
                 work.resolution = answer
@@ -245,7 +235,7 @@ class Submitter:
             return False
         with self._rooms.lock:
             return any(
-                sender.number in self._rooms.trust.bound_units(one.certificate_sha256, issued_at)
+                sender.number in self._rooms.trust.bound_unit(one.certificate_sha256, issued_at)
                 for one in verdict.signatures
             )
 
