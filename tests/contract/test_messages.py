@@ -21,7 +21,9 @@ from router import errors, messages
 
 MESSAGES = ROOT / "router" / "messages.py"
 PYTHON = [
-    path for path in source_files(".py") if path.is_relative_to(ROOT / "router") and path != MESSAGES
+    path
+    for path in source_files(".py")
+    if path.is_relative_to(ROOT / "router") and path != MESSAGES
 ]
 
 

@@ -48,7 +48,7 @@ def test_the_names_of_suites_begin_with_the_calibration() -> None:
 
 def test_an_unknown_suite_is_named_before_anything_is_measured(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    with pytest.raises(UnknownSuiteError, match="nosuch.*calibration"):
+    with pytest.raises(UnknownSuiteError, match=r"nosuch.*calibration"):
         run(["nosuch"], path, tiny=True)
     assert not path.exists()
 
