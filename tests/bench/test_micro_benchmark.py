@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+
 from vanban_bench.rows import Case, digest_text
 from vanban_bench.run import load_suite, suite_names
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from vanban_bench.rows import Case, DigestMismatchError, Row, check, measure, ratio_of
 
 

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
+
 from vanban_bench.micro import calibration
 from vanban_bench.run import (
     UnknownSuiteError,
