@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from router import limits
 from router.model.answers import Delivery, Settled
+from router.model.instants import INSTANT_MAX
 
 DeliveryId = Annotated[str, Meta(min_length=1, max_length=64)]
 DeliveryIds = Annotated[
@@ -59,19 +60,14 @@ class Settlements(msgspec.Struct, frozen=True):
 class ResolveRequest(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """Ask whom a selector selects at an instant (microseconds since 1970; absent: now)."""
+    """Ask whom a selector selects at an instant (microseconds since 1970; absent: now).
+
+    `limit` is how many units are listed; all are counted.
+    """
 
     selector: Annotated[str, Meta(min_length=1, max_length=limits.SELECTOR_CHARS_MAX)]
-    at_us: Annotated[int, Meta(ge=0)] | None = None
-
-
-class Whoami(msgspec.Struct, frozen=True):
-    """Whom the token names: its unit's code and name, and whether it is an operator's."""
-
-    token: str
-    unit: str
-    name: str
-    operator: bool
+    at_us: Annotated[int, Meta(ge=0, le=INSTANT_MAX)] | None = None
+    limit: Annotated[int, Meta(ge=0, le=limits.TRACKING_PAGE_MAX)] = 100
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 import msgspec
 
 from router import limits
-from router.engine import Engine, Principal, Submission
+from router.engine import Engine, Submission
 from router.errors import ForbiddenError, TooLargeError
-from router.model.answers import Delivery, Outcome, Receipt
+from router.model.answers import Delivery, Outcome, Principal, Receipt
 from router.model.requests import (
     AcknowledgeRequest,
     Leased,
@@ -63,12 +63,14 @@ class HotEndpoints:
     async def submit_batch(self, call: Call) -> None:
         """POST /v1/documents/batch: one envelope a line, one receipt or problem a line back.
 
-        Each line stands for itself; blank lines are skipped.
+        Each line stands for itself.
         """
         unit = own_unit(call)
         call.require_type(NDJSON)
         body = await self._read(call, limits.BATCH_BYTES_MAX)
-        lines = [line for line in body.split(b"\n") if line.strip()]
+        lines = body.split(b"\n")
+        if not lines[-1].strip():
+            lines.pop()
         if len(lines) > limits.BATCH_DOCUMENTS_MAX:
             limit = limits.BATCH_DOCUMENTS_MAX
             raise TooLargeError("batch.too_large", size=len(lines), limit=limit)

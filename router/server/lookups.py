@@ -16,7 +16,7 @@ from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from router import limits
-from router.engine import Engine, Resolved
+from router.engine import Engine
 from router.errors import (
     InputError,
     MalformedError,
@@ -25,8 +25,8 @@ from router.errors import (
     StorageError,
     VanbanError,
 )
-from router.model.answers import Explanation, Tracking
-from router.model.requests import Health, ResolveRequest, Whoami
+from router.model.answers import Explanation, Principal, Resolved, Tracking
+from router.model.requests import Health, ResolveRequest
 from router.model.units import Unit
 from router.server.requests import PROBLEM, Call, encode, problem_with_status
 
@@ -78,7 +78,7 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
     @post("/v1/resolve", sync_to_thread=False, status_code=200, operation_id="resolve")
     def resolve(data: JSONBody[ResolveRequest]) -> Resolved:
         """Whom a selector selects at an instant."""
-        return engine.resolve(data.selector, at_us=data.at_us)
+        return engine.resolve(data.selector, at_us=data.at_us, limit=data.limit)
 
     @get("/v1/units/{code:str}", sync_to_thread=False, operation_id="unit")
     def unit(code: FromPath[str]) -> Unit:
@@ -86,12 +86,12 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         return engine.unit(unquote(code))
 
     @get("/v1/whoami", sync_to_thread=False, operation_id="whoami")
-    def whoami(request: AnyRequest) -> Whoami:
+    def whoami(request: AnyRequest) -> Principal:
         """Whom the token speaks for."""
         principal = call_of(request).principal
         if principal is None:
             raise NotFoundError("request.not_found")
-        return Whoami(principal.token, principal.code, principal.name, principal.operator)
+        return principal
 
     return [track, explain, resolve, unit, whoami, *_health_handlers(engine)]
 

@@ -12,8 +12,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Litestar
 
-from router.engine import Resolved
-from router.model.answers import Explanation, Problem, Receipt, Tracking
+from router.model.answers import Explanation, Principal, Problem, Receipt, Resolved, Tracking
 from router.model.documents import Document, Envelope
 from router.model.requests import (
     AcknowledgeRequest,
@@ -23,7 +22,6 @@ from router.model.requests import (
     RefuseRequest,
     ResolveRequest,
     Settlements,
-    Whoami,
 )
 from router.model.units import Unit
 
@@ -39,6 +37,7 @@ _TYPES: Final = (
     Health,
     Leased,
     LeaseRequest,
+    Principal,
     Problem,
     Receipt,
     RefuseRequest,
@@ -47,7 +46,6 @@ _TYPES: Final = (
     Settlements,
     Tracking,
     Unit,
-    Whoami,
 )
 
 

@@ -15,7 +15,6 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from router import limits
-from router.engine import Principal
 from router.errors import (
     AuthenticationError,
     InputError,
@@ -25,7 +24,7 @@ from router.errors import (
     VanbanError,
 )
 from router.messages import problem_of
-from router.model.answers import Problem
+from router.model.answers import Principal, Problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
