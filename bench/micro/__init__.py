@@ -1,0 +1,1 @@
+"""Small benchmarks: one operation of the engine against the best its peer can do."""
