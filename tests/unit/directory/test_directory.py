@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from support.units import NOW, START, add, at, close, directory_of, small_tree, unit
 
 from router.directory import Directory, Resolution, ResolveItem
 from router.errors import InputError, NotFoundError, RecipientError, VanbanError
 from router.messages import say
-from support.units import NOW, START, add, at, close, directory_of, small_tree, unit
 
 REFORM = at(2025, 7)
 

@@ -6,6 +6,7 @@ import unicodedata
 
 import msgspec
 import pytest
+from support.units import START, add, at, close, directory_of, small_tree, unit
 
 from router import limits
 from router.directory import Directory
@@ -13,7 +14,6 @@ from router.directory.changes import decode_change, encode_change
 from router.errors import InputError, StorageError
 from router.messages import say
 from router.model.units import Unit
-from support.units import START, add, at, close, directory_of, small_tree, unit
 
 
 def refused(directory: Directory, rows: list[Unit]) -> InputError:

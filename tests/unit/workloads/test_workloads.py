@@ -7,12 +7,12 @@ from collections import Counter
 from functools import cache
 
 import pytest
+from support.units import NOW, directory_of
 
 from router.directory import Directory, Resolution, ResolveItem
 from router.model.documents import OnBadRecipient, Urgency
 from router.model.instants import instant_of
 from router.model.units import Unit, code_form, propose_2020
-from support.units import NOW, directory_of
 from vanban_bench.workloads.day import DAY, FAULTS, plan_day
 from vanban_bench.workloads.national import national_directory
 from vanban_bench.workloads.paper import KINDS
