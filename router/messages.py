@@ -371,6 +371,12 @@ _OPERATION: Final[dict[str, Words]] = {
         "The disk or the data quota is full.", "Ổ đĩa hoặc hạn mức dữ liệu đã đầy.",
         "Free space, then restart.", "Giải phóng dung lượng rồi khởi động lại.",
     ),
+    "record.too_large": Words(
+        "A record of {bytes} bytes exceeds {limit}.",
+        "Bản ghi {bytes} byte vượt giới hạn {limit}.",
+        "Send less in one document: fewer inline attachments or recipients.",
+        "Giảm dung lượng văn bản: bớt tệp đính kèm nội dòng hoặc nơi nhận.",
+    ),
     "settings.invalid": Words(
         "A setting is wrong: {reason}.", "Cấu hình sai: {reason}.",
         "Correct the setting at the path given.", "Sửa cấu hình tại đường dẫn đã nêu.",
