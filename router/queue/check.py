@@ -47,7 +47,7 @@ def _all(view: View, table: str) -> list[tuple[bytes, bytes]]:
 
 
 def _check_entries(view: View, problems: list[str]) -> None:
-    """Every document has a key that leads back, an entry, and every entry an audience."""
+    """See that each document has a key that leads back and an entry, each entry an audience."""
     with_entry = set()
     for key, value in _all(view, tables.ENTRIES):
         document, entry = tables.ENTRY.unpack(key)
@@ -73,7 +73,7 @@ def _check_entries(view: View, problems: list[str]) -> None:
 
 
 def _check_deliveries(view: View, problems: list[str]) -> None:
-    """Every delivery row belongs to a document; its head agrees with its last mark."""
+    """See that each row belongs to a document and that its head agrees with its last mark."""
     for key, row in _all(view, tables.DELIVERIES):
         address, document = tables.DELIVERY.unpack(key)
         place = f"deliveries: document {document} for address {address}"
@@ -85,7 +85,7 @@ def _check_deliveries(view: View, problems: list[str]) -> None:
 
 
 def _check_counts(view: View, problems: list[str]) -> None:
-    """The counters agree with what is counted."""
+    """Hold the counters against what is counted."""
     rows = [tables.read_row(row) for _, row in _all(view, tables.DELIVERIES)]
     found = Counter(row.state for row in rows)
     sizes = {key: state.read_audience(data).size for key, data in _all(view, tables.AUDIENCES)}
@@ -110,7 +110,7 @@ def _check_counts(view: View, problems: list[str]) -> None:
 
 
 def _check_replay(store: Store, problems: list[str]) -> None:
-    """The log, applied to nothing, gives these very tables (unless its start was cut)."""
+    """Apply the log to nothing: it must give these very tables (unless its start was cut)."""
     first = next(iter(store.log.read(1)), None)
     if first is not None and first[0] != 1:
         return

@@ -21,14 +21,17 @@ Member = Callable[[int, bytes], bool]
 """Says whether the address is in (snapshot, runs)."""
 ReadAudience = Callable[[View, int], StoredAudience]
 
-_FLOOR_GAIN_MIN: Final = 64
+_FLOOR_GAIN_MIN: Final = 512
 """How many final entries must lie behind before a floor alone is worth a record."""
 _AFTER_ALL: Final = b"\xff" * 9
 
 
 class Found(NamedTuple):
-    """What a walk found: documents to hand out, (sequence, lane, attempts so far), those
-    that expired unseen, floors that moved, and whether the floors alone merit a record.
+    """What a walk found.
+
+    `ready` are documents to hand out: (sequence, lane, attempts so far); `expired` ran out
+    before anybody took them; `floors` moved; `floors_worth` says whether they alone merit
+    a record.
     """
 
     ready: list[tuple[int, int, int]]
