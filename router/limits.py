@@ -48,6 +48,9 @@ CLOCK_SKEW_S_MAX: Final = 60
 SELECTOR_CHARS_MAX: Final = 65_536
 SELECTOR_DEPTH_MAX: Final = 32
 SELECTOR_NODES_MAX: Final = 8_192
+SELECTOR_SET_FUNCTIONS_MAX: Final = 64
+"""children() and descendants() of more than one unit in one selector: each may cost a pass
+over the whole directory, everything else is a few runs."""
 
 # The directory.
 UNITS_MAX: Final = 1_000_000
@@ -128,6 +131,9 @@ assert ENVELOPE_BYTES_MAX < BATCH_BYTES_MAX <= REQUEST_BODY_BYTES_MAX < BODY_BYT
 assert (
     SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
 ), "the certificates of all signatures, in base64 twice, fit an envelope"
+    SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2
+    < ENVELOPE_BYTES_MAX
+)
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
