@@ -6,7 +6,6 @@ sends every author of a client the wrong way.
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +14,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from support.pki import pki, trust_of, verdict_of
+from support.vectors import FILES, FOLDER, read
 
-from router.engine.intake import read_envelope
-from router.errors import InputError
 from router.messages import TABLE
 from router.model.documents import Document, Envelope
 from router.model.instants import instant_of
 from router.signatures.algorithms import ALGORITHMS
-
-FOLDER = Path(__file__).parents[2] / "bindings" / "vectors"
-FILES = sorted(FOLDER.glob("*/*.json"))
-
-
-class Vector(msgspec.Struct, forbid_unknown_fields=True):
-    """One file."""
-
-    name: str
-    about: str
-    stage: str
-    at: datetime
-    outcome: str
-    code: str
-    path: str
-    bindings: dict[str, str]
-    envelope: msgspec.Raw | None = None
-    envelope_text: str | None = None
-
-    def sent(self) -> bytes:
-        """Return the bytes of the envelope."""
-        if self.envelope is not None:
-            return bytes(self.envelope)
-        assert self.envelope_text is not None
-        return self.envelope_text.encode()
-
-
-def read(file: Path) -> Vector:
-    return msgspec.json.decode(file.read_bytes(), type=Vector)
 
 
 def trust_in_shipped_ca() -> Any:
@@ -78,18 +47,6 @@ def test_the_signatures_get_the_verdict_written_beside_them(file: Path) -> None:
     if verdict.status == "valid":
         found = {one.certificate_sha256 for one in verdict.signatures}
         assert found == set(vector.bindings)
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_the_door_answers_what_is_written_beside_them(file: Path) -> None:
-    vector = read(file)
-    at_us = instant_of(vector.at)
-    if vector.stage != "door":
-        assert read_envelope(vector.sent(), at_us).document.sender == "H22"
-        return
-    with pytest.raises(InputError) as refusal:
-        read_envelope(vector.sent(), at_us)
-    assert (refusal.value.code, refusal.value.path) == (vector.code, vector.path)
 
 
 def test_the_vectors_are_all_there() -> None:

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from support.pki import PAYLOAD, altered, forge, header_of, leaf, pki, signer_of, verdict_of
 
 from router.client.signing import Signer
 from router.errors import SignatureRefusedError
@@ -15,8 +16,6 @@ from router.model.documents import SignatureEntry
 from router.signatures.algorithms import ALGORITHMS, SigningKey, verify_raw
 from router.signatures.encoding import decode_url, encode_url
 from router.signatures.jws import signing_input, write_header
-
-from support.pki import PAYLOAD, altered, forge, header_of, leaf, pki, signer_of, verdict_of
 
 RSA_NAMES = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
 

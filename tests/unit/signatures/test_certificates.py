@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from support.pki import AT_US, PAYLOAD, leaf, pki, trust_of, verdict_of
 
 from router.client.signing import Signer
 from router.errors import SignatureRefusedError
@@ -23,8 +24,6 @@ from vanban_bench.workloads.test_pki import (
     signer_extensions,
     unit_subject,
 )
-
-from support.pki import AT_US, PAYLOAD, leaf, pki, trust_of, verdict_of
 
 DAY_US = 86_400 * SECOND_US
 

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.pki import PAYLOAD, altered, forge, header_of, pki, verdict_of
 
 from router.model.documents import SignatureEntry
 from router.signatures.encoding import encode_standard, encode_url
-
-from support.pki import PAYLOAD, altered, forge, header_of, pki, verdict_of
 
 Header = dict[str, Any]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from support.pki import AT_US, leaf, pki, trust_of
 
 from router import limits
 from router.errors import InputError
@@ -23,8 +24,6 @@ from router.signatures import (
 )
 from router.signatures.certificates import read_certificate
 from vanban_bench.workloads.test_pki import make_ca
-
-from support.pki import AT_US, leaf, pki, trust_of
 
 SHA = "ab" * 32
 

@@ -7,13 +7,12 @@ from typing import cast
 
 import msgspec
 import pytest
+from support.pki import AT_US, PAYLOAD, forge, header_of, pki, trust_of, verdict_of
 
 from router.errors import ClosedError, SignatureRefusedError
 from router.model.documents import SignatureEntry
 from router.signatures import Verdict, Verifier, VerifyItem
 from router.signatures.verifier import _Cache, _Signer
-
-from support.pki import AT_US, PAYLOAD, forge, header_of, pki, trust_of, verdict_of
 
 
 def items_with_faults(count: int) -> tuple[list[VerifyItem], list[str]]:
