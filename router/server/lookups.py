@@ -139,6 +139,8 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
 def _known(request: AnyRequest, error: Exception) -> VanbanError | None:
     if isinstance(error, VanbanError):
         return error
+    if isinstance(error, RecursionError):
+        return MalformedError("json.too_deep")
     if not isinstance(error, HTTPException) or error.status_code >= 500:
         return None
     if error.status_code == 404:
