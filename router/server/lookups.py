@@ -146,7 +146,7 @@ def _known(request: AnyRequest, error: Exception) -> VanbanError | None:
     if error.status_code == 404:
         return NotFoundError("request.not_found")
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "GET")
+        allowed = (error.headers or {}).get("allow", "GET")
         return MalformedError("request.method", method=request.method, allowed=allowed)
     if not isinstance(error.extra, list):
         return MalformedError("json.malformed", reason="the body can't be read")
