@@ -7,6 +7,7 @@ answer of the hierarchy is compared with an oracle that shares no code with it.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ positions = st.sets(st.integers(0, 60))
 def canonical(audience: Audience) -> bool:
     runs = audience.runs
     return all(start < stop for start, stop in runs) and all(
-        before[1] < after[0] for before, after in zip(runs, runs[1:], strict=False)
+        before[1] < after[0] for before, after in pairwise(runs)
     )
 
 
