@@ -36,8 +36,7 @@ def is_good(algorithm: str, key: Any, signature: bytes, message: str) -> bool:
     try:
         verify_raw(ALGORITHMS[algorithm], key, signature, bytes.fromhex(message))
     except SignatureRefusedError as refusal:
-        assert refusal.code == "signature.invalid"
-        return False
+        return refusal.code != "signature.invalid"
     return True
 
 
