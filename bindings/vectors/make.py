@@ -325,11 +325,13 @@ def bad_documents() -> Iterator[Vector]:
 def bad_others() -> Iterator[Vector]:
     """Yield rightly signed, well formed envelopes that the directory or the law refuses."""
     stranger = PKI.issue(3, "H22.1", "Sở Nội vụ", kind="ec", index=1)
-    yield Vector("sender-mismatch", "Good, but the certificate is bound to no unit.",
-                 envelope(None, stranger), "sender.mismatch", "$.payload.sender", "engine")  # fmt: skip
-    yield Vector("sender-unknown", "No unit has the sender's code.",
-                 envelope(document(sender="Z99")), "sender.unknown", "$.payload.sender",
-                 "engine")  # fmt: skip
+    for name, about, made, code in (
+        ("sender-mismatch", "Good, but the certificate is bound to no unit.",
+         envelope(None, stranger), "sender.mismatch"),
+        ("sender-unknown", "No unit has the sender's code.",
+         envelope(document(sender="Z99")), "sender.unknown"),
+    ):  # fmt: skip
+        yield Vector(name, about, made, code, "$.payload.sender", "engine")
     for name, about, recipients, code in (
         ("recipient-unknown", "No unit has the recipient's code.", "H22.999", "recipient.unknown"),
         ("selector-syntax", "A parenthesis is missing.", "children(H22", "selector.syntax"),
