@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 EVENING: Final = instant_of(datetime(DAY.year, DAY.month, DAY.day, 17, 30, tzinfo=VIETNAM_TIME))
 """The demo's clock starts when the day's last document has been issued."""
 BATCH: Final = 64
-LEASE: Final = 256
+LEASE: Final = 512
 HTTP_UNITS: Final = 12
 HTTP_LEASE: Final = 100
 REASON: Final = "Gửi sai nơi nhận (văn bản không thuộc thẩm quyền giải quyết)"
