@@ -48,6 +48,9 @@ CLOCK_SKEW_S_MAX: Final = 60
 SELECTOR_CHARS_MAX: Final = 65_536
 SELECTOR_DEPTH_MAX: Final = 32
 SELECTOR_NODES_MAX: Final = 8_192
+SELECTOR_SET_FUNCTIONS_MAX: Final = 64
+"""children() and descendants() of more than one unit in one selector: each may cost a pass
+over the whole directory, everything else is a few runs."""
 
 # The directory.
 UNITS_MAX: Final = 1_000_000
@@ -99,5 +102,8 @@ assert PAYLOAD_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "a payload fits an envel
 assert ATTACHMENT_INLINE_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "attachments fit an envelope"
 assert SELECTOR_CHARS_MAX < PAYLOAD_BYTES_MAX, "a selector fits a payload"
 assert ENVELOPE_BYTES_MAX < BATCH_BYTES_MAX <= REQUEST_BODY_BYTES_MAX < BODY_BYTES_WAITING_MAX
-assert SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
+assert (
+    SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2
+    < ENVELOPE_BYTES_MAX
+)
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
