@@ -47,6 +47,7 @@ setup(
         extensions(),
         language_level=3,
         annotate=False,
+        build_dir="build/cython",
         compiler_directives={
             "boundscheck": False,
             "wraparound": False,

@@ -48,6 +48,9 @@ CLOCK_SKEW_S_MAX: Final = 60
 SELECTOR_CHARS_MAX: Final = 65_536
 SELECTOR_DEPTH_MAX: Final = 32
 SELECTOR_NODES_MAX: Final = 8_192
+SELECTOR_SET_FUNCTIONS_MAX: Final = 64
+"""children() and descendants() of more than one unit in one selector: each may cost a pass
+over the whole directory, everything else is a few runs."""
 
 # The directory.
 UNITS_MAX: Final = 1_000_000
@@ -76,6 +79,13 @@ TRUST_CERTIFICATES_MAX: Final = 10_000
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
 VERIFY_CHUNK_DOCUMENTS: Final = 32
+VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
+"""Batches up to this size are verified by the calling thread: the pool costs more."""
+VERIFY_THREADS_MAX: Final = 64
+RSA_KEY_BITS_MIN: Final = 2_048
+"""TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
+RSA_KEY_BITS_MAX: Final = 8_192
+"""Longer keys make one signature cost milliseconds."""
 
 # Tokens and the server.
 TOKENS_MAX: Final = 100_000
@@ -85,6 +95,15 @@ REQUESTS_WAITING_MAX: Final = 1_024
 BODY_BYTES_WAITING_MAX: Final = 134_217_728
 LONG_POLLS_MAX: Final = 4_096
 BODY_READ_S_MAX: Final = 30
+"""A request's headers must arrive within this time, and then its body within it again."""
+HEADER_BYTES_MAX: Final = 65_536
+"""Request line and headers of one request."""
+CONTROL_BODY_BYTES_MAX: Final = 1_048_576
+"""Body of a request that carries no documents (lease, acknowledge, refuse, resolve)."""
+CONNECTIONS_MAX: Final = 8_192
+SUBMIT_GROUP_DOCUMENTS_MAX: Final = 64
+"""Documents the server hands to the engine in one turn of its loop."""
+RETRY_AFTER_S: Final = 1
 
 # The store.
 MAP_BYTES: Final = 1 << 40
@@ -109,8 +128,13 @@ assert PAYLOAD_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "a payload fits an envel
 assert ATTACHMENT_INLINE_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "attachments fit an envelope"
 assert SELECTOR_CHARS_MAX < PAYLOAD_BYTES_MAX, "a selector fits a payload"
 assert ENVELOPE_BYTES_MAX < BATCH_BYTES_MAX <= REQUEST_BODY_BYTES_MAX < BODY_BYTES_WAITING_MAX
-assert SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
+assert (
+    SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
+), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
+assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
+assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
+assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert TOPIC_BYTES_MAX + 16 < KEY_BYTES_MAX
 assert ROOM_NAME_BYTES_MAX + 16 < KEY_BYTES_MAX

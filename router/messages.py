@@ -23,6 +23,8 @@ class Words(NamedTuple):
     remedy_vi: str
 
 
+# The two languages of a row stand side by side, so that they are kept alike.
+# fmt: off
 _INPUT: Final[dict[str, Words]] = {
     "json.malformed": Words(
         "Not valid JSON: {reason}.", "JSON không hợp lệ: {reason}.",
@@ -57,10 +59,6 @@ _INPUT: Final[dict[str, Words]] = {
         "Fields do not go together: {reason}.", "Các trường không phù hợp với nhau: {reason}.",
         "See docs/envelope.md for the act you send.",
         "Xem docs/envelope.md cho loại nghiệp vụ đang gửi.",
-    ),
-    "text.not_nfc": Words(
-        "Text is not in Unicode NFC.", "Văn bản không ở dạng Unicode NFC.",
-        "Normalise the field to NFC.", "Chuẩn hóa trường về NFC.",
     ),
     "envelope.version": Words(
         "Envelope or document version {version} is not known here.",
@@ -154,7 +152,8 @@ _RECIPIENTS: Final[dict[str, Words]] = {
         "Check the sender's code.", "Kiểm tra mã đơn vị gửi.",
     ),
     "sender.closed": Words(
-        "The sender {unit} was closed on {closed_at}, before the issue time; successor: {successor}.",
+        "The sender {unit} was closed on {closed_at}, before the issue time; "
+        "successor: {successor}.",
         "Đơn vị gửi {unit} đã đóng mã ngày {closed_at}, trước lúc ban hành; kế thừa: {successor}.",
         "The successor issues under its own code.", "Đơn vị kế thừa ban hành bằng mã của mình.",
     ),
@@ -164,8 +163,7 @@ _RECIPIENTS: Final[dict[str, Words]] = {
         "Check the issue time.", "Kiểm tra thời điểm ban hành.",
     ),
     "sender.mismatch": Words(
-        "The {what} does not belong to the sender {unit}.",
-        "{what} không thuộc đơn vị gửi {unit}.",
+        "The {what} does not belong to the sender {unit}.", "{what} không thuộc đơn vị gửi {unit}.",
         "Sign and submit with the sender's own certificate and token.",
         "Ký và gửi bằng chứng thư và mã truy cập của chính đơn vị gửi.",
     ),
@@ -190,7 +188,8 @@ _SIGNATURES: Final[dict[str, Words]] = {
         "Dùng RS256/384/512, PS256/384/512, ES256, ES384 hoặc EdDSA.",
     ),
     "signature.key": Words(
-        "The certificate's key does not suit: {reason}.", "Khóa của chứng thư không phù hợp: {reason}.",
+        "The certificate's key does not suit: {reason}.",
+        "Khóa của chứng thư không phù hợp: {reason}.",
         "Use RSA of at least 2048 bits, P-256, P-384 or Ed25519 with its own algorithm.",
         "Dùng RSA từ 2048 bit, P-256, P-384 hoặc Ed25519 đúng thuật toán.",
     ),
@@ -225,6 +224,12 @@ _SIGNATURES: Final[dict[str, Words]] = {
         "Chứng thư không được dùng để ký văn bản: {reason}.",
         "Use a certificate for digital signatures.", "Dùng chứng thư ký số.",
     ),
+    "certificate.algorithm": Words(
+        "The certificate itself is signed with {algorithm}, which is not taken.",
+        "Chứng thư được ký bằng {algorithm}, không được chấp nhận.",
+        "Use a certificate whose issuer signs with SHA-256, SHA-384, SHA-512 or Ed25519.",
+        "Dùng chứng thư do CA ký bằng SHA-256, SHA-384, SHA-512 hoặc Ed25519.",
+    ),
 }
 
 _ACCESS: Final[dict[str, Words]] = {
@@ -258,6 +263,10 @@ _ACCESS: Final[dict[str, Words]] = {
         "An access token is needed.", "Cần có mã truy cập.",
         "Send “Authorization: Bearer <token>”.", "Gửi “Authorization: Bearer <mã>”.",
     ),
+    "token.not_found": Words(
+        "There is no token {token}.", "Không có mã truy cập {token}.",
+        "List the tokens with “vanban token list”.", "Liệt kê bằng “vanban token list”.",
+    ),
     "token.invalid": Words(
         "The access token is unknown, revoked or run out.",
         "Mã truy cập không tồn tại, đã thu hồi hoặc hết hạn.",
@@ -278,6 +287,11 @@ _ACCESS: Final[dict[str, Words]] = {
     "request.too_large": Words(
         "The request body is over {limit} bytes.", "Nội dung yêu cầu vượt {limit} byte.",
         "Send less at once.", "Gửi ít hơn mỗi lần.",
+    ),
+    "request.method": Words(
+        "The method {method} is not taken at this address.",
+        "Địa chỉ này không nhận phương thức {method}.",
+        "Use {allowed}.", "Hãy dùng {allowed}.",
     ),
     "request.timeout": Words(
         "The request body did not arrive within {seconds} seconds.",
@@ -376,6 +390,7 @@ _OPERATION: Final[dict[str, Words]] = {
         "Correct the certificate or the binding.", "Sửa chứng thư hoặc ràng buộc.",
     ),
 }
+# fmt: on
 
 TABLE: Final[dict[str, Words]] = {**_INPUT, **_RECIPIENTS, **_SIGNATURES, **_ACCESS, **_OPERATION}
 

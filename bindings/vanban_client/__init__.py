@@ -1,1 +1,41 @@
-"""The Python client under its own installed name."""
+"""The Python client under its own installed name: talk to a daemon, sign documents.
+
+    from vanban_client import Client, Signer, make_envelope
+
+Nothing here opens a data directory; the engine itself is `router.Engine`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from router.client import Client
+from router.client.signing import Signer, encode_document, make_envelope
+from router.model.answers import Delivery, Problem, Receipt
+from router.model.documents import Attachment, Document, Envelope, InlineContent
+
+if TYPE_CHECKING:
+    from router.client import AsyncClient
+
+__all__ = [
+    "AsyncClient",
+    "Attachment",
+    "Client",
+    "Delivery",
+    "Document",
+    "Envelope",
+    "InlineContent",
+    "Problem",
+    "Receipt",
+    "Signer",
+    "encode_document",
+    "make_envelope",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "AsyncClient":
+        from router.client import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

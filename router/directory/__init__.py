@@ -1,1 +1,22 @@
-"""Placeholder docstring; the room writes its own."""
+"""The directory room (danh mục đơn vị): all units with their dates, and who is meant by a selector.
+
+Pure: the engine appends the changes planned here to the one log and applies them back with
+the sequence they got.  Nothing here touches files, clocks or other rooms of its height.
+"""
+
+from router.directory.changes import Change, UnitClosed, UnitsAdded, decode_change, encode_change
+from router.directory.directory import Directory
+from router.directory.resolve import Resolution, ResolveItem
+from router.directory.snapshot import Snapshot
+
+__all__ = [
+    "Change",
+    "Directory",
+    "Resolution",
+    "ResolveItem",
+    "Snapshot",
+    "UnitClosed",
+    "UnitsAdded",
+    "decode_change",
+    "encode_change",
+]

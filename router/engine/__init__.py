@@ -1,1 +1,6 @@
-"""Placeholder docstring; the room writes its own."""
+"""The order of the stages, in batches; the only room that knows two rooms of height 5."""
+
+from router.engine.engine import Arrival, Engine, Listener
+from router.engine.submission import Submission
+
+__all__ = ["Arrival", "Engine", "Listener", "Submission"]

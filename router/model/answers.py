@@ -6,6 +6,8 @@ from enum import Enum
 
 import msgspec
 
+from router.model.documents import InlineContent, SignatureEntry
+
 DELIVERY_ID_CHARS = 27
 
 
@@ -87,8 +89,8 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     leased_until: str
     attempt: int
     payload: bytes
-    signatures: tuple[dict[str, str], ...] = ()
-    contents: tuple[dict[str, str | bytes], ...] = ()
+    signatures: tuple[SignatureEntry, ...] = ()
+    contents: tuple[InlineContent, ...] = ()
     signer: str = ""
 
 
@@ -144,6 +146,37 @@ class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
     by_tier: dict[str, dict[str, int]]
     deliveries: tuple[TrackedDelivery, ...] = ()
     next_page: int = 0
+
+
+class ResolvedUnit(msgspec.Struct, frozen=True):
+    """One member of a resolved audience."""
+
+    code: str
+    name: str
+    tier: str
+    kind: str
+
+
+class Resolved(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a selector means at an instant: counts, then the first units."""
+
+    selector: str
+    at: str
+    size: int
+    by_tier: dict[str, int]
+    audience_sha256: str
+    units: tuple[ResolvedUnit, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+class Principal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whom a token stands for: a unit, or an operator of the installation."""
+
+    token: str
+    name: str
+    unit: int | None = None
+    code: str = ""
+    operator: bool = False
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,241 @@
+"""Commands on a data directory that no daemon holds: init, directory, token, trust, check."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import rich_click as click
+
+from router.cli.output import EXIT_REFUSED, console, json_option, print_json, print_table, speaks
+from router.engine import Engine
+from router.errors import InputError, MalformedError
+from router.limits import CERTIFICATE_BYTES_MAX
+from router.model.instants import SECOND_US, instant_of
+from router.model.units import Unit
+
+ACTOR = "operator"
+
+
+def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--data` and `--json`, and our way of failing."""
+    option = click.option(
+        "--data",
+        default="vanban-data",
+        show_default=True,
+        type=click.Path(file_okay=False),
+        help="Data directory (no daemon may be running on it).",
+    )
+    return option(json_option(speaks(command)))
+
+
+@click.command(epilog="Example: vanban init --data vanban-data --sample")
+@click.option("--sample", is_flag=True,
+              help="Fill it with Hà Giang's units, test keys, tokens and letters to try.")  # fmt: skip
+@data_option
+def init(data: str, sample: bool, as_json: bool) -> None:
+    """Make a data directory, with an operator's token."""
+    home = Path(data)
+    with Engine.open(home) as engine:
+        written: dict[str, str] = {}
+        token = engine.create_token(None, ACTOR, operator=True, actor=ACTOR)
+        written["operator"] = str(_write_secret(home / "operator.token", token))
+        if sample:
+            from vanban_bench.workloads.installation import write_sample
+
+            written |= {name: str(path) for name, path in write_sample(engine, home).items()}
+    if as_json:
+        print_json(written)
+    else:
+        print_table(f"Made {home}", ("what", "where"), written.items())
+
+
+def _write_secret(path: Path, token: str) -> Path:
+    """Write a token so that only its owner can read it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(token + "\n")
+    return path
+
+
+@click.group()
+def directory() -> None:
+    """Units: import them, close them, show them."""
+
+
+@directory.command("import", epilog="Example: vanban directory import units.json --data vanban-data")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@data_option
+def import_units(file: str, data: str, as_json: bool) -> None:
+    """Import units from a JSON file (a list; docs/embedding.md names the fields)."""
+    try:
+        units = msgspec.json.decode(Path(file).read_bytes(), type=list[Unit])
+    except msgspec.MsgspecError as error:
+        raise InputError("directory.invalid", path=file, reason=str(error)) from None
+    with Engine.open(data) as engine:
+        count = engine.import_units(units, actor=ACTOR)
+    if as_json:
+        print_json({"units": count})
+    else:
+        console.print(f"{count} units read")
+
+
+@directory.command("close", epilog="Example: vanban directory close H22 --at 2025-07-01 --successor H60")
+@click.argument("unit")
+@click.option("--at", required=True, type=click.DateTime(["%Y-%m-%d"]), help="00:00 of this day.")
+@click.option("--successor", "successors", multiple=True, help="Who answers for it (default first).")
+@data_option
+def close(unit: str, at: Any, successors: tuple[str, ...], data: str, as_json: bool) -> None:
+    """Close a unit on a date and name its successors."""
+    from router.model.instants import VIETNAM_TIME
+
+    at_us = instant_of(at.replace(tzinfo=VIETNAM_TIME))
+    with Engine.open(data) as engine:
+        engine.close_unit(unit, at_us, successors, actor=ACTOR)
+        closed = engine.unit(unit)
+    if as_json:
+        print_json(closed)
+    else:
+        console.print(f"{closed.code} {closed.name}: closed from {at.date()}")
+
+
+@directory.command("show", epilog="Example: vanban directory show H22.31")
+@click.argument("unit")
+@data_option
+def show(unit: str, data: str, as_json: bool) -> None:
+    """Show one unit."""
+    with Engine.open(data) as engine:
+        found = engine.unit(unit)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found.name, ("field", "value"), msgspec.to_builtins(found).items())
+
+
+@click.group()
+def token() -> None:
+    """Access tokens of units and operators."""
+
+
+@token.command("create", epilog="Example: vanban token create --unit H22.31 --name van-thu > h.token")
+@click.option("--unit", help="Code of the unit it stands for.")
+@click.option("--operator", is_flag=True, help="An operator's token instead.")
+@click.option("--name", required=True, help="Who uses it (at most 64 characters).")
+@click.option("--days", type=click.IntRange(1, 3_660), help="Days until it runs out.")
+@data_option
+def create(
+    unit: str | None, operator: bool, name: str, days: int | None, data: str, as_json: bool
+) -> None:
+    """Make a token; it is printed once and kept only as a hash."""
+    if (unit is None) != operator:
+        raise click.UsageError("name either --unit or --operator")
+    with Engine.open(data) as engine:
+        expires = None if days is None else engine.now_us() + days * 86_400 * SECOND_US
+        made = engine.create_token(
+            unit, name, operator=operator, expires_at=expires, actor=ACTOR
+        )
+    if as_json:
+        print_json({"token": made})
+    else:
+        click.echo(made)
+
+
+@token.command("list", epilog="Example: vanban token list --data vanban-data")
+@data_option
+def list_tokens(data: str, as_json: bool) -> None:
+    """List the live tokens (never their secrets)."""
+    with Engine.open(data) as engine:
+        tokens = engine.tokens()
+    if as_json:
+        print_json(tokens)
+    else:
+        rows = [(one.token, one.name, "operator" if one.operator else one.code) for one in tokens]
+        print_table("Tokens", ("id", "name", "for"), rows)
+
+
+@token.command("revoke", epilog="Example: vanban token revoke 3f0c…")
+@click.argument("token_id")
+@data_option
+def revoke(token_id: str, data: str, as_json: bool) -> None:
+    """End a token at once."""
+    with Engine.open(data) as engine:
+        engine.revoke_token(token_id, actor=ACTOR)
+    if as_json:
+        print_json({"revoked": token_id})
+    else:
+        console.print(f"revoked {token_id}")
+
+
+@click.group()
+def trust() -> None:
+    """Issuing CAs, and which certificate speaks for which unit."""
+
+
+@trust.command("add", epilog="Example: vanban trust add ca.pem --data vanban-data")
+@click.argument("certificate", type=click.Path(exists=True, dir_okay=False))
+@data_option
+def add(certificate: str, data: str, as_json: bool) -> None:
+    """Trust a CA certificate (PEM or DER) as an issuer of signing certificates."""
+    der = _read_certificate(certificate)
+    with Engine.open(data) as engine:
+        digest = engine.trust_issuer(der, actor=ACTOR)
+    if as_json:
+        print_json({"sha256": digest})
+    else:
+        console.print(f"trusted {digest}")
+
+
+@trust.command("bind", epilog="Example: vanban trust bind H22.31 cert.pem --from 2024-01-01")
+@click.argument("unit")
+@click.argument("certificate", type=click.Path(exists=True, dir_okay=False))
+@click.option("--from", "since", required=True, type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]))
+@data_option
+def bind(unit: str, certificate: str, since: Any, until: Any, data: str, as_json: bool) -> None:
+    """Say that a certificate speaks for a unit from a date on."""
+    from router.model.instants import VIETNAM_TIME
+
+    der = _read_certificate(certificate)
+    start = instant_of(since.replace(tzinfo=VIETNAM_TIME))
+    stop = None if until is None else instant_of(until.replace(tzinfo=VIETNAM_TIME))
+    with Engine.open(data) as engine:
+        engine.bind(unit, der, start, stop, actor=ACTOR)
+    if as_json:
+        print_json({"unit": unit, "bound": True})
+    else:
+        console.print(f"bound to {unit}")
+
+
+def _read_certificate(name: str) -> bytes:
+    """Return the DER bytes of a PEM or DER file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    with Path(name).open("rb") as file:
+        data = file.read(4 * CERTIFICATE_BYTES_MAX)
+    try:
+        if data.lstrip().startswith(b"-----"):
+            return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
+        return x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
+    except ValueError:
+        raise MalformedError("certificate.malformed", path=name, reason="neither PEM nor DER") from None
+
+
+@click.command(epilog="Example: vanban check --data vanban-data")
+@data_option
+def check(data: str, as_json: bool) -> None:
+    """Verify every invariant of a data directory; exit 1 when one is broken."""
+    with Engine.open(data) as engine:
+        wrong = engine.check()
+        stored = engine.counters()["stored"]
+    if as_json:
+        print_json({"wrong": wrong, "stored": stored})
+    elif not wrong:
+        print_table("All well", ("what", "#count"), dict(stored).items() if isinstance(stored, dict) else ())
+    for line in wrong:
+        console.print(f"[red]{line}[/]")
+    if wrong:
+        raise SystemExit(EXIT_REFUSED)

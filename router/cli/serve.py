@@ -1,0 +1,47 @@
+"""`vanban serve`: the daemon."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import rich_click as click
+
+from router.cli.output import speaks
+from router.settings import load_settings
+
+
+@click.command(epilog="Example: vanban serve --data vanban-data --port 8080")
+@click.option("--data", type=click.Path(file_okay=False), help="Data directory (see vanban init).")
+@click.option("--config", type=click.Path(dir_okay=False), help="vanban.toml.")
+@click.option("--host", help="Address to listen on [127.0.0.1].")
+@click.option("--port", type=int, help="Port to listen on, 0 for any free one [8080].")
+@click.option("--ready-file", type=click.Path(dir_okay=False),
+              help="Write the base URL here once requests are taken.")  # fmt: skip
+@speaks
+def serve(
+    data: str | None,
+    config: str | None,
+    host: str | None,
+    port: int | None,
+    ready_file: str | None,
+) -> None:
+    """Run the daemon on a data directory until SIGTERM or Ctrl-C."""
+    from router.engine import Engine
+    from router.server import serve as run
+
+    environment = dict(os.environ)
+    for name, value in (("DATA", data), ("HTTP__HOST", host), ("HTTP__PORT", port)):
+        if value is not None:
+            environment[f"VANBAN__{name}"] = str(value)
+    settings = load_settings(config, environment)
+    engine = Engine.open(settings.data, settings=settings)
+
+    def ready(base_url: str) -> None:
+        click.echo(f"vanban: listening on {base_url}, data in {settings.data}", err=True)
+        if ready_file is not None:
+            partial = Path(ready_file + ".partial")
+            partial.write_text(base_url, encoding="ascii")
+            partial.replace(ready_file)
+
+    run(engine, settings, ready=ready)

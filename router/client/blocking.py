@@ -1,0 +1,158 @@
+"""The synchronous client, on the standard library's HTTP alone."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from router.client import wire
+from router.errors import ClosedError, InputError, OverloadedError
+from router.model.answers import (
+    Delivery,
+    Explanation,
+    Outcome,
+    Principal,
+    Receipt,
+    Resolved,
+    Settled,
+    Tracking,
+)
+from router.model.documents import Envelope
+from router.model.units import Unit
+
+
+class Client:
+    """Speaks to one daemon with one token over one kept connection; a context manager.
+
+    Errors of the daemon come back as the classes of `router.errors` with their codes.  A
+    broken connection is tried again (three attempts in all): every call is safe to repeat,
+    since a document has its identity, and a settled delivery stays as it is.  Raises
+    OverloadedError `server.unreachable` when that does not help.  Calls from several
+    threads wait for each other; give each thread its own client for speed.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        actor: str = "",
+        language: str = "en",
+        timeout_s: float = wire.TIMEOUT_S,
+    ) -> None:
+        address = urlsplit(base_url)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise InputError("request.invalid", path="base_url", reason="an http(s) URL is needed")
+        self._secure = address.scheme == "https"
+        self._host = address.hostname
+        self._port = address.port
+        headers = wire.headers_of(token, actor, language)
+        self._headers = {name: value.encode("utf-8") for name, value in headers.items()}
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._connection: http.client.HTTPConnection | None = None  # guarded by _lock
+        self._closed = False
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; idempotent."""
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+    def submit(self, envelope: bytes | Envelope) -> Receipt:
+        """Submit one document; return its receipt.  Raises its refusal."""
+        return wire.read_outcome(*self._ask(wire.submit(envelope)))
+
+    def submit_batch(self, envelopes: Sequence[bytes | Envelope]) -> list[Outcome]:
+        """Submit many; return a Receipt or Problem for each, in order."""
+        return wire.read_outcomes(*self._ask(wire.submit_batch(envelopes)), len(envelopes))
+
+    def lease(
+        self, limit: int = 100, *, lease_s: int | None = None, wait_s: float = 0
+    ) -> list[Delivery]:
+        """Take up to `limit` deliveries for `lease_s` seconds, waiting for the first."""
+        return wire.read_lease(*self._ask(wire.lease(limit, lease_s, wait_s)))
+
+    def acknowledge(self, deliveries: Sequence[str]) -> list[Settled]:
+        """Say that these deliveries (their ids) are taken over."""
+        return wire.read_settled(*self._ask(wire.acknowledge(deliveries)))
+
+    def refuse(self, deliveries: Sequence[str], reason: str) -> list[Settled]:
+        """Return these deliveries (their ids) with a reason."""
+        return wire.read_settled(*self._ask(wire.refuse(deliveries, reason)))
+
+    def track(self, document: str, *, limit: int = 100, page: int = 0) -> Tracking:
+        """Say who has a document (its key, or ``<sender>|<document id>``) and who not."""
+        return wire.read(*self._ask(wire.track(document, limit, page)), wire.trackings)
+
+    def explain(self, document: str, unit: str) -> Explanation:
+        """Say why a unit receives a document, or why not."""
+        return wire.read(*self._ask(wire.explain(document, unit)), wire.explanations)
+
+    def resolve(self, selector: str, *, at_us: int | None = None, limit: int = 100) -> Resolved:
+        """Say whom a selector selects; up to `limit` units are listed."""
+        return wire.read(*self._ask(wire.resolve(selector, at_us, limit)), wire.resolutions)
+
+    def unit(self, code: str) -> Unit:
+        """Return one unit by its code in either form."""
+        return wire.read(*self._ask(wire.unit(code)), wire.units)
+
+    def whoami(self) -> Principal:
+        """Return whom the token stands for."""
+        return wire.read(*self._ask(wire.WHOAMI), wire.principals)
+
+    def _ask(self, request: wire.Request) -> tuple[int, bytes]:
+        pause_s = wire.PAUSE_S
+        for attempt in range(wire.ATTEMPTS):
+            if attempt:
+                time.sleep(pause_s)
+                pause_s *= 2
+            with self._lock:
+                if self._closed:
+                    raise ClosedError("engine.closed")
+                try:
+                    return self._exchange(request)
+                except (OSError, http.client.HTTPException) as error:
+                    self._drop()
+                    reason = type(error).__name__
+        raise OverloadedError("server.unreachable", reason=reason)
+
+    def _exchange(self, request: wire.Request) -> tuple[int, bytes]:
+        connection = self._connect(self._timeout_s + request.wait_s)
+        headers = {**self._headers, "Content-Type": request.kind.encode()}
+        connection.request(request.method, request.path, request.body or None, headers)
+        response = connection.getresponse()
+        body = response.read()
+        if response.will_close:
+            self._drop()
+        return response.status, body
+
+    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
+        connection = self._connection
+        if connection is None:
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            connection = self._connection = kind(self._host, self._port, timeout=timeout_s)
+        connection.timeout = timeout_s
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout_s)
+        return connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,141 @@
+"""The asynchronous client, on aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+
+import aiohttp
+from yarl import URL
+
+from router.client import wire
+from router.errors import ClosedError, OverloadedError
+from router.model.answers import (
+    Delivery,
+    Explanation,
+    Outcome,
+    Principal,
+    Receipt,
+    Resolved,
+    Settled,
+    Tracking,
+)
+from router.model.documents import Envelope
+from router.model.units import Unit
+
+
+class AsyncClient:
+    """Speaks to one daemon with one token; an asynchronous context manager.
+
+    The same calls, answers, errors and repetitions as `Client`; calls may run at once, on
+    up to `connections` connections.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        actor: str = "",
+        language: str = "en",
+        timeout_s: float = wire.TIMEOUT_S,
+        connections: int = 16,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        headers = wire.headers_of(token, actor, language)
+        self._headers = headers
+        self._timeout_s = timeout_s
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; idempotent."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def submit(self, envelope: bytes | Envelope) -> Receipt:
+        """Submit one document; return its receipt.  Raises its refusal."""
+        return wire.read_outcome(*await self._ask(wire.submit(envelope)))
+
+    async def submit_batch(self, envelopes: Sequence[bytes | Envelope]) -> list[Outcome]:
+        """Submit many; return a Receipt or Problem for each, in order."""
+        return wire.read_outcomes(*await self._ask(wire.submit_batch(envelopes)), len(envelopes))
+
+    async def lease(
+        self, limit: int = 100, *, lease_s: int | None = None, wait_s: float = 0
+    ) -> list[Delivery]:
+        """Take up to `limit` deliveries for `lease_s` seconds, waiting for the first."""
+        return wire.read_lease(*await self._ask(wire.lease(limit, lease_s, wait_s)))
+
+    async def acknowledge(self, deliveries: Sequence[str]) -> list[Settled]:
+        """Say that these deliveries (their ids) are taken over."""
+        return wire.read_settled(*await self._ask(wire.acknowledge(deliveries)))
+
+    async def refuse(self, deliveries: Sequence[str], reason: str) -> list[Settled]:
+        """Return these deliveries (their ids) with a reason."""
+        return wire.read_settled(*await self._ask(wire.refuse(deliveries, reason)))
+
+    async def track(self, document: str, *, limit: int = 100, page: int = 0) -> Tracking:
+        """Say who has a document (its key, or ``<sender>|<document id>``) and who not."""
+        return wire.read(*await self._ask(wire.track(document, limit, page)), wire.trackings)
+
+    async def explain(self, document: str, unit: str) -> Explanation:
+        """Say why a unit receives a document, or why not."""
+        return wire.read(*await self._ask(wire.explain(document, unit)), wire.explanations)
+
+    async def resolve(
+        self, selector: str, *, at_us: int | None = None, limit: int = 100
+    ) -> Resolved:
+        """Say whom a selector selects; up to `limit` units are listed."""
+        return wire.read(*await self._ask(wire.resolve(selector, at_us, limit)), wire.resolutions)
+
+    async def unit(self, code: str) -> Unit:
+        """Return one unit by its code in either form."""
+        return wire.read(*await self._ask(wire.unit(code)), wire.units)
+
+    async def whoami(self) -> Principal:
+        """Return whom the token stands for."""
+        return wire.read(*await self._ask(wire.WHOAMI), wire.principals)
+
+    async def _ask(self, request: wire.Request) -> tuple[int, bytes]:
+        pause_s = wire.PAUSE_S
+        for attempt in range(wire.ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(pause_s)
+                pause_s *= 2
+            if self._closed:
+                raise ClosedError("engine.closed")
+            try:
+                return await self._exchange(request)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                reason = type(error).__name__
+        raise OverloadedError("server.unreachable", reason=reason)
+
+    async def _exchange(self, request: wire.Request) -> tuple[int, bytes]:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._connections)
+            self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
+        async with self._session.request(
+            request.method,
+            URL(self._base_url + request.path, encoded=True),
+            data=request.body or None,
+            headers={"Content-Type": request.kind},
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s + request.wait_s),
+            allow_redirects=False,
+        ) as response:
+            return response.status, await response.read()

@@ -1,0 +1,157 @@
+"""Handing deliveries out under a lease, and settling them: acknowledged or refused.
+
+A unit answers for its own address and for those of closed units whose holder it is today;
+the delivery names the address it was written to.  Ids of other units are "not found".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from router import limits
+from router.engine.facts import decode_facts, delivery_id, read_delivery_id
+from router.engine.state import Rooms
+from router.errors import InputError, NotFoundError, TooLargeError
+from router.model.answers import Delivery, Lane, Settled
+from router.model.documents import Envelope
+from router.model.instants import SECOND_US, show_instant
+from router.model.units import Unit
+from router.ports import Clock
+from router.queue import Leased, Queue
+
+_envelopes: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
+
+
+class Deliverer:
+    """The recipient's side of one engine; thread-safe."""
+
+    def __init__(self, rooms: Rooms, queue: Queue, clock: Clock) -> None:
+        self._rooms = rooms
+        self._queue = queue
+        self._clock = clock
+
+    def lease(self, unit: Unit, limit: int, lease_s: int, actor: str) -> list[Delivery]:
+        """Hand out up to `limit` deliveries, flash lane first, each for `lease_s` seconds.
+
+        Until then nobody else gets them; afterwards they are handed out again.
+        """
+        _check_range("limit", limit, limits.LEASE_DELIVERIES_MAX)
+        _check_range("lease_s", lease_s, limits.LEASE_S_MAX)
+        check_actor(actor)
+        now_us = self._clock.now_us()
+        until = now_us + lease_s * SECOND_US
+        deliveries: list[Delivery] = []
+        for address in self._rooms.addresses_of(unit.number, now_us):
+            left = limit - len(deliveries)
+            if left <= 0:
+                break
+            topics = self._rooms.subscriptions(address)
+            leased = self._queue.lease(
+                address,
+                topics,
+                lambda snapshot, runs, address=address: self._rooms.member(address, snapshot, runs),
+                left,
+                until,
+                now_us,
+                actor,
+            )
+            code = self._rooms.unit(address, now_us).code
+            deliveries += [_delivery(one, address, code, until) for one in leased]
+        return deliveries
+
+    def waiting(self, unit: Unit) -> bool:
+        """Say whether `lease` would hand anything out now."""
+        now_us = self._clock.now_us()
+        return any(
+            self._queue.waiting(
+                address,
+                self._rooms.subscriptions(address),
+                lambda snapshot, runs, address=address: self._rooms.member(address, snapshot, runs),
+                now_us,
+            )
+            for address in self._rooms.addresses_of(unit.number, now_us)
+        )
+
+    def settle(
+        self, unit: Unit, deliveries: Sequence[str], state: str, reason: str, actor: str
+    ) -> list[Settled]:
+        """Make deliveries final; answers in order, the same when asked again.
+
+        Flushed before it answers.  What is not this unit's answers `delivery.not_found`.
+        """
+        if len(deliveries) > limits.ACKNOWLEDGE_DELIVERIES_MAX:
+            limit = limits.ACKNOWLEDGE_DELIVERIES_MAX
+            raise TooLargeError("batch.too_large", size=len(deliveries), limit=limit)
+        check_actor(actor)
+        now_us = self._clock.now_us()
+        mine = set(self._rooms.addresses_of(unit.number, now_us))
+        answers: dict[int, Settled] = {}
+        by_address: dict[int, list[tuple[int, bytes]]] = {}
+        for index, text in enumerate(deliveries):
+            try:
+                key, address = read_delivery_id(text)
+            except NotFoundError as error:
+                answers[index] = Settled(text, code=error.code)
+                continue
+            if address in mine:
+                by_address.setdefault(address, []).append((index, key))
+            else:
+                answers[index] = Settled(text, code="delivery.not_found")
+        for address, items in by_address.items():
+            settlements = self._queue.settle(
+                address,
+                [(key, state, reason) for _, key in items],
+                now_us,
+                unit.number,
+                actor,
+                lambda snapshot, runs, address=address: self._rooms.member(address, snapshot, runs),
+            )
+            for (index, _), one in zip(items, settlements, strict=True):
+                text = deliveries[index]
+                answers[index] = (
+                    Settled(text, state=one.state, repeated=one.repeated)
+                    if one.found
+                    else Settled(text, code="delivery.not_found")
+                )
+        return [answers[index] for index in range(len(deliveries))]
+
+
+def check_actor(actor: str) -> None:
+    """Refuse an actor's name that is over 64 characters or not printable (InputError)."""
+    if len(actor) > limits.ACTOR_CHARS_MAX or not actor.isprintable():
+        raise InputError("actor.invalid", reason="too long or not printable")
+
+
+def check_reason(reason: str) -> None:
+    """Refuse an absent or overlong reason (InputError): a refusal must say why."""
+    if not reason.strip():
+        raise InputError("reason.missing", path="$.reason")
+    if len(reason) > limits.REASON_CHARS_MAX:
+        said = f"at most {limits.REASON_CHARS_MAX} characters"
+        raise InputError("field.too_long", path="$.reason", reason=said)
+
+
+def _check_range(name: str, value: int, maximum: int) -> None:
+    if not 1 <= value <= maximum:
+        raise InputError("field.invalid", path=f"$.{name}", reason=f"1 to {maximum} is taken")
+
+
+def _delivery(leased: Leased, address: int, code: str, until: int) -> Delivery:
+    envelope = _envelopes.decode(leased.envelope)
+    facts = decode_facts(leased.facts)
+    return Delivery(
+        delivery=delivery_id(leased.key, address),
+        key=leased.key.hex(),
+        address=code,
+        sender=facts.sender,
+        lane=Lane(leased.lane).name.lower(),
+        accepted_at=show_instant(leased.accepted_at),
+        leased_until=show_instant(until),
+        attempt=leased.attempt,
+        payload=envelope.payload,
+        signatures=envelope.signatures,
+        contents=envelope.contents,
+        signer=facts.signer,
+    )

@@ -1,0 +1,326 @@
+"""The engine's face: embedded by a portal, driven by the daemon, replayed by the simulator.
+
+`Engine.open` makes this process the owner of a data directory.  All calls are synchronous
+and may come from several threads; concurrent writers share a flush.  What returns has been
+flushed; what raises StorageError left nothing, and the engine must be opened anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from router import limits
+from router.engine.administration import RESOLVED_UNITS_DEFAULT, Administrator
+from router.engine.deliveries import Deliverer, check_reason
+from router.engine.state import Rooms
+from router.engine.submission import Submission, Submitter
+from router.engine.tracking import Tracker
+from router.errors import ClosedError
+from router.model.answers import (
+    Delivery,
+    DeliveryState,
+    Explanation,
+    Outcome,
+    Principal,
+    Resolved,
+    Settled,
+    Tracking,
+)
+from router.model.documents import Envelope
+from router.model.units import Unit
+from router.ports import Chance, Clock, Store, SystemChance, SystemClock
+from router.queue import LmdbStore, Queue, StoredAudience
+from router.settings import Settings
+from router.signatures import Verifier
+
+
+class Arrival:
+    """A newly accepted document, as listeners see it: whom it reaches, nothing else."""
+
+    def __init__(self, rooms: Rooms, audience: StoredAudience) -> None:
+        self._rooms = rooms
+        self._audience = audience
+
+    def reaches(self, unit: int) -> bool:
+        """Say whether the unit (by stable number) is in the document's audience."""
+        return self._rooms.member(unit, self._audience.snapshot, self._audience.runs)
+
+
+Listener = Callable[[Sequence[Arrival]], None]
+
+
+class Engine:
+    """A routing engine over one data directory.  Use as a context manager, or `close()`."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        chance: Chance | None = None,
+    ) -> None:
+        self._settings = settings or Settings()
+        self._clock = clock or SystemClock()
+        chance = chance or SystemChance()
+        self._queue = Queue(store)
+        self._rooms = Rooms(self._queue)
+        self._verifier = Verifier(self._settings.verify_threads)
+        self._submitter = Submitter(self._rooms, self._queue, self._verifier, self._clock, chance)
+        self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
+        self._tracker = Tracker(self._rooms, self._queue, self._clock)
+        self._administrator = Administrator(self._rooms, self._clock, chance)
+        self._listeners: list[Listener] = []
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        chance: Chance | None = None,
+    ) -> Engine:
+        """Open (or make) the data directory at `path` and own it until `close`.
+
+        Raises StorageError: store.locked, store.format, store.foreign, store.corrupt.
+        """
+        used = clock or SystemClock()
+        store = LmdbStore.open(Path(path), clock_us=used.now_us())
+        try:
+            return cls(store, settings=settings, clock=used, chance=chance)
+        except BaseException:
+            store.close()
+            raise
+
+    @classmethod
+    def over(
+        cls,
+        store: Store,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        chance: Chance | None = None,
+    ) -> Engine:
+        """Run over a given store (the simulator's, or another durability port)."""
+        return cls(store, settings=settings, clock=clock, chance=chance)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the data directory; idempotent.  All that was answered is on disk already."""
+        if not self._closed:
+            self._closed = True
+            self._verifier.close()
+            self._queue.close()
+
+    def _alive(self) -> None:
+        if self._closed:
+            raise ClosedError("engine.closed")
+
+    def _unit(self, unit: str | int) -> Unit:
+        self._alive()
+        return self._rooms.unit(unit, self._clock.now_us())
+
+    # The sender's side.
+
+    def submit(
+        self,
+        batch: Sequence[bytes | Envelope],
+        *,
+        unit: str | int | None = None,
+        actor: str = "",
+        language: str = "en",
+    ) -> list[Outcome]:
+        """Submit documents; answer each, in order, with a Receipt or a Problem.
+
+        `batch` holds envelopes, as JSON bytes or ready structs.  `unit` is the
+        authenticated submitter; None when the embedding host vouches for the signed sender.
+        Every Receipt in the answer is flushed.  Raises TooLargeError over
+        BATCH_DOCUMENTS_MAX documents.
+        """
+        number = self._unit(unit).number if unit is not None else None
+        return self.submit_many([Submission(one, number, actor, language) for one in batch])
+
+    def submit_many(self, items: Sequence[Submission]) -> list[Outcome]:
+        """Submit documents of several units in one batch (the daemon's way in)."""
+        self._alive()
+        outcomes, accepted = self._submitter.submit(items)
+        if accepted and self._listeners:
+            arrivals = [Arrival(self._rooms, one.audience) for one in accepted]
+            for listener in tuple(self._listeners):
+                listener(arrivals)
+        return outcomes
+
+    def track(
+        self, document: str, *, unit: str | int | None = None, limit: int = 100, page: int = 0
+    ) -> Tracking:
+        """Say who has a document and who not.
+
+        `document` is its key (hex) or ``<sender code>|<document id>``; `unit` is the viewer
+        (None: an operator).  Raises NotFoundError also for documents of others.
+        """
+        self._alive()
+        viewer = self._unit(unit) if unit is not None else None
+        return self._tracker.track(document, viewer, limit, page)
+
+    def explain(
+        self, document: str, unit: str, *, viewer: str | int | None = None
+    ) -> Explanation:
+        """Say why `unit` receives the document, or why not; both ways, with the steps."""
+        self._alive()
+        seen_by = self._unit(viewer) if viewer is not None else None
+        return self._tracker.explain(document, unit, seen_by)
+
+    # The recipient's side.
+
+    def lease(
+        self,
+        unit: str | int,
+        limit: int = 100,
+        *,
+        lease_s: int = limits.LEASE_S_DEFAULT,
+        actor: str = "",
+    ) -> list[Delivery]:
+        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds."""
+        return self._deliverer.lease(self._unit(unit), limit, lease_s, actor)
+
+    def waiting(self, unit: str | int) -> bool:
+        """Say whether `lease` would hand anything out now."""
+        return self._deliverer.waiting(self._unit(unit))
+
+    def acknowledge(
+        self, unit: str | int, deliveries: Sequence[str], *, actor: str = ""
+    ) -> list[Settled]:
+        """Take deliveries for good (đã nhận); flushed before it answers, safe to repeat."""
+        state = DeliveryState.DELIVERED.value
+        return self._deliverer.settle(self._unit(unit), deliveries, state, "", actor)
+
+    def refuse(
+        self, unit: str | int, deliveries: Sequence[str], reason: str, *, actor: str = ""
+    ) -> list[Settled]:
+        """Return deliveries to the sender (trả lại) with a reason (QĐ 28/2018, Art. 5.4)."""
+        check_reason(reason)
+        state = DeliveryState.REFUSED.value
+        return self._deliverer.settle(self._unit(unit), deliveries, state, reason, actor)
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` after each flush with what arrived, on the submitting thread."""
+        self._listeners.append(listener)
+
+    # Directory, trust, tokens.
+
+    def resolve(
+        self, selector: str, *, at_us: int | None = None, limit: int = RESOLVED_UNITS_DEFAULT
+    ) -> Resolved:
+        """Say whom a selector means at an instant.  Raises RecipientError."""
+        self._alive()
+        return self._administrator.resolve(selector, at_us, limit)
+
+    def unit(self, code: str | int) -> Unit:
+        """Return a unit by code (either national form) or stable number."""
+        return self._unit(code)
+
+    def import_units(self, units: Sequence[Unit], *, actor: str = "") -> int:
+        """Add units to the directory, all or none.  Raises InputError with row and field."""
+        self._alive()
+        return self._administrator.import_units(units, actor)
+
+    def close_unit(
+        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = ""
+    ) -> None:
+        """Close a unit at an instant, naming its successors (the default one first)."""
+        self._alive()
+        self._administrator.close_unit(code, at_us, successors, actor)
+
+    def trust_issuer(self, certificate: bytes, *, actor: str = "") -> str:
+        """Trust a CA (DER) as issuer of signing certificates; return its SHA-256 in hex."""
+        self._alive()
+        return self._administrator.trust_issuer(certificate, actor)
+
+    def bind(
+        self,
+        unit: str | int,
+        certificate: bytes,
+        valid_from: int,
+        valid_to: int | None = None,
+        *,
+        actor: str = "",
+    ) -> None:
+        """Bind a signing certificate (DER) to a unit from one instant to another."""
+        self.bind_many([(unit, certificate, valid_from, valid_to)], actor=actor)
+
+    def bind_many(
+        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = ""
+    ) -> int:
+        """Bind several certificates in one flush; see `bind`."""
+        self._alive()
+        return self._administrator.bind(bindings, actor)
+
+    def create_token(
+        self,
+        unit: str | None,
+        name: str,
+        *,
+        operator: bool = False,
+        expires_at: int | None = None,
+        actor: str = "",
+    ) -> str:
+        """Make an access token for a unit (or an operator); it is shown only this once."""
+        self._alive()
+        return self._administrator.create_token(
+            unit, name, operator=operator, expires_at=expires_at, actor=actor
+        )
+
+    def revoke_token(self, token_id: str, *, actor: str = "") -> None:
+        """End a token at once."""
+        self._alive()
+        self._administrator.revoke_token(token_id, actor)
+
+    def tokens(self) -> list[Principal]:
+        """List the live tokens, without their secrets."""
+        self._alive()
+        return self._administrator.tokens()
+
+    def authenticate(self, token: str) -> Principal:
+        """Return whom a token stands for.  Raises AuthenticationError."""
+        self._alive()
+        return self._administrator.authenticate(token)
+
+    # Operation.
+
+    def counters(self) -> dict[str, int | dict[str, int] | dict[str, float]]:
+        """Return counters for metrics: since opening, and of the stored state."""
+        submitter = self._submitter
+        return {
+            "accepted": submitter.accepted,
+            "repeated": submitter.repeated,
+            "refused": dict(submitter.refused),
+            "stage_seconds": dict(submitter.stage_seconds),
+            "stored": {} if self._closed else self._queue.counts(),
+        }
+
+    def healthy(self) -> bool:
+        """Say whether writes work; False from the first failed write or flush on."""
+        return not self._closed and self._queue.healthy()
+
+    def check(self) -> list[str]:
+        """Verify the stored state's invariants; return what is wrong (empty: all well)."""
+        self._alive()
+        return self._queue.check()
+
+    def now_us(self) -> int:
+        """Return the engine's present instant."""
+        return self._clock.now_us()

@@ -1,0 +1,106 @@
+"""What the engine stores with each document, and the small codes it computes from it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgspec
+
+from router.errors import NotFoundError
+from router.model.answers import Lane, Receipt
+from router.model.instants import show_instant
+from router.signatures import SignatureVerdict
+
+KEY_BYTES = 16
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True):
+    """The verdicts of the stages, as they were at acceptance; never computed again.
+
+    `directory_sequence` and `issued_at` say which directory resolved the selector
+    (valid then, known then).  Fields are only ever added at the end.
+    """
+
+    document_id: str
+    sender: str
+    subject: str
+    selector: str
+    issued_at: int
+    accepted_at: int
+    directory_sequence: int
+    snapshot: int
+    addressed: int
+    effective: int
+    audience_sha256: bytes
+    content_sha256: bytes
+    policy_version: int
+    rules: tuple[str, ...]
+    lane: int
+    skipped: tuple[str, ...]
+    trust_version: int
+    signatures: tuple[SignatureVerdict, ...]
+    signer: str
+
+    def receipt(self, key: bytes, sequence: int, *, repeated: bool) -> Receipt:
+        """Return the receipt these facts stand for."""
+        return Receipt(
+            key=key.hex(),
+            document_id=self.document_id,
+            sender=self.sender,
+            accepted_at=show_instant(self.accepted_at),
+            content_sha256=self.content_sha256.hex(),
+            sequence=sequence,
+            snapshot=self.snapshot,
+            addressed=self.addressed,
+            effective=self.effective,
+            audience_sha256=self.audience_sha256.hex(),
+            policy_version=self.policy_version,
+            lane=Lane(self.lane).name.lower(),
+            skipped=self.skipped,
+            repeated=repeated,
+        )
+
+
+_facts: msgspec.msgpack.Decoder[Facts] = msgspec.msgpack.Decoder(Facts)
+encode_facts = msgspec.msgpack.Encoder().encode
+
+
+def decode_facts(data: bytes) -> Facts:
+    """Read stored facts."""
+    return _facts.decode(data)
+
+
+def new_key(now_us: int, chance: bytes) -> bytes:
+    """Return a 16-byte document key: 48 bits of milliseconds, then 80 of chance.
+
+    Keys begin with time, so that indexes on them grow at one end (as UUIDv7, RFC 9562).
+    """
+    return (now_us // 1_000).to_bytes(6, "big") + chance[:10]
+
+
+def delivery_id(key: bytes, address: int) -> str:
+    """Return the id of the delivery of document `key` to unit `address` (27 characters)."""
+    return base64.urlsafe_b64encode(key + address.to_bytes(4, "big")).rstrip(b"=").decode()
+
+
+def read_delivery_id(text: str) -> tuple[bytes, int]:
+    """Return (key, address).  Raises NotFoundError for anything that is no such id."""
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=", altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raw = b""
+    if len(raw) != KEY_BYTES + 4 or len(text) != 27:
+        raise NotFoundError("delivery.not_found")
+    return raw[:KEY_BYTES], int.from_bytes(raw[KEY_BYTES:], "big")
+
+
+def read_key(text: str) -> bytes:
+    """Return a document key from its hex form.  Raises NotFoundError for anything else."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise NotFoundError("document.not_found")
+    return key

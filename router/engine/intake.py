@@ -1,0 +1,171 @@
+"""The door: bytes to a checked envelope and document.  A refusal here stores nothing.
+
+Order: size, JSON shape, duplicate members, fields and their bounds, versions, secrecy mark,
+inline attachments, act, issue time.  The payload bytes stay exactly as received.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import Final, TypeVar
+
+import msgspec
+
+from router import limits
+from router._json import find_duplicate_member
+from router.errors import InputError, MalformedError, PolicyRefusedError, TooLargeError
+from router.model.documents import (
+    DOCUMENT_FORMAT,
+    ENVELOPE_VERSION,
+    Act,
+    Document,
+    Envelope,
+)
+from router.model.instants import SECOND_US, instant_of, show_instant, year_of
+from router.policy import carries_secrecy_mark
+
+_T = TypeVar("_T")
+_envelopes: Final = msgspec.json.Decoder(Envelope)
+_documents: Final = msgspec.json.Decoder(Document)
+_PLACE: Final = re.compile(r"^(?P<said>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NAMED: Final = re.compile(r"`([^`]{1,64})`")
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """One document past the door: what came, what it says, its digest and issue instant."""
+
+    envelope: Envelope
+    document: Document
+    document_id: str
+    content: bytes
+    issued_at: int
+
+
+def read_envelope(raw: bytes | Envelope, now_us: int) -> Intake:
+    """Check one envelope.  Raises InputError with code, path and remedy."""
+    envelope = raw if isinstance(raw, Envelope) else _decode_envelope(raw)
+    if envelope.version != ENVELOPE_VERSION:
+        raise InputError("envelope.version", path="$.version", version=envelope.version)
+    if len(envelope.payload) > limits.PAYLOAD_BYTES_MAX:
+        raise _too_large(len(envelope.payload), limits.PAYLOAD_BYTES_MAX)
+    document = _decode(_documents, envelope.payload, "$.payload")
+    if document.format != DOCUMENT_FORMAT:
+        raise InputError("envelope.version", path="$.payload.format", version=document.format)
+    if carries_secrecy_mark(document):
+        raise PolicyRefusedError("document.secret", path="$.payload.marks")
+    _check_contents(envelope, document)
+    _check_act(document)
+    issued_at = _check_issue_time(document, now_us)
+    return Intake(
+        envelope,
+        document,
+        unicodedata.normalize("NFC", document.document_id),
+        hashlib.sha256(envelope.payload).digest(),
+        issued_at,
+    )
+
+
+def _decode_envelope(raw: bytes) -> Envelope:
+    if len(raw) > limits.ENVELOPE_BYTES_MAX:
+        raise _too_large(len(raw), limits.ENVELOPE_BYTES_MAX)
+    return _decode(_envelopes, raw, "$")
+
+
+def _too_large(size: int, limit: int) -> TooLargeError:
+    return TooLargeError("envelope.too_large", size=size, limit=limit)
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], data: bytes, root: str) -> _T:
+    try:
+        value = decoder.decode(data)
+        repeated = find_duplicate_member(data)
+    except msgspec.ValidationError as error:
+        raise _field_error(str(error), root) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        reason = _QUOTED.sub("…", str(error))
+        raise MalformedError("json.malformed", path=root, reason=reason) from None
+    except (RecursionError, ValueError):
+        raise MalformedError("json.too_deep", path=root) from None
+    if repeated is not None:
+        offset, member = repeated
+        raise MalformedError("json.duplicate_member", path=root, offset=offset, member=member)
+    return value
+
+
+def _field_error(said: str, root: str) -> InputError:
+    """Turn msgspec's words into a code and a path; quoted values are cut out (content)."""
+    match = _PLACE.match(said)
+    assert match is not None
+    path = root + (match["path"] or "$")[1:]
+    reason = _QUOTED.sub("…", match["said"])
+    named = _NAMED.search(reason)
+    field = named.group(1) if named else ""
+    if "unknown field" in reason:
+        return InputError("field.unknown", path=path, field=field)
+    if "missing required field" in reason:
+        return InputError("field.missing", path=path, field=field)
+    if "length <=" in reason:
+        return InputError("field.too_long", path=path, reason=reason)
+    return InputError("field.invalid", path=path, reason=reason)
+
+
+def _check_contents(envelope: Envelope, document: Document) -> None:
+    """Inline bytes must be exactly the files that the signature names."""
+    size = sum(len(content.content) for content in envelope.contents)
+    if size > limits.ATTACHMENT_INLINE_BYTES_MAX:
+        limit = limits.ATTACHMENT_INLINE_BYTES_MAX
+        raise TooLargeError("attachment.too_large", path="$.contents", size=size, limit=limit)
+    signed = {attachment.sha256: attachment.size_bytes for attachment in document.attachments}
+    seen: set[str] = set()
+    for index, content in enumerate(envelope.contents):
+        path = f"$.contents[{index}]"
+        if content.sha256 not in signed:
+            raise InputError("attachment.content", path=path, reason="no such attachment is signed")
+        if content.sha256 in seen:
+            raise InputError("attachment.content", path=path, reason="sent twice")
+        seen.add(content.sha256)
+        if len(content.content) != signed[content.sha256]:
+            raise InputError("attachment.content", path=path, reason="the size differs")
+        if hashlib.sha256(content.content).hexdigest() != content.sha256:
+            raise InputError("attachment.content", path=path, reason="the SHA-256 differs")
+
+
+def _check_act(document: Document) -> None:
+    """Say first what does not go together, then what this version does not carry."""
+    update = document.act is Act.UPDATE
+    changes = document.recipients_added or document.recipients_removed
+    if document.act is Act.NEW and document.acts_on:
+        raise _conflict("$.payload.acts_on", "a new document acts on nothing")
+    if document.act is not Act.NEW and not document.acts_on:
+        raise _conflict("$.payload.acts_on", "the act needs the document it acts on")
+    if changes and not update:
+        raise _conflict("$.payload.recipients_added", "only an update adds or removes recipients")
+    if document.act is not Act.NEW:
+        act = document.act.value
+        raise InputError("document.act_unsupported", path="$.payload.act", act=act)
+    if document.recipients is None:
+        raise InputError("field.missing", path="$.payload", field="recipients")
+
+
+def _conflict(path: str, reason: str) -> InputError:
+    return InputError("field.conflict", path=path, reason=reason)
+
+
+def _check_issue_time(document: Document, now_us: int) -> int:
+    issued_at = instant_of(document.issued_at)
+    path = "$.payload.issued_at"
+    if issued_at > now_us + limits.CLOCK_SKEW_S_MAX * SECOND_US:
+        raise InputError(
+            "document.issued_in_future",
+            path=path,
+            issued_at=show_instant(issued_at),
+            now=show_instant(now_us),
+        )
+    first_year = year_of(now_us) - 1
+    if year_of(issued_at) < first_year:
+        shown = show_instant(issued_at)
+        raise InputError("document.issued_too_early", path=path, issued_at=shown, year=first_year)
+    return issued_at

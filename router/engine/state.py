@@ -1,0 +1,134 @@
+"""The rooms' state as the log's records made it, and the one lock that guards it.
+
+`Rooms` replays directory, trust, token and snapshot records at opening and applies each
+new record after it has been flushed: what is in memory is never ahead of the disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import msgspec
+
+from router._core import runs_contain
+from router.directory import Directory, Snapshot
+from router.directory import decode_change as decode_directory
+from router.engine import tokens
+from router.errors import NotFoundError, StorageError
+from router.model.units import Unit
+from router.queue import Queue, RoomRecord
+from router.signatures import TrustStore
+from router.signatures import decode_change as decode_trust
+
+DIRECTORY = "directory"
+TRUST = "trust"
+SNAPSHOT = "snapshot"
+
+
+class SnapshotMade(msgspec.Struct, frozen=True, array_like=True):
+    """A snapshot has a number: the directory known at a sequence, valid from an instant."""
+
+    number: int
+    directory_sequence: int
+    valid_from: int
+
+
+_snapshots: msgspec.msgpack.Decoder[SnapshotMade] = msgspec.msgpack.Decoder(SnapshotMade)
+encode_record = msgspec.msgpack.Encoder().encode
+
+
+class Rooms:
+    """Directory, trust, tokens and numbered snapshots of one engine.
+
+    Every method takes `lock` itself; callers that need several answers of one instant hold
+    it around them (it is reentrant).
+    """
+
+    def __init__(self, queue: Queue) -> None:
+        self.lock = threading.RLock()
+        self.directory = Directory()
+        self.trust = TrustStore()
+        self.tokens = tokens.Tokens()
+        self._queue = queue
+        self._made: list[SnapshotMade] = []
+        self._number_of: dict[tuple[int, int], int] = {}
+        for room in (DIRECTORY, TRUST, tokens.ROOM, SNAPSHOT):
+            for sequence, record in queue.room_records(room):
+                self._apply(room, record.body, sequence)
+
+    def append(self, records: Sequence[RoomRecord]) -> None:
+        """Flush records of the rooms, then take them in."""
+        with self.lock:
+            sequences = self._queue.append_rooms(records)
+            for sequence, record in zip(sequences, records, strict=True):
+                self._apply(record.room, record.body, sequence)
+
+    def _apply(self, room: str, body: bytes, sequence: int) -> None:
+        if room == DIRECTORY:
+            self.directory.apply(decode_directory(body), sequence)
+        elif room == TRUST:
+            self.trust.apply(decode_trust(body), sequence)
+        elif room == tokens.ROOM:
+            self.tokens.apply(tokens.decode_change(body))
+        else:
+            self._apply_snapshot(_snapshots.decode(body))
+
+    def _apply_snapshot(self, made: SnapshotMade) -> None:
+        if made.number != len(self._made) + 1:
+            raise StorageError("store.corrupt", reason=f"snapshot {made.number} out of order")
+        self._made.append(made)
+        self._number_of[made.directory_sequence, made.valid_from] = made.number
+
+    def number_of(self, snapshot: Snapshot, at_us: int) -> int:
+        """Return the snapshot's number; a new one is recorded and flushed first.
+
+        A document's record may then refer to it, whatever group it joins.
+        """
+        with self.lock:
+            identity = (snapshot.sequence, snapshot.valid_from)
+            number = self._number_of.get(identity)
+            if number is None:
+                number = len(self._made) + 1
+                body = encode_record(SnapshotMade(number, *identity))
+                self.append([RoomRecord(SNAPSHOT, body, at_us, 0, "engine")])
+            return number
+
+    def snapshot(self, number: int) -> Snapshot:
+        """Return a numbered snapshot, compiled again when it is no longer cached."""
+        with self.lock:
+            made = self._made[number - 1]
+            return self.directory.snapshot(made.valid_from, made.directory_sequence)
+
+    def member(self, address: int, snapshot: int, runs: bytes) -> bool:
+        """Say whether the unit is in an audience stored under that snapshot."""
+        position = self.snapshot(snapshot).hierarchy.position(address)
+        return position >= 0 and runs_contain(runs, position)
+
+    def subscriptions(self, address: int) -> tuple[bytes, ...]:
+        """Return the topics whose entries may include the unit."""
+        with self.lock:
+            return self.directory.subscriptions(address)
+
+    def unit(self, unit: str | int, now_us: int) -> Unit:
+        """Return a unit by stable number or code (today's bearer, else the last one).
+
+        Raises NotFoundError.
+        """
+        with self.lock:
+            if isinstance(unit, int):
+                return self.directory.unit(unit)
+            found = self.directory.find(unit, now_us) or self.directory.find_any(unit)
+        if found is None:
+            raise NotFoundError("unit.not_found", unit=unit)
+        return found
+
+    def addresses_of(self, holder: int, now_us: int) -> tuple[int, ...]:
+        """Return the units `holder` answers for today: itself while open, and closed ones.
+
+        A closed unit with a successor answers for nobody any more.
+        """
+        with self.lock:
+            if self.directory.holder(holder, now_us) != holder:
+                return ()
+            return self.directory.addresses(holder, now_us)

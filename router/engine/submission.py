@@ -1,0 +1,342 @@
+"""From envelopes to receipts: the stages in order, batches across rooms.
+
+door -> sender and token -> repeats -> signatures -> recipients -> policy -> one record.
+Each stage works on what is left; a refusal ends one document and costs the others nothing.
+Nothing is stored before the last stage, and a receipt is given only after its flush.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from time import perf_counter
+
+import msgspec
+
+from router import limits
+from router.directory import ResolveItem, Resolution
+from router.engine.facts import Facts, decode_facts, encode_facts, new_key
+from router.engine.intake import Intake, read_envelope
+from router.engine.state import Rooms
+from router.errors import (
+    ConflictError,
+    InputError,
+    RecipientError,
+    TooLargeError,
+    VanbanError,
+)
+from router.messages import problem_of
+from router.model.answers import Outcome, Receipt
+from router.model.documents import Envelope, OnBadRecipient
+from router.model.instants import SECOND_US, year_of
+from router.model.units import Unit, normal_code
+from router.policy import Decision, Policy, Question, Standing, decide_batch, refuse_sender
+from router.ports import Chance, Clock
+from router.queue import Acceptance, Conflict, Queue, Repeated, StoredAudience
+from router.signatures import Verdict, Verifier, VerifyItem
+
+_audit = logging.getLogger("router.audit")
+_encode = msgspec.msgpack.Encoder().encode
+_RECORD_ROOM_BYTES = 2_048
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """One document with who brings it.
+
+    `envelope` is JSON bytes or a ready Envelope; `unit` is the authenticated unit's stable
+    number (None: the embedding host vouches for the sender as signed).
+    """
+
+    envelope: bytes | Envelope
+    unit: int | None = None
+    actor: str = ""
+    language: str = "en"
+
+
+class _Work(msgspec.Struct):
+    """One document on its way; `answer` ends it."""
+
+    submission: Submission
+    answer: Receipt | VanbanError | None = None
+    intake: Intake | None = None
+    sender: Unit | None = None
+    verdict: Verdict | None = None
+    resolution: Resolution | None = None
+    decision: Decision | None = None
+    acceptance: Acceptance | None = None
+
+    def past_door(self) -> tuple[Intake, Unit]:
+        """Return intake and sender of a document whose sender is known."""
+        assert self.intake is not None
+        assert self.sender is not None
+        return self.intake, self.sender
+
+
+class Submitter:
+    """The stages over the rooms of one engine; thread-safe.
+
+    `counts` counts accepted, repeated and refused by code; `stage_seconds` sums the time
+    spent in each stage.
+    """
+
+    def __init__(
+        self, rooms: Rooms, queue: Queue, verifier: Verifier, clock: Clock, chance: Chance
+    ) -> None:
+        self._rooms = rooms
+        self._queue = queue
+        self._verifier = verifier
+        self._clock = clock
+        self._chance = chance
+        self._policy = Policy()
+        self.accepted = 0
+        self.repeated = 0
+        self.refused: Counter[str] = Counter()
+        self.stage_seconds: Counter[str] = Counter()
+
+    def submit(self, batch: Sequence[Submission]) -> tuple[list[Outcome], list[Acceptance]]:
+        """Answer each document in order; also return what was newly accepted.
+
+        Raises TooLargeError for a batch over its bound and StorageError when nothing can be
+        written; refusals of single documents are answers, not exceptions.
+        """
+        if len(batch) > limits.BATCH_DOCUMENTS_MAX:
+            limit = limits.BATCH_DOCUMENTS_MAX
+            raise TooLargeError("batch.too_large", size=len(batch), limit=limit)
+        now_us = self._clock.now_us()
+        works = [_Work(submission) for submission in batch]
+        stages = (
+            ("door", self._door),
+            ("senders", self._senders),
+            ("repeats", self._repeats),
+            ("signatures", self._signatures),
+            ("recipients", self._recipients),
+            ("policy", self._policies),
+            ("store", self._store),
+        )
+        for name, stage in stages:
+            begun = perf_counter()
+            left = [work for work in works if work.answer is None]
+            if left:
+                stage(left, now_us)
+            self.stage_seconds[name] += perf_counter() - begun
+        accepted = [
+            work.acceptance
+            for work in works
+            if work.acceptance is not None
+            and isinstance(work.answer, Receipt)
+            and not work.answer.repeated
+        ]
+        return [self._conclude(work) for work in works], accepted
+
+    def _door(self, works: Sequence[_Work], now_us: int) -> None:
+        for work in works:
+            try:
+                actor = work.submission.actor
+                if len(actor) > limits.ACTOR_CHARS_MAX or not (actor.isprintable()):
+                    raise InputError("actor.invalid", reason="too long or not printable")
+                work.intake = read_envelope(work.submission.envelope, now_us)
+            except InputError as error:
+                work.answer = error
+
+    def _senders(self, works: Sequence[_Work], now_us: int) -> None:
+        """Find each sender at the issue time; the token's unit must answer for it today."""
+        directory = self._rooms.directory
+        for work in works:
+            assert work.intake is not None
+            submitter = work.submission.unit
+            code = normal_code(work.intake.document.sender)
+            try:
+                unit = directory.require(code, work.intake.issued_at)
+            except RecipientError as error:
+                facts = {name: str(fact) for name, fact in error.facts.items() if name != "unit"}
+                standing = Standing(code, error.code.partition(".")[2], facts)
+                work.answer = refuse_sender(standing, holder_submits=True)
+                continue
+            work.sender = unit
+            holds = submitter is None or submitter == directory.holder(unit.number, now_us)
+            work.answer = refuse_sender(Standing(code, "open"), holder_submits=holds)
+
+    def _repeats(self, works: Sequence[_Work], now_us: int) -> None:
+        """Answer retries from their first receipt before any work is done for them."""
+        items = []
+        for work in works:
+            intake, sender = work.past_door()
+            act, key = intake.document.act.value, intake.envelope.idempotency_key
+            items.append((sender.number, intake.document_id, act, key, intake.content, now_us))
+        for work, found in zip(works, self._queue.find(items), strict=True):
+            if found is not None:
+                work.answer = self._answer_known(work, found)
+
+    def _answer_known(self, work: _Work, found: Repeated | Conflict) -> Receipt | VanbanError:
+        if isinstance(found, Repeated):
+            return decode_facts(found.facts).receipt(found.key, found.sequence, repeated=True)
+        assert work.intake is not None
+        if found.which == "idempotency_key":
+            path = "$.idempotency_key"
+            return ConflictError("idempotency.conflict", path=path, key=found.key.hex())
+        return ConflictError(
+            "document.conflict",
+            path="$.payload.document_id",
+            document_id=work.intake.document_id,
+            key=found.key.hex(),
+        )
+
+    def _signatures(self, works: Sequence[_Work], now_us: int) -> None:
+        items = []
+        for work in works:
+            envelope = work.past_door()[0].envelope
+            items.append(VerifyItem(envelope.payload, envelope.signatures))
+        signed = [index for index, item in enumerate(items) if item.signatures]
+        verdicts = self._verifier.verify_batch(
+            [items[index] for index in signed], self._rooms.trust, now_us
+        )
+        for index, verdict in zip(signed, verdicts, strict=True):
+            works[index].verdict = verdict
+            if verdict.status != "valid":
+                refusal = verdict.as_error()
+                refusal.path = f"$.{refusal.path}"
+                works[index].answer = refusal
+
+    def _recipients(self, works: Sequence[_Work], now_us: int) -> None:
+        items = []
+        for work in works:
+            intake = work.past_door()[0]
+            skip = intake.document.on_bad_recipient is OnBadRecipient.SKIP
+            selector, path = intake.document.recipients or "", "$.payload.recipients"
+            items.append(ResolveItem(selector, intake.issued_at, skip, path))
+        answers = self._rooms.directory.resolve_batch(items)
+        for work, answer in zip(works, answers, strict=True):
+            if isinstance(answer, VanbanError):
+                work.answer = answer
+            else:
+                work.resolution = answer
+
+    def _policies(self, works: Sequence[_Work], now_us: int) -> None:
+        questions = []
+        for work in works:
+            intake, sender = work.past_door()
+            assert work.resolution is not None
+            questions.append(
+                Question(
+                    sender.code,
+                    intake.document.urgency,
+                    len(intake.envelope.signatures),
+                    self._signed_by(sender, work.verdict, intake.issued_at),
+                    work.resolution.audience,
+                )
+            )
+        for work, decision in zip(works, decide_batch(questions, self._policy), strict=True):
+            work.decision = decision
+            work.answer = decision.refusal
+
+    def _signed_by(self, sender: Unit, verdict: Verdict | None, issued_at: int) -> bool:
+        if verdict is None:
+            return False
+        with self._rooms.lock:
+            return any(
+                sender.number in self._rooms.trust.bound_unit(one.certificate_sha256, issued_at)
+                for one in verdict.signatures
+            )
+
+    def _store(self, works: Sequence[_Work], now_us: int) -> None:
+        """Write one record a document, all in one flush, then give the receipts."""
+        ready = []
+        for work in works:
+            try:
+                work.acceptance = self._acceptance(work, now_us)
+                ready.append(work)
+            except RecipientError as error:
+                work.answer = error
+        answers = self._queue.accept([work.acceptance for work in ready if work.acceptance])
+        for work, answer in zip(ready, answers, strict=True):
+            if isinstance(answer, Repeated | Conflict):
+                work.answer = self._answer_known(work, answer)
+            else:
+                assert work.acceptance is not None
+                facts = decode_facts(work.acceptance.facts)
+                work.answer = facts.receipt(work.acceptance.key, answer.sequence, repeated=False)
+
+    def _acceptance(self, work: _Work, now_us: int) -> Acceptance:
+        intake, sender = work.past_door()
+        resolution, decision = work.resolution, work.decision
+        assert resolution is not None
+        assert decision is not None
+        snapshot = resolution.snapshot
+        audience = decision.effective
+        number = self._rooms.number_of(snapshot, now_us)
+        digest = snapshot.hierarchy.digest(audience)
+        runs = audience.to_bytes()
+        topics = snapshot.topics_bytes(audience)
+        facts = self._facts(work, number, digest, now_us)
+        envelope = _encode(intake.envelope)
+        encoded_facts = encode_facts(facts)
+        size = len(envelope) + len(encoded_facts) + len(runs) + sum(map(len, topics))
+        if size + 3 * len(topics) + _RECORD_ROOM_BYTES > limits.RECORD_BYTES_MAX:
+            reason = "the audience and the document together do not fit one record"
+            raise RecipientError("selector.too_large", path="$.payload.recipients", reason=reason)
+        document = intake.document
+        life_s = document.time_to_live_s
+        return Acceptance(
+            key=new_key(now_us, self._chance.random_bytes(10)),
+            sender=sender.number,
+            document_id=intake.document_id,
+            act=document.act.value,
+            year=year_of(now_us),
+            idempotency_key=intake.envelope.idempotency_key,
+            content=intake.content,
+            number_notation=f"{document.number}/{document.notation}",
+            lane=decision.lane.value,
+            envelope=envelope,
+            facts=encoded_facts,
+            audience=StoredAudience(number, runs, digest, audience.size),
+            topics=topics,
+            at=now_us,
+            unit=work.submission.unit or sender.number,
+            actor=work.submission.actor,
+            expires_at=None if life_s is None else intake.issued_at + life_s * SECOND_US,
+        )
+
+    def _facts(self, work: _Work, snapshot: int, digest: bytes, now_us: int) -> Facts:
+        intake, sender = work.past_door()
+        resolution, decision, verdict = work.resolution, work.decision, work.verdict
+        assert resolution is not None
+        assert decision is not None
+        signatures = verdict.signatures if verdict is not None else ()
+        return Facts(
+            document_id=intake.document_id,
+            sender=sender.code,
+            subject=intake.document.subject,
+            selector=intake.document.recipients or "",
+            issued_at=intake.issued_at,
+            accepted_at=now_us,
+            directory_sequence=resolution.snapshot.sequence,
+            snapshot=snapshot,
+            addressed=resolution.audience.size,
+            effective=decision.effective.size,
+            audience_sha256=digest,
+            content_sha256=intake.content,
+            policy_version=decision.policy_version,
+            rules=decision.rules,
+            lane=decision.lane.value,
+            skipped=resolution.skipped,
+            trust_version=verdict.trust_version if verdict is not None else 0,
+            signatures=tuple(signatures),
+            signer=signatures[-1].subject if signatures else "",
+        )
+
+    def _conclude(self, work: _Work) -> Outcome:
+        """Count and audit the answer; a refusal leaves no content behind."""
+        answer, submission = work.answer, work.submission
+        assert answer is not None
+        if isinstance(answer, Receipt):
+            if answer.repeated:
+                self.repeated += 1
+            else:
+                self.accepted += 1
+            return answer
+        self.refused[answer.code] += 1
+        _audit.info(
+            "refused code=%s unit=%s actor=%s", answer.code, submission.unit, submission.actor
+        )
+        return problem_of(answer, submission.language)

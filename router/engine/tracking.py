@@ -1,0 +1,208 @@
+"""Who has a document and who not, since when; and why a unit receives it or does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from router import limits
+from router._core import Audience
+from router.directory import Snapshot
+from router.engine.facts import Facts, decode_facts, read_key
+from router.engine.state import Rooms
+from router.errors import InputError, NotFoundError
+from router.model.answers import (
+    DeliveryState,
+    Explanation,
+    HistoryEvent,
+    Lane,
+    TrackedDelivery,
+    Tracking,
+)
+from router.model.instants import show_instant
+from router.model.units import TIER_NAMES, Unit
+from router.ports import Clock
+from router.queue import DeliveryRow, Queue, StoredDocument
+from router.selectors import explain, parse
+
+QUEUED = DeliveryState.QUEUED.value
+LEASED = DeliveryState.LEASED.value
+
+
+class Tracker:
+    """The sender's side after acceptance; thread-safe, reads only."""
+
+    def __init__(self, rooms: Rooms, queue: Queue, clock: Clock) -> None:
+        self._rooms = rooms
+        self._queue = queue
+        self._clock = clock
+
+    def find(self, document: str) -> tuple[bytes, StoredDocument, Facts]:
+        """Return a document by key (hex) or by ``<sender code>|<document id>``.
+
+        Raises NotFoundError.
+        """
+        sender, bar, document_id = document.partition("|")
+        key: bytes | None
+        if bar:
+            unit = self._rooms.unit(sender, self._clock.now_us())
+            key = self._queue.by_document_id(unit.number, document_id, "new")
+        else:
+            key = read_key(document)
+        stored = self._queue.document(key) if key is not None else None
+        if key is None or stored is None:
+            raise NotFoundError("document.not_found")
+        return key, stored, decode_facts(stored.facts)
+
+    def track(self, document: str, viewer: Unit | None, limit: int, page: int) -> Tracking:
+        """Count the states by tier and list one page of deliveries, in directory order.
+
+        A viewer other than the sender (or its holder today) finds nothing.
+        """
+        if not 0 <= limit <= limits.TRACKING_PAGE_MAX or page < 0:
+            said = f"limit is 0 to {limits.TRACKING_PAGE_MAX}, page from 0"
+            raise InputError("field.invalid", path="$.limit", reason=said)
+        now_us = self._clock.now_us()
+        key, stored, facts = self.find(document)
+        self._only_sender(stored, viewer, now_us)
+        snapshot = self._rooms.snapshot(stored.audience.snapshot)
+        audience = Audience.from_bytes(stored.audience.runs)
+        members = snapshot.hierarchy.numbers(audience)
+        rows = dict(self._queue.deliveries(key, members))
+        by_tier = _count(snapshot, audience, rows, now_us)
+        first = page * limit
+        deliveries = []
+        for position in list(audience.positions())[first : first + limit]:
+            unit = snapshot.unit_at(position)
+            deliveries.append(self._tracked(key, unit, rows.get(unit.number), facts, now_us))
+        more = limit > 0 and first + limit < audience.size
+        return Tracking(
+            key=key.hex(),
+            document_id=facts.document_id,
+            sender=facts.sender,
+            accepted_at=show_instant(facts.accepted_at),
+            subject=facts.subject,
+            lane=Lane(stored.lane).name.lower(),
+            recipients=audience.size,
+            states=dict(sum((Counter(states) for states in by_tier.values()), Counter())),
+            by_tier=by_tier,
+            deliveries=tuple(deliveries),
+            next_page=page + 1 if more else 0,
+        )
+
+    def _only_sender(self, stored: StoredDocument, viewer: Unit | None, now_us: int) -> None:
+        if viewer is None:
+            return
+        with self._rooms.lock:
+            holder = self._rooms.directory.holder(stored.sender, now_us)
+        if viewer.number not in (stored.sender, holder):
+            raise NotFoundError("document.not_found")
+
+    def _tracked(
+        self, key: bytes, unit: Unit, row: DeliveryRow | None, facts: Facts, now_us: int
+    ) -> TrackedDelivery:
+        tier = TIER_NAMES.get(unit.tier, str(unit.tier))
+        if row is None:
+            since = show_instant(facts.accepted_at)
+            return TrackedDelivery(unit.code, unit.name, tier, QUEUED, since)
+        history = tuple(
+            HistoryEvent(
+                event.state,
+                show_instant(event.at),
+                self._code_of(event.unit, now_us),
+                event.actor,
+                event.reason,
+            )
+            for event in self._queue.history(key, unit.number)
+        )
+        return TrackedDelivery(
+            unit.code,
+            unit.name,
+            tier,
+            _state_now(row, now_us),
+            show_instant(row.since),
+            row.attempts,
+            history,
+        )
+
+    def _code_of(self, number: int, now_us: int) -> str:
+        return self._rooms.unit(number, now_us).code if number else ""
+
+    def explain(self, document: str, unit: str, viewer: Unit | None) -> Explanation:
+        """Say why a unit receives a document, or why not.
+
+        The sender may ask about any unit, another viewer about itself.
+        Raises NotFoundError for documents that are not the viewer's.
+        """
+        now_us = self._clock.now_us()
+        key, stored, facts = self.find(document)
+        asked = self._rooms.unit(unit, facts.issued_at)
+        if viewer is None or viewer.number != asked.number:
+            self._only_sender(stored, viewer, now_us)
+        snapshot = self._rooms.snapshot(stored.audience.snapshot)
+        position = snapshot.hierarchy.position(asked.number)
+        receives = position >= 0 and position in Audience.from_bytes(stored.audience.runs)
+        if viewer is not None and not receives:
+            self._only_sender(stored, viewer, now_us)
+        return Explanation(
+            document=key.hex(),
+            unit=asked.code,
+            name=asked.name,
+            receives=receives,
+            summary=_summary(asked, position, receives, facts, _EN),
+            summary_vi=_summary(asked, position, receives, facts, _VI),
+            reasons=self._reasons(snapshot, facts, position),
+        )
+
+    def _reasons(
+        self, snapshot: Snapshot, facts: Facts, position: int
+    ) -> tuple[dict[str, str | int | bool], ...]:
+        if position < 0:
+            return ()
+        with self._rooms.lock:
+            steps = explain(parse(facts.selector), snapshot.hierarchy, snapshot, position)
+        policy = {"part": "policy", "matched": True, "because": ", ".join(facts.rules)}
+        return (*steps, policy)
+
+
+def _count(
+    snapshot: Snapshot, audience: Audience, rows: dict[int, DeliveryRow], now_us: int
+) -> dict[str, dict[str, int]]:
+    """Count by tier and state: all members queued, then moved by the rows there are."""
+    hierarchy = snapshot.hierarchy
+    by_tier: dict[str, Counter[str]] = {}
+    for (tier, _), count in hierarchy.count_by_class(audience).items():
+        by_tier.setdefault(TIER_NAMES.get(tier, str(tier)), Counter())[QUEUED] += count
+    for address, row in rows.items():
+        tier = hierarchy.tier(hierarchy.position(address))
+        states = by_tier[TIER_NAMES.get(tier, str(tier))]
+        states[QUEUED] -= 1
+        states[_state_now(row, now_us)] += 1
+    return {tier: dict(+states) for tier, states in by_tier.items()}
+
+
+def _state_now(row: DeliveryRow, now_us: int) -> str:
+    """A lease that ran out counts as queued again."""
+    return QUEUED if row.state == LEASED and row.until <= now_us else row.state
+
+
+_EN = {
+    "yes": "{name} receives it: selected by “{selector}” as of {at}.",
+    "no": "{name} does not receive it: not selected by “{selector}” as of {at}.",
+    "absent": "{name} does not receive it: it did not exist at the issue time {at}.",
+}
+_VI = {
+    "yes": "{name} nhận văn bản: thuộc nơi nhận “{selector}” tại {at}.",
+    "no": "{name} không nhận văn bản: không thuộc nơi nhận “{selector}” tại {at}.",
+    "absent": "{name} không nhận văn bản: chưa có hoặc đã đóng mã tại thời điểm ban hành {at}.",
+}
+
+
+def _summary(
+    unit: Unit, position: int, receives: bool, facts: Facts, words: dict[str, str]
+) -> str:
+    kind = "yes" if receives else "absent" if position < 0 else "no"
+    return words[kind].format(
+        name=f"{unit.name} ({unit.code})",
+        selector=facts.selector[: limits.FACT_CHARS_MAX],
+        at=show_instant(facts.issued_at),
+    )

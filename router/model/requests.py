@@ -1,0 +1,74 @@
+"""The bodies of the HTTP API beside documents: what is asked and what is answered.
+
+They stand here because the server and the client, two rooms of one height, both speak them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from router import limits
+from router.model.answers import Delivery, Settled
+from router.model.instants import INSTANT_MAX
+
+DeliveryId = Annotated[str, Meta(min_length=1, max_length=64)]
+DeliveryIds = Annotated[
+    tuple[DeliveryId, ...], Meta(min_length=1, max_length=limits.ACKNOWLEDGE_DELIVERIES_MAX)
+]
+
+
+class LeaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Take deliveries from the own inbox.
+
+    `limit` is the most to hand out, `lease_s` how many seconds they stay reserved (absent:
+    the daemon's setting), `wait_s` how many seconds to wait when nothing is there.
+    """
+
+    limit: Annotated[int, Meta(ge=1, le=limits.LEASE_DELIVERIES_MAX)] = 100
+    lease_s: Annotated[int, Meta(ge=1, le=limits.LEASE_S_MAX)] | None = None
+    wait_s: Annotated[float, Meta(ge=0, le=limits.WAIT_S_MAX)] = 0.0
+
+
+class Leased(msgspec.Struct, frozen=True):
+    """The deliveries handed out, most urgent lane first; empty when there are none."""
+
+    deliveries: tuple[Delivery, ...] = ()
+
+
+class AcknowledgeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Say that these deliveries were taken over; repeating it is harmless."""
+
+    deliveries: DeliveryIds
+
+
+class RefuseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Return deliveries with a reason (QĐ 28/2018, Art. 5.4)."""
+
+    deliveries: DeliveryIds
+    reason: Annotated[str, Meta(max_length=limits.REASON_CHARS_MAX)]
+
+
+class Settlements(msgspec.Struct, frozen=True):
+    """One answer for each delivery named, in the order named."""
+
+    deliveries: tuple[Settled, ...] = ()
+
+
+class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Ask whom a selector selects at an instant (microseconds since 1970; absent: now).
+
+    `limit` is how many units are listed; all are counted.
+    """
+
+    selector: Annotated[str, Meta(min_length=1, max_length=limits.SELECTOR_CHARS_MAX)]
+    at_us: Annotated[int, Meta(ge=0, le=INSTANT_MAX)] | None = None
+    limit: Annotated[int, Meta(ge=0, le=limits.TRACKING_PAGE_MAX)] = 100
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The answer of the health checks: `status` is "ok" or "ready"."""
+
+    status: str

@@ -1,0 +1,69 @@
+"""The daemon's log: one JSON object a line on standard error.
+
+Only the daemon configures logging; an embedded engine or a server run inside another
+program leaves that program's logging alone.  Tokens and document content are never logged:
+a fault is written as the type of the exception and the places it passed, without its words.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import Final, Protocol, cast
+
+import msgspec
+import structlog
+
+FRAMES_MAX: Final = 24
+logger = logging.getLogger(__name__)
+
+
+class AccessLog(Protocol):
+    """What writes one line for each request that changed something."""
+
+    def info(self, event: str, **values: object) -> object:
+        """Write one line."""
+        ...
+
+
+def _render(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+def configure_logging(level: str = "info") -> AccessLog:
+    """Send structlog and the standard library's logging to stderr as JSON lines."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Forward()]
+    root.setLevel(number)
+    logging.getLogger("uvicorn").setLevel(max(number, logging.WARNING))
+    return cast("AccessLog", structlog.get_logger())
+
+
+class _Forward(logging.Handler):
+    """Hands records of the standard library's logging to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        values: dict[str, object] = {"logger": record.name}
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            values["fault"] = describe_fault(record.exc_info[1])
+        write = structlog.get_logger()
+        write.log(record.levelno, record.getMessage(), **values)
+
+
+def describe_fault(error: BaseException) -> str:
+    """Return the type and the places of an exception, without its message (content)."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    places = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__module__}.{type(error).__qualname__} in {places}"

@@ -1,0 +1,154 @@
+"""The endpoints that are not hot: tracking, explanation, resolution, units, health.
+
+Typed Litestar handlers, a thin layer over the engine.  The principal was established
+before Litestar saw the request (`router.server.app`) and stands in the scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+from urllib.parse import unquote
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.handlers.http_handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from router import limits
+from router.engine import Engine
+from router.errors import (
+    InputError,
+    MalformedError,
+    NotFoundError,
+    OverloadedError,
+    StorageError,
+    VanbanError,
+)
+from router.model.answers import Explanation, Principal, Resolved, Tracking
+from router.model.requests import Health, ResolveRequest
+from router.model.units import Unit
+from router.server.requests import PROBLEM, Call, encode, problem_with_status
+
+CALL: Final = "vanban.call"
+"""Where the `Call` stands in the ASGI scope."""
+AnyRequest = Request[Any, Any, State]
+
+
+def call_of(request: AnyRequest) -> Call:
+    """Return the call that the front put into the scope."""
+    scope: Mapping[str, Any] = request.scope
+    call: Call = scope[CALL]
+    return call
+
+
+def viewer_of(request: AnyRequest) -> int | None:
+    """Return the unit whose eyes look, None for an operator, who may see every unit's."""
+    principal = call_of(request).principal
+    if principal is None:
+        raise NotFoundError("document.not_found")
+    if principal.operator:
+        return None
+    if principal.unit is None:
+        raise NotFoundError("document.not_found")
+    return principal.unit
+
+
+def handlers(engine: Engine) -> list[HTTPRouteHandler]:
+    """Return the route handlers over one engine."""
+
+    @get("/v1/documents/{key:str}/tracking", sync_to_thread=False, operation_id="track")
+    def track(
+        request: AnyRequest,
+        key: FromPath[str],
+        limit: Annotated[int, QueryParameter(ge=0, le=limits.TRACKING_PAGE_MAX)] = 100,
+        page: Annotated[int, QueryParameter(ge=0, le=limits.UNITS_MAX)] = 0,
+    ) -> Tracking:
+        """Who has the document and who not; for its sender, its recipients, operators."""
+        return engine.track(unquote(key), unit=viewer_of(request), limit=limit, page=page)
+
+    @get("/v1/documents/{key:str}/explain", sync_to_thread=False, operation_id="explain")
+    def explain(
+        request: AnyRequest,
+        key: FromPath[str],
+        unit: Annotated[str, QueryParameter(min_length=1, max_length=limits.CODE_CHARS_MAX)],
+    ) -> Explanation:
+        """Why a unit receives the document, or why not."""
+        return engine.explain(unquote(key), unit, viewer=viewer_of(request))
+
+    @post("/v1/resolve", sync_to_thread=False, status_code=200, operation_id="resolve")
+    def resolve(data: JSONBody[ResolveRequest]) -> Resolved:
+        """Whom a selector selects at an instant."""
+        return engine.resolve(data.selector, at_us=data.at_us, limit=data.limit)
+
+    @get("/v1/units/{code:str}", sync_to_thread=False, operation_id="unit")
+    def unit(code: FromPath[str]) -> Unit:
+        """One unit by its code in either form."""
+        return engine.unit(unquote(code))
+
+    @get("/v1/whoami", sync_to_thread=False, operation_id="whoami")
+    def whoami(request: AnyRequest) -> Principal:
+        """Whom the token speaks for."""
+        principal = call_of(request).principal
+        if principal is None:
+            raise NotFoundError("request.not_found")
+        return principal
+
+    return [track, explain, resolve, unit, whoami, *_health_handlers(engine)]
+
+
+def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
+    @get("/healthz", sync_to_thread=False, operation_id="healthz")
+    def healthz() -> Health:
+        """Answers as long as the process serves."""
+        return Health("ok")
+
+    @get("/readyz", sync_to_thread=False, operation_id="readyz")
+    def readyz(request: AnyRequest) -> Health:
+        """Whether documents are taken: the store is whole and no stop is under way."""
+        if call_of(request).stopping:
+            raise OverloadedError("server.stopping", retry_after_s=limits.RETRY_AFTER_S)
+        if not engine.healthy():
+            raise StorageError("store.failed", reason="an earlier write failed")
+        return Health("ready")
+
+    return [healthz, readyz]
+
+
+def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Turn what Litestar raises, or we, into problem details.  Others go on to the front."""
+    known = _known(request, error)
+    if known is None:
+        raise error
+    call = call_of(request)
+    problem = problem_with_status(known, call.language)
+    headers = {"content-language": call.language}
+    if isinstance(error, HTTPException) and problem.status == 405:
+        headers["allow"] = str(known.facts["allowed"])
+    if isinstance(known, OverloadedError):
+        headers["retry-after"] = str(limits.RETRY_AFTER_S)
+    return Response(
+        encode(problem),
+        status_code=problem.status,
+        media_type=PROBLEM.decode(),
+        headers=headers,
+    )
+
+
+def _known(request: AnyRequest, error: Exception) -> VanbanError | None:
+    if isinstance(error, VanbanError):
+        return error
+    if isinstance(error, RecursionError):
+        return MalformedError("json.too_deep")
+    if not isinstance(error, HTTPException) or error.status_code >= 500:
+        return None
+    if error.status_code == 404:
+        return NotFoundError("request.not_found")
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("allow", "GET")
+        return MalformedError("request.method", method=request.method, allowed=allowed)
+    if not isinstance(error.extra, list):
+        return MalformedError("json.malformed", reason="the body can't be read")
+    named = ((item.get("key", "body"), item.get("message", "wrong")) for item in error.extra)
+    return InputError("request.invalid", reason="; ".join(f"{key}: {said}" for key, said in named))

@@ -1,0 +1,78 @@
+"""Counters for Prometheus, read from the engine when they are asked for.
+
+Nothing is counted on the hot path for this page but what the engine counts anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from router.server.requests import Gate
+from router.server.waiters import Waiters
+
+Counters = Callable[[], Mapping[str, object]]
+KIND: Final = CONTENT_TYPE_LATEST.encode()
+
+
+class EngineCollector(Collector):
+    """Yields the engine's counters as `vanban_<name>`; a table becomes a label `code`."""
+
+    def __init__(self, counters: Counters, gate: Gate, waiters: Waiters) -> None:
+        self._counters = counters
+        self._gate = gate
+        self._waiters = waiters
+        self.requests: dict[tuple[str, int], int] = {}
+
+    def count(self, endpoint: str, status: int) -> None:
+        """Count one answered request.  Both arguments come from small fixed sets."""
+        key = (endpoint, status)
+        self.requests[key] = self.requests.get(key, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Read everything once."""
+        for name, value in sorted(self._counters().items()):
+            if isinstance(value, Mapping):
+                family = GaugeMetricFamily(f"vanban_{name}", _help(name), labels=["code"])
+                for label, count in sorted(value.items()):
+                    family.add_metric([str(label)], float(count))
+                yield family
+            elif isinstance(value, int | float):
+                yield GaugeMetricFamily(f"vanban_{name}", _help(name), value=float(value))
+        yield from self._server()
+
+    def _server(self) -> Iterator[Metric]:
+        answered = CounterMetricFamily(
+            "vanban_http_requests", "Answered requests.", labels=["endpoint", "status"]
+        )
+        for (endpoint, status), count in sorted(self.requests.items()):
+            answered.add_metric([endpoint, str(status)], float(count))
+        yield answered
+        gauges = {
+            "requests_waiting": self._gate.requests,
+            "body_bytes_waiting": self._gate.bytes,
+            "long_polls": self._waiters.count,
+        }
+        for name, value in gauges.items():
+            yield GaugeMetricFamily(f"vanban_http_{name}", _help(name), value=float(value))
+
+
+def _help(name: str) -> str:
+    return name.replace("_", " ").capitalize() + "."
+
+
+class MetricsPage:
+    """The text of /metrics."""
+
+    def __init__(self, collector: EngineCollector) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(collector)
+
+    def render(self) -> bytes:
+        """Return the page in Prometheus' text form."""
+        return generate_latest(self._registry)

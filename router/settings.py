@@ -1,0 +1,182 @@
+"""The settings of the daemon and the command, as one frozen object.
+
+They come from a TOML file, over which the environment is laid: `VANBAN__HTTP__PORT=8081`
+sets `http.port`.  Unknown names are refused, so that a misspelt setting is not silently
+left at its default.  Secrets are read from files or the environment and never shown.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from router import limits
+from router.errors import SettingsError
+
+ENVIRONMENT_PREFIX: Final = "VANBAN__"
+SECRET_BYTES_MAX: Final = 4_096
+
+
+class Secret:
+    """A string that is never shown: `repr`, `str` and dumps give dots instead."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the string itself."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('…')" if self._value else "Secret('')"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a secret is not pickled")
+
+
+class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The daemon's HTTP side.
+
+    `host` and `port` name the listening address (port 0: any free one), `body_read_s` the
+    seconds a request's headers, and then its body, may take, `stop_s` the seconds that
+    requests in flight get at a stop, `access_log` whether each change is logged.
+    """
+
+    host: Annotated[str, Meta(min_length=1, max_length=255)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    body_read_s: Annotated[float, Meta(gt=0, le=3_600)] = float(limits.BODY_READ_S_MAX)
+    stop_s: Annotated[int, Meta(ge=1, le=3_600)] = 20
+    requests_waiting_max: Annotated[int, Meta(ge=1, le=1 << 20)] = limits.REQUESTS_WAITING_MAX
+    body_bytes_waiting_max: Annotated[int, Meta(ge=1)] = limits.BODY_BYTES_WAITING_MAX
+    long_polls_max: Annotated[int, Meta(ge=0, le=1 << 20)] = limits.LONG_POLLS_MAX
+    access_log: bool = True
+
+
+class InboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Inboxes: `lease_s` is how long a delivery stays reserved unless the reader says."""
+
+    lease_s: Annotated[int, Meta(ge=1, le=limits.LEASE_S_MAX)] = limits.LEASE_S_DEFAULT
+
+
+class SignatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Verification: `verify_threads` in the pool (absent: one for each processor)."""
+
+    verify_threads: Annotated[int, Meta(ge=1, le=256)] | None = None
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The daemon's log on standard error: `level` is the least severity written."""
+
+    level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+
+
+class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the client commands use: the daemon's address, a token, the person acting.
+
+    `token_file` names a file that holds nothing but the token; it wins over `token`.
+    """
+
+    url: Annotated[str, Meta(pattern="^https?://[^/]+/?$")] = "http://127.0.0.1:8080"
+    token: Secret = Secret("")
+    token_file: str | None = None
+    actor: Annotated[str, Meta(max_length=limits.ACTOR_CHARS_MAX)] = ""
+
+    def read_token(self) -> str:
+        """Return the token.  Raises SettingsError when its file can't be read."""
+        if self.token_file is None:
+            return self.token.reveal()
+        try:
+            with Path(self.token_file).open("rb") as file:
+                return file.read(SECRET_BYTES_MAX).decode("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise _invalid("client.token_file", _why(error)) from None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All settings; `data` is the data directory."""
+
+    data: Annotated[str, Meta(min_length=1)] = "vanban-data"
+    http: HttpSettings = HttpSettings()
+    inbox: InboxSettings = InboxSettings()
+    signatures: SignatureSettings = SignatureSettings()
+    log: LogSettings = LogSettings()
+    client: ClientSettings = ClientSettings()
+
+    @property
+    def verify_threads(self) -> int | None:
+        """Return the size of the verification pool; None for one thread a processor."""
+        return self.signatures.verify_threads
+
+
+def load_settings(
+    file: Path | str | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Return the settings of a TOML file with the environment laid over it.
+
+    Without a file the defaults stand.  Raises SettingsError `settings.invalid`, whose path
+    names the setting (`http.port`), for an unreadable file, unknown names, wrong values.
+    """
+    values: dict[str, Any] = {} if file is None else _read_toml(Path(file))
+    _overlay(values, environment or {})
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode_secret)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `")
+        raise _invalid(place.rstrip("`").removeprefix("$").lstrip("."), reason) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _invalid("", f"{file.name}: {_why(error)}") from None
+
+
+def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name in sorted(environment):
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        *tables, key = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
+        table = values
+        for step in tables:
+            inner = table.get(step)
+            if not isinstance(inner, dict):
+                inner = table[step] = {}
+            table = inner
+        table[key] = environment[name]
+
+
+def _decode_secret(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError("expected a string")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "can't be read"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return str(error)
+
+
+def _invalid(path: str, reason: str) -> SettingsError:
+    return SettingsError("settings.invalid", path=path, reason=reason)

@@ -1,0 +1,169 @@
+"""One signature entry of form "jws": detached JWS over the payload bytes as they are.
+
+The protected header is base64url of a JSON object with exactly these members:
+
+- `alg`: a name of `router.signatures.algorithms` (never "none", never a MAC);
+- `b64`: false, and `crit`: ["b64"] (RFC 7797: the payload goes into the signature unencoded);
+- `x5c`: one to five certificates, base64 of DER, the signer's first (RFC 7515, 4.1.6);
+- `x5t#S256`: base64url of the SHA-256 of the signer's certificate (RFC 7515, 4.1.8).
+
+Anything else, a member written twice, or a second spelling of the same bytes is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Final, NamedTuple, NoReturn
+
+from router.errors import SignatureRefusedError
+from router.limits import (
+    CERTIFICATE_BYTES_MAX,
+    CERTIFICATES_PER_SIGNATURE_MAX,
+    SIGNATURE_HEADER_CHARS_MAX,
+)
+from router.model.documents import SignatureEntry
+from router.signatures.algorithms import ALGORITHMS, Algorithm
+from router.signatures.certificates import plain
+from router.signatures.encoding import decode_standard, decode_url, encode_standard, encode_url
+
+_MEMBERS: Final = frozenset({"alg", "b64", "crit", "x5c", "x5t#S256"})
+
+
+class Header(NamedTuple):
+    """What a protected header says: the algorithm and the certificates in DER, leaf first."""
+
+    algorithm: Algorithm
+    certificates: tuple[bytes, ...]
+
+
+def signing_input(protected: str, payload: bytes) -> bytes:
+    """Return the bytes that are signed: header as sent, a dot, the payload (RFC 7797, 3)."""
+    return protected.encode("ascii") + b"." + payload
+
+
+def write_header(algorithm: Algorithm, certificates: tuple[bytes, ...]) -> str:
+    """Return the protected header for these certificates (the signer's first)."""
+    header = {
+        "alg": algorithm.name,
+        "b64": False,
+        "crit": ["b64"],
+        "x5c": [encode_standard(der) for der in certificates],
+        "x5t#S256": encode_url(hashlib.sha256(certificates[0]).digest()),
+    }
+    return encode_url(json.dumps(header, separators=(",", ":")).encode("ascii"))
+
+
+def check_form(entry: SignatureEntry) -> None:
+    """See that the entry is of a form taken here.
+
+    Raises SignatureRefusedError `signature.form`.
+    """
+    if entry.form != "jws":
+        raise SignatureRefusedError("signature.form", path="form", form=plain(entry.form))
+
+
+def read_header(protected: str) -> Header:
+    """Read a protected header.
+
+    Raises SignatureRefusedError `signature.malformed`, `signature.critical`,
+    `signature.algorithm` or `certificate.malformed`; the path is relative to the entry.
+    """
+    members = _members(protected)
+    _check_critical(members)
+    unknown = sorted(members.keys() - _MEMBERS)
+    if unknown:
+        _refuse(f"unknown member {_quoted(unknown[0])}")
+    missing = sorted(_MEMBERS - members.keys())
+    if missing:
+        _refuse(f"the member {missing[0]} is missing")
+    if members["b64"] is not False:
+        _refuse("b64 must be false")
+    name = members["alg"]
+    if not isinstance(name, str) or name not in ALGORITHMS:
+        raise SignatureRefusedError(
+            "signature.algorithm", path="protected.alg", algorithm=_quoted(name)
+        )
+    certificates = _certificates(members["x5c"])
+    thumbprint = encode_url(hashlib.sha256(certificates[0]).digest())
+    if members["x5t#S256"] != thumbprint:
+        _refuse("x5t#S256 is not the hash of the first certificate")
+    return Header(ALGORITHMS[name], certificates)
+
+
+def read_signature(text: str) -> bytes:
+    """Return the signature's bytes.  Raises SignatureRefusedError `signature.malformed`."""
+    try:
+        return decode_url(text)
+    except ValueError as error:
+        raise SignatureRefusedError(
+            "signature.malformed", path="signature", reason=str(error)
+        ) from None
+
+
+def _members(protected: str) -> dict[str, object]:
+    if len(protected) > SIGNATURE_HEADER_CHARS_MAX:
+        _refuse(f"the header is over {SIGNATURE_HEADER_CHARS_MAX} characters")
+    try:
+        raw = decode_url(protected)
+    except ValueError as error:
+        _refuse(str(error))
+    try:
+        members = json.loads(raw.decode("utf-8"), object_pairs_hook=_distinct)
+    except (ValueError, RecursionError):
+        _refuse("the header is not JSON")
+    if not isinstance(members, dict):
+        _refuse("the header is not a JSON object")
+    return members
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        _refuse("a member stands twice")
+    return members
+
+
+def _check_critical(members: dict[str, object]) -> None:
+    critical = members.get("crit")
+    if critical == ["b64"]:
+        return
+    if critical is None:
+        reason = "crit is missing"
+    elif isinstance(critical, list):
+        others = [name for name in critical if name != "b64"]
+        reason = _quoted(others[0]) if others else "it must be exactly b64, once"
+    else:
+        reason = "it is no list"
+    raise SignatureRefusedError("signature.critical", path="protected.crit", reason=reason)
+
+
+def _certificates(value: object) -> tuple[bytes, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= CERTIFICATES_PER_SIGNATURE_MAX:
+        _refuse(f"x5c must list 1 to {CERTIFICATES_PER_SIGNATURE_MAX} certificates")
+    return tuple(_certificate(text, place) for place, text in enumerate(value))
+
+
+def _certificate(text: object, place: int) -> bytes:
+    path = f"protected.x5c[{place}]"
+    if not isinstance(text, str):
+        raise SignatureRefusedError("certificate.malformed", path=path, reason="no text")
+    try:
+        der = decode_standard(text)
+    except ValueError as error:
+        raise SignatureRefusedError(
+            "certificate.malformed", path=path, reason=str(error)
+        ) from None
+    if not 1 <= len(der) <= CERTIFICATE_BYTES_MAX:
+        raise SignatureRefusedError(
+            "certificate.malformed", path=path, reason=f"not 1 to {CERTIFICATE_BYTES_MAX} bytes"
+        )
+    return der
+
+
+def _quoted(value: object) -> str:
+    return plain(value[:64]) if isinstance(value, str) else "(no text)"
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise SignatureRefusedError("signature.malformed", path="protected", reason=reason)
