@@ -192,14 +192,18 @@ class _Demo:
     ) -> DemoReport:
         key, recipients = broadcast
         inside = min(recipients)
-        outside = next(
-            unit.number
-            for unit in self.units.values()
-            if unit.number not in recipients and unit.tier == max(TIER_NAMES)
-        ) if any(
-            unit.number not in recipients and unit.tier == max(TIER_NAMES)
-            for unit in self.units.values()
-        ) else next(number for number in self.units if number not in recipients)
+        outside = (
+            next(
+                unit.number
+                for unit in self.units.values()
+                if unit.number not in recipients and unit.tier == max(TIER_NAMES)
+            )
+            if any(
+                unit.number not in recipients and unit.tier == max(TIER_NAMES)
+                for unit in self.units.values()
+            )
+            else next(number for number in self.units if number not in recipients)
+        )
         explanations = tuple(
             engine.explain(key, self.units[number].code) for number in (inside, outside)
         )
@@ -251,9 +255,7 @@ class _Demo:
         }
 
 
-def _compare(
-    report: DemoReport, plan: DayPlan, outcomes: Sequence[Receipt | Problem]
-) -> list[str]:
+def _compare(report: DemoReport, plan: DayPlan, outcomes: Sequence[Receipt | Problem]) -> list[str]:
     """Say in words what is not as the generator planned."""
     faults = []
     for place, (planned, outcome) in enumerate(zip(plan.documents, outcomes, strict=True)):
