@@ -162,11 +162,10 @@ def _walk_lane(
         audience_id, document, expires = unpack(value)
         if document in held:
             standing = _HELD
-        elif not holds[audience_id]:
-            standing = _OVER
-        else:
+        else:  # a row proves membership, and costs less than asking for it
             row = get(tables.DELIVERIES, pack_row(address, document))
-            standing = _standing(row, expires, at)
+            member = row is not None or holds[audience_id]
+            standing = _standing(row, expires, at) if member else _OVER
         if standing is _READY:
             clear = False
             ready.append((document, lane, tables.ROW.unpack_from(row)[1] if row else 0))
