@@ -121,7 +121,5 @@ def _short(value: Fact) -> Fact:
     return value
 
 
-def _rebuild(
-    kind: type[VanbanError], code: str, path: str, facts: dict[str, Fact]
-) -> VanbanError:
+def _rebuild(kind: type[VanbanError], code: str, path: str, facts: dict[str, Fact]) -> VanbanError:
     return kind(code, path=path, **facts)

@@ -107,6 +107,16 @@ MAP_BYTES: Final = 1 << 40
 MAP_BYTES_32BIT: Final = 1 << 30
 STORE_TABLES_MAX: Final = 32
 KEY_BYTES_MAX: Final = 511
+TOPIC_BYTES_MAX: Final = 16
+ROOM_NAME_BYTES_MAX: Final = 64
+STORE_READERS_MAX: Final = 1_024
+GROUP_OPERATIONS_MAX: Final = 256
+"""Callers that share one flush."""
+GROUP_BYTES_MAX: Final = 67_108_864
+"""Record bytes after which a group takes no further caller in."""
+DOCUMENT_CACHE_BYTES_MAX: Final = 67_108_864
+LOG_VERIFY_BYTES_AT_OPEN: Final = 67_108_864
+"""How much of the log's end is checked at each opening; every reading checks its record."""
 FACT_CHARS_MAX: Final = 200
 """A fact quoted in an error (a code, a field name, a number) is cut here."""
 
@@ -115,8 +125,12 @@ assert PAYLOAD_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "a payload fits an envel
 assert ATTACHMENT_INLINE_BYTES_MAX * 4 // 3 < ENVELOPE_BYTES_MAX, "attachments fit an envelope"
 assert SELECTOR_CHARS_MAX < PAYLOAD_BYTES_MAX, "a selector fits a payload"
 assert ENVELOPE_BYTES_MAX < BATCH_BYTES_MAX <= REQUEST_BODY_BYTES_MAX < BODY_BYTES_WAITING_MAX
-assert SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
+assert (
+    SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
+), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
+assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
+assert TOPIC_BYTES_MAX + 16 < KEY_BYTES_MAX and ROOM_NAME_BYTES_MAX + 16 < KEY_BYTES_MAX

@@ -23,6 +23,8 @@ class Words(NamedTuple):
     remedy_vi: str
 
 
+# The two languages of a row stand side by side, so that they are kept alike.
+# fmt: off
 _INPUT: Final[dict[str, Words]] = {
     "json.malformed": Words(
         "Not valid JSON: {reason}.", "JSON không hợp lệ: {reason}.",
@@ -150,7 +152,8 @@ _RECIPIENTS: Final[dict[str, Words]] = {
         "Check the sender's code.", "Kiểm tra mã đơn vị gửi.",
     ),
     "sender.closed": Words(
-        "The sender {unit} was closed on {closed_at}, before the issue time; successor: {successor}.",
+        "The sender {unit} was closed on {closed_at}, before the issue time; "
+        "successor: {successor}.",
         "Đơn vị gửi {unit} đã đóng mã ngày {closed_at}, trước lúc ban hành; kế thừa: {successor}.",
         "The successor issues under its own code.", "Đơn vị kế thừa ban hành bằng mã của mình.",
     ),
@@ -160,8 +163,7 @@ _RECIPIENTS: Final[dict[str, Words]] = {
         "Check the issue time.", "Kiểm tra thời điểm ban hành.",
     ),
     "sender.mismatch": Words(
-        "The {what} does not belong to the sender {unit}.",
-        "{what} không thuộc đơn vị gửi {unit}.",
+        "The {what} does not belong to the sender {unit}.", "{what} không thuộc đơn vị gửi {unit}.",
         "Sign and submit with the sender's own certificate and token.",
         "Ký và gửi bằng chứng thư và mã truy cập của chính đơn vị gửi.",
     ),
@@ -186,7 +188,8 @@ _SIGNATURES: Final[dict[str, Words]] = {
         "Dùng RS256/384/512, PS256/384/512, ES256, ES384 hoặc EdDSA.",
     ),
     "signature.key": Words(
-        "The certificate's key does not suit: {reason}.", "Khóa của chứng thư không phù hợp: {reason}.",
+        "The certificate's key does not suit: {reason}.",
+        "Khóa của chứng thư không phù hợp: {reason}.",
         "Use RSA of at least 2048 bits, P-256, P-384 or Ed25519 with its own algorithm.",
         "Dùng RSA từ 2048 bit, P-256, P-384 hoặc Ed25519 đúng thuật toán.",
     ),
@@ -368,6 +371,12 @@ _OPERATION: Final[dict[str, Words]] = {
         "The disk or the data quota is full.", "Ổ đĩa hoặc hạn mức dữ liệu đã đầy.",
         "Free space, then restart.", "Giải phóng dung lượng rồi khởi động lại.",
     ),
+    "record.too_large": Words(
+        "A record of {bytes} bytes exceeds {limit}.",
+        "Bản ghi {bytes} byte vượt giới hạn {limit}.",
+        "Send less in one document: fewer inline attachments or recipients.",
+        "Giảm dung lượng văn bản: bớt tệp đính kèm nội dòng hoặc nơi nhận.",
+    ),
     "settings.invalid": Words(
         "A setting is wrong: {reason}.", "Cấu hình sai: {reason}.",
         "Correct the setting at the path given.", "Sửa cấu hình tại đường dẫn đã nêu.",
@@ -381,6 +390,7 @@ _OPERATION: Final[dict[str, Words]] = {
         "Correct the certificate or the binding.", "Sửa chứng thư hoặc ràng buộc.",
     ),
 }
+# fmt: on
 
 TABLE: Final[dict[str, Words]] = {**_INPUT, **_RECIPIENTS, **_SIGNATURES, **_ACCESS, **_OPERATION}
 

@@ -42,20 +42,33 @@ class Log(Protocol):
         ...
 
     def append(self, records: Sequence[bytes]) -> int:
-        """Append records to the running group; return the sequence of the first."""
+        """Append records as one group of their own, flushed on return; give the first's sequence.
+
+        Inside a group use `Transaction.append`.  Raises TooLargeError for a record over
+        `RECORD_BYTES_MAX`, StorageError when it can't be made durable.
+        """
         ...
 
     def read(self, start: int) -> Iterator[tuple[int, bytes]]:
-        """Yield (sequence, record) from sequence `start` on, in order."""
+        """Yield (sequence, record) from sequence `start` on, in order.
+
+        Raises StorageError `store.corrupt`, naming the place, for a record that fails its
+        checksum.
+        """
         ...
 
     def cut(self, before: int) -> None:
-        """Forget the records below sequence `before`."""
+        """Forget the records below sequence `before`; sequences are never given again."""
         ...
 
 
 class View(Protocol):
     """A consistent reading of the state tables; sees every answered write."""
+
+    @property
+    def durable(self) -> int:
+        """A sequence up to which every record was on the disk when this began."""
+        ...
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return the value stored under `key`, or None."""

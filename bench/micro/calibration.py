@@ -21,9 +21,7 @@ _FILE_BYTES: Final = 4 << 20
 _DICT_ENTRIES: Final = 10_000
 
 
-def rows(
-    tiny: bool, rounds: int = ROUNDS_MIN, directory: Path | None = None
-) -> Iterator[Row]:
+def rows(tiny: bool, rounds: int = ROUNDS_MIN, directory: Path | None = None) -> Iterator[Row]:
     """Yield the three rows.
 
     `fdatasync-2k` writes and syncs 2 KiB in a preallocated file in `directory` (the current

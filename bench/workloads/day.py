@@ -7,6 +7,7 @@ a selector or asking the compiled core, so that it can judge both.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +45,8 @@ FAULTS: Final[dict[str, tuple[int, str]]] = {
     "repeat": (5, REPEATED),
 }
 """What goes wrong on the day: how often, and the code each must get."""
+COPIES: Final = ("other-content", "repeat")
+"""The faults that are made from a good document sent before."""
 
 
 class PlannedDocument(msgspec.Struct, frozen=True):
@@ -101,7 +104,7 @@ class Land:
     """The units of one province and the centre in obvious lists and sets."""
 
     def __init__(self, units: Sequence[Unit], province_code: str) -> None:
-        """Raises ValueError when no unit has the province's code or it has nobody below."""
+        """Raise ValueError when the province is not among the units or lacks units below."""
         self.by_number = {unit.number: unit for unit in units}
         provinces = [unit for unit in units if unit.code == province_code]
         if len(provinces) != 1:
@@ -114,8 +117,7 @@ class Land:
         ]
         self.districts = [unit for unit in self.children(self.province) if unit.tier == DISTRICT]
         self.communes = [
-            unit for unit in self.below
-            if unit.tier == COMMUNE and unit.kind == "people-committee"
+            unit for unit in self.below if unit.tier == COMMUNE and unit.kind == "people-committee"
         ]
         self.centrals = [unit for unit in units if unit.tier == CENTRAL]
         if not (self.departments and self.districts and self.communes):
@@ -203,9 +205,7 @@ class Patterns:
         """Province or department to every commune."""
         members = [unit for unit in self.land.below if unit.tier == COMMUNE]
         top = self.code(self.land.province)
-        return _Addressed(
-            self.leader(), f"descendants({top}) & tier(commune)", numbers(members)
-        )
+        return _Addressed(self.leader(), f"descendants({top}) & tier(commune)", numbers(members))
 
     def communes_but_one_district(self) -> _Addressed:
         """Province to every commune but those of one district."""
@@ -270,7 +270,8 @@ class Patterns:
     def provinces(self) -> _Addressed:
         """Government Office or a ministry to all provinces."""
         members = [
-            unit for unit in self.land.all
+            unit
+            for unit in self.land.all
             if unit.tier == PROVINCE and unit.kind == "people-committee"
         ]
         return _Addressed(
@@ -324,7 +325,10 @@ class _Writer:
         self.last: dict[tuple[int, str], int] = {}
 
     def write(
-        self, chosen: _Addressed, issued_at: datetime, urgency: Urgency,
+        self,
+        chosen: _Addressed,
+        issued_at: datetime,
+        urgency: Urgency,
         marks: tuple[str, ...] = (),
     ) -> tuple[Document, tuple[InlineContent, ...]]:
         """Return the document and its inline contents."""
@@ -392,18 +396,22 @@ def plan_day(
     for name, issued_at, urgency in zip(names, slots, urgencies, strict=True):
         chosen = patterns.make(name)
         document, contents = writer.write(chosen, issued_at, urgency)
-        planned.append(
-            PlannedDocument(document, chosen.sender, name, chosen.recipients, contents)
-        )
-    if faults:
+        planned.append(PlannedDocument(document, chosen.sender, name, chosen.recipients, contents))
+    if faults and planned:
         _insert_faults(planned, patterns, writer)
     return DayPlan(tuple(planned))
 
 
 def _moment(chance: random.Random) -> datetime:
     """Return a second of the working day, more often in its two peaks."""
-    windows = ((7.5, 8.0, 1), (8.0, 9.5, 6), (9.5, 11.5, 3), (13.5, 14.0, 1), (14.0, 15.5, 6),
-               (15.5, 17.0, 2))
+    windows = (
+        (7.5, 8.0, 1),
+        (8.0, 9.5, 6),
+        (9.5, 11.5, 3),
+        (13.5, 14.0, 1),
+        (14.0, 15.5, 6),
+        (15.5, 17.0, 2),
+    )
     start, stop, _ = chance.choices(windows, [weight for _, _, weight in windows])[0]
     midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=VIETNAM_TIME)
     return midnight + timedelta(seconds=chance.randrange(int(start * 3_600), int(stop * 3_600)))
@@ -420,41 +428,37 @@ def _urgencies(documents: int, chance: random.Random) -> list[Urgency]:
     return found
 
 
-def _insert_faults(
-    planned: list[PlannedDocument], patterns: Patterns, writer: _Writer
-) -> None:
+def _insert_faults(planned: list[PlannedDocument], patterns: Patterns, writer: _Writer) -> None:
     """Put the known handful among the good documents; copies come after their originals."""
     chance = patterns.chance
-    originals = chance.sample(range(len(planned)), min(len(planned), 64))
-    for fault, (count, outcome) in FAULTS.items():
+    good = planned.copy()
+    chance.shuffle(good)
+    originals = itertools.cycle(good)
+    for fault, (count, _) in FAULTS.items():
         for turn in range(count):
-            if fault in ("repeat", "other-content"):
-                original = planned[originals.pop() % len(planned)]
-                while original.fault:
-                    original = chance.choice(planned)
-                bad = _copy(original, fault, outcome)
+            if fault in COPIES:
+                original = next(originals)
+                bad = _copy(original, fault)
                 place = chance.randint(planned.index(original) + 1, len(planned))
             else:
                 place = chance.randrange(len(planned) + 1)
                 issued_at = planned[max(0, place - 1)].document.issued_at
-                bad = _faulty(patterns, writer, fault, outcome, issued_at, turn)
+                bad = _faulty(patterns, writer, fault, turn, issued_at)
             planned.insert(place, bad)
 
 
-def _copy(original: PlannedDocument, fault: str, outcome: str) -> PlannedDocument:
+def _copy(original: PlannedDocument, fault: str) -> PlannedDocument:
     """Return a good document again: word for word, or under its id with other content."""
     document = original.document
     if fault == "other-content":
-        document = msgspec.structs.replace(
-            document, subject=f"{document.subject[:480]} (sửa đổi)"
-        )
+        document = msgspec.structs.replace(document, subject=f"{document.subject[:480]} (sửa đổi)")
     return msgspec.structs.replace(
-        original, document=document, recipients=frozenset(), outcome=outcome, fault=fault
+        original, document=document, recipients=frozenset(), outcome=FAULTS[fault][1], fault=fault
     )
 
 
 def _faulty(
-    patterns: Patterns, writer: _Writer, fault: str, outcome: str, issued_at: datetime, turn: int
+    patterns: Patterns, writer: _Writer, fault: str, turn: int, issued_at: datetime
 ) -> PlannedDocument:
     """Return a new document with one fault."""
     chosen = patterns.make(patterns.chance.choice(("commune-upward", "list", "sideways")))
@@ -464,11 +468,9 @@ def _faulty(
         chosen = msgspec.structs.replace(chosen, selector=f"{chosen.selector} | {unknown}")
     elif fault == "empty-audience":
         top = patterns.code(land.province)
-        chosen = msgspec.structs.replace(
-            chosen, selector=f"tier(central) & descendants({top})"
-        )
+        chosen = msgspec.structs.replace(chosen, selector=f"tier(central) & descendants({top})")
     marks = (("Mật", "TỐI MẬT", "Tuyệt mật")[turn % 3],) if fault == "state-secret" else ()
     document, contents = writer.write(chosen, issued_at, Urgency.NORMAL, marks)
     return PlannedDocument(
-        document, chosen.sender, fault, frozenset(), contents, outcome=outcome, fault=fault
+        document, chosen.sender, fault, frozenset(), contents, FAULTS[fault][1], fault
     )

@@ -76,8 +76,8 @@ def _fill(maker: UnitMaker, communes: list[Unit], chance: random.Random, size: i
                 f"{department.code}.{group:02}",
                 f"{name} số {group} thuộc {department.name}",
                 PROVINCE,
-                kind,
-                department,
+                kind=kind,
+                parent=department,
             )
     for layer in range(1, 100):
         order = communes.copy()
@@ -91,6 +91,6 @@ def _fill(maker: UnitMaker, communes: list[Unit], chance: random.Random, size: i
                 f"{commune.code}.{layer:03}",
                 f"{name}{f' số {again + 1}' if again else ''} {place_of(commune)}",
                 COMMUNE,
-                kind,
-                commune,
+                kind=kind,
+                parent=commune,
             )

@@ -50,8 +50,15 @@ KINDS: Final[tuple[Kind, ...]] = (
 """The 29 kinds of Art. 7 with the abbreviations of Appendix III."""
 
 WEIGHTS: Final = tuple(
-    {"Công văn": 40, "Quyết định": 14, "Báo cáo": 12, "Thông báo": 8, "Kế hoạch": 8,
-     "Giấy mời": 6, "Tờ trình": 5}.get(kind.name, 1)
+    {
+        "Công văn": 40,
+        "Quyết định": 14,
+        "Báo cáo": 12,
+        "Thông báo": 8,
+        "Kế hoạch": 8,
+        "Giấy mời": 6,
+        "Tờ trình": 5,
+    }.get(kind.name, 1)
     for kind in KINDS
 )
 
@@ -83,7 +90,7 @@ FIELDS: Final = ("VP", "NC", "KT", "VX", "TH", "NN")
 
 
 def agency_of(unit: Unit) -> str:
-    """Return the agency's abbreviation in a notation: STC, PNV, UBND, VPCP, BTC …"""
+    """Return the agency's abbreviation in a notation: STC, PNV, UBND, VPCP, BTC."""
     for tag in unit.tags:
         if tag.startswith("abbreviation:"):
             return tag.removeprefix("abbreviation:")

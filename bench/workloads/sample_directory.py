@@ -123,6 +123,7 @@ class UnitMaker:
         code: str,
         name: str,
         tier: int,
+        *,
         kind: str,
         parent: Unit | None,
         tags: tuple[str, ...] = (),
@@ -150,19 +151,19 @@ class UnitMaker:
             code,
             f"UBND {name[0].lower()}{name[1:]}",
             territory.tier,
-            "people-committee",
-            parent,
-            (territory.territory_class, f"gso:{territory.gso_code}"),
+            kind="people-committee",
+            parent=parent,
+            tags=(territory.territory_class, f"gso:{territory.gso_code}"),
         )
 
     def centre(self) -> Unit:
         """Add the Government Office, the root, and the ministries and agencies below it."""
         rows = list(read_table("e-id-ministries.csv"))
         at = next(row for row in rows if row["e_id"] == CENTRE_CODE)
-        root = self.make(CENTRE_CODE, at["name"], CENTRAL, at["kind"], None)
+        root = self.make(CENTRE_CODE, at["name"], CENTRAL, kind=at["kind"], parent=None)
         for row in rows:
             if row is not at:
-                self.make(row["e_id"], row["name"], CENTRAL, row["kind"], root)
+                self.make(row["e_id"], row["name"], CENTRAL, kind=row["kind"], parent=root)
         return root
 
     def provinces(self, root: Unit) -> dict[str, Unit]:
@@ -180,9 +181,9 @@ class UnitMaker:
                 f"{province.code}.{group:02}",
                 f"{name} {place_of(province)}",
                 PROVINCE,
-                "department",
-                province,
-                (f"abbreviation:{short}",),
+                kind="department",
+                parent=province,
+                tags=(f"abbreviation:{short}",),
             )
 
     def offices(self, district: Unit) -> None:
@@ -192,16 +193,15 @@ class UnitMaker:
                 f"{district.code}.{group:02}",
                 f"{name} {place_of(district)}",
                 DISTRICT,
-                "office",
-                district,
-                (f"abbreviation:{short}",),
+                kind="office",
+                parent=district,
+                tags=(f"abbreviation:{short}",),
             )
 
     def districts(self, province: Unit, gso_code: str) -> list[tuple[Unit, str]]:
         """Add the districts of a province; return them with their GSO codes."""
         return [
-            (self.committee(territory, f"{province.code}.{group:02}", province),
-             territory.gso_code)
+            (self.committee(territory, f"{province.code}.{group:02}", province), territory.gso_code)
             for group, territory in enumerate(children_of()[gso_code], DISTRICT_GROUP_FIRST)
         ]
 

@@ -27,7 +27,8 @@ DEFAULT_FROM_US: Final = 1_577_836_800_000_000
 """2020-01-01T00:00Z: leaves are valid from here, unless said otherwise."""
 DEFAULT_TO_US: Final = 2_524_608_000_000_000
 """2050-01-01T00:00Z: long, so that no test runs out; real leaves live five years."""
-COMMON_NAME_CHARS_MAX: Final = 64
+COMMON_NAME_BYTES_MAX: Final = 64
+"""RFC 5280 says 64 characters; `cryptography` counts UTF-8 bytes."""
 
 _END = b"-----END PRIVATE KEY-----\n"
 
@@ -146,11 +147,12 @@ class TestPki:
 
 
 def unit_subject(code: str, name: str) -> x509.Name:
-    """Return the subject of an agency's certificate: country, name, unit code."""
+    """Return the subject of an agency's certificate: country, name (cut), unit code."""
+    short = name.encode()[:COMMON_NAME_BYTES_MAX].decode(errors="ignore").strip()
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
-            x509.NameAttribute(NameOID.COMMON_NAME, name[:COMMON_NAME_CHARS_MAX]),
+            x509.NameAttribute(NameOID.COMMON_NAME, short),
             x509.NameAttribute(NameOID.SERIAL_NUMBER, code),
         ]
     )

@@ -98,7 +98,9 @@ class AsyncClient:
         """Say why a unit receives a document, or why not."""
         return wire.read(*await self._ask(wire.explain(document, unit)), wire.explanations)
 
-    async def resolve(self, selector: str, *, at_us: int | None = None, limit: int = 100) -> Resolved:
+    async def resolve(
+        self, selector: str, *, at_us: int | None = None, limit: int = 100
+    ) -> Resolved:
         """Say whom a selector selects; up to `limit` units are listed."""
         return wire.read(*await self._ask(wire.resolve(selector, at_us, limit)), wire.resolutions)
 

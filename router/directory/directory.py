@@ -61,9 +61,7 @@ class Directory:
             added = checked_import(self._table, units)
         return parts_of(added) if added else []
 
-    def plan_close(
-        self, number: int, at_us: int, successors: Sequence[int] = ()
-    ) -> UnitClosed:
+    def plan_close(self, number: int, at_us: int, successors: Sequence[int] = ()) -> UnitClosed:
         """Check the closing of a unit at an instant; return the body to append.
 
         `successors` are numbers, the default first.  Raises InputError `directory.invalid`.

@@ -65,9 +65,7 @@ def checked_import(table: Table, rows: Sequence[Unit]) -> list[Unit]:
     return list(units.values())
 
 
-def checked_closing(
-    table: Table, number: int, at_us: int, successors: Sequence[int]
-) -> UnitClosed:
+def checked_closing(table: Table, number: int, at_us: int, successors: Sequence[int]) -> UnitClosed:
     """Return the closing of a unit.  Raises InputError `directory.invalid` with the field.
 
     A unit can't close before the units below it: a tree with a hole would drop them from
@@ -132,6 +130,15 @@ def _check_row(unit: Unit, fail: _Fail) -> None:
             raise fail(f"aliases[{place}]", f"{alias!r} is of neither national form")
     if len({unit.code, *unit.aliases}) != 1 + len(unit.aliases):
         raise fail("aliases", "one code stands twice")
+    _check_words(unit, fail)
+    if not 0 <= unit.valid_from <= INSTANT_MAX:
+        raise fail("valid_from", "not between the years 1970 and 9999")
+    if unit.valid_to is not None and not unit.valid_from < unit.valid_to <= INSTANT_MAX:
+        raise fail("valid_to", "a unit ends after it began")
+
+
+def _check_words(unit: Unit, fail: _Fail) -> None:
+    """Check name, tier, kind and tags."""
     if not _is_text(unit.name, limits.UNIT_NAME_CHARS_MAX):
         raise fail("name", f"a name is one line of 1 to {limits.UNIT_NAME_CHARS_MAX} characters")
     if not 1 <= unit.tier <= limits.TIERS_MAX:
@@ -143,10 +150,6 @@ def _check_row(unit: Unit, fail: _Fail) -> None:
     for place, tag in enumerate(unit.tags):
         if not _is_text(tag, TAG_CHARS_MAX):
             raise fail(f"tags[{place}]", f"a tag is one line of 1 to {TAG_CHARS_MAX} characters")
-    if not 0 <= unit.valid_from <= INSTANT_MAX:
-        raise fail("valid_from", "not between the years 1970 and 9999")
-    if unit.valid_to is not None and not unit.valid_from < unit.valid_to <= INSTANT_MAX:
-        raise fail("valid_to", "a unit ends after it began")
 
 
 def _is_text(text: str, chars_max: int) -> bool:

@@ -18,8 +18,6 @@ from router.model.units import TIER_NAMES, Unit
 from router.ports import Chance, Clock
 from router.queue import RoomRecord
 from router.signatures import (
-    CertificateBound,
-    IssuerTrusted,
     check_binding,
     check_issuer,
 )
@@ -58,8 +56,9 @@ class Administrator:
 
     def trust_issuer(self, certificate: bytes, actor: str) -> str:
         """Trust a CA certificate (DER) as issuer; return its SHA-256 in hex."""
-        check_issuer(certificate)
-        self._append(TRUST, [encode_trust(IssuerTrusted(certificate))], actor)
+        with self._rooms.lock:
+            change = check_issuer(self._rooms.trust, certificate)
+            self._append(TRUST, [encode_trust(change)], actor)
         return hashlib.sha256(certificate).hexdigest()
 
     def bind(
@@ -68,14 +67,15 @@ class Administrator:
         actor: str,
     ) -> int:
         """Bind certificates (DER) to units for a time: (unit, DER, valid_from, valid_to)."""
-        bodies = []
-        for unit, certificate, valid_from, valid_to in bindings:
-            number = self._rooms.unit(unit, valid_from).number
-            digest = hashlib.sha256(certificate).hexdigest()
-            change = CertificateBound(number, digest, valid_from, valid_to)
-            check_binding(change)
-            bodies.append(encode_trust(change))
-        self._append(TRUST, bodies, actor)
+        with self._rooms.lock:
+            bodies = []
+            for unit, certificate, valid_from, valid_to in bindings:
+                number = self._rooms.unit(unit, valid_from).number
+                change = check_binding(
+                    self._rooms.trust, number, certificate, valid_from, valid_to
+                )
+                bodies.append(encode_trust(change))
+            self._append(TRUST, bodies, actor)
         return len(bodies)
 
     def create_token(

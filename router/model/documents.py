@@ -86,9 +86,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     document_id: DocumentId
     number: Annotated[str, Meta(min_length=1, max_length=limits.NUMBER_CHARS_MAX)]
     notation: Annotated[str, Meta(min_length=1, max_length=limits.NOTATION_CHARS_MAX)]
-    document_type: Annotated[
-        str, Meta(min_length=1, max_length=limits.DOCUMENT_TYPE_CHARS_MAX)
-    ]
+    document_type: Annotated[str, Meta(min_length=1, max_length=limits.DOCUMENT_TYPE_CHARS_MAX)]
     subject: Annotated[str, Meta(min_length=1, max_length=limits.SUBJECT_CHARS_MAX)]
     issued_at: ZonedTime
     act: Act = Act.NEW
@@ -105,14 +103,10 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     ] = ()
     reply_by: date | None = None
     time_to_live_s: Annotated[int, Meta(ge=1, le=limits.TIME_TO_LIVE_S_MAX)] | None = None
-    attachments: Annotated[
-        tuple[Attachment, ...], Meta(max_length=limits.ATTACHMENTS_MAX)
-    ] = ()
+    attachments: Annotated[tuple[Attachment, ...], Meta(max_length=limits.ATTACHMENTS_MAX)] = ()
 
 
-class SignatureEntry(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class SignatureEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One signature over the payload bytes.
 
     `form` is "jws": detached JWS with unencoded payload (RFC 7515 App. F, RFC 7797);
@@ -139,12 +133,8 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     version: int
     payload: Annotated[bytes, Meta(max_length=limits.PAYLOAD_BYTES_MAX)]
-    signatures: Annotated[
-        tuple[SignatureEntry, ...], Meta(max_length=limits.SIGNATURES_MAX)
-    ] = ()
-    contents: Annotated[
-        tuple[InlineContent, ...], Meta(max_length=limits.ATTACHMENTS_MAX)
-    ] = ()
+    signatures: Annotated[tuple[SignatureEntry, ...], Meta(max_length=limits.SIGNATURES_MAX)] = ()
+    contents: Annotated[tuple[InlineContent, ...], Meta(max_length=limits.ATTACHMENTS_MAX)] = ()
     idempotency_key: (
         Annotated[str, Meta(min_length=1, max_length=limits.IDEMPOTENCY_KEY_CHARS_MAX)] | None
     ) = None

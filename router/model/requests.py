@@ -57,9 +57,7 @@ class Settlements(msgspec.Struct, frozen=True):
     deliveries: tuple[Settled, ...] = ()
 
 
-class ResolveRequest(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Ask whom a selector selects at an instant (microseconds since 1970; absent: now).
 
     `limit` is how many units are listed; all are counted.

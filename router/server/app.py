@@ -25,11 +25,12 @@ from router.engine import Engine
 from router.errors import MalformedError, NotFoundError, VanbanError
 from router.server.batcher import Batcher
 from router.server.hot import HotEndpoints
-from router.server.logs import AccessLog
+from router.server.logs import AccessLog, describe_fault
 from router.server.lookups import CALL, answer_error, handlers
 from router.server.metrics import KIND, EngineCollector, MetricsPage
 from router.server.openapi import API_VERSION, TITLE, build_document
 from router.server.requests import (
+    JSON,
     Call,
     ClientGoneError,
     Gate,
@@ -125,8 +126,8 @@ class Service:
         except ClientGoneError:
             pass
         except VanbanError as error:
-            allow = ((b"allow", str(error.facts["allowed"]).encode()),)
-            await call.refuse(error, *(allow if error.code == "request.method" else ()))
+            if call.status == 0:
+                await call.refuse(error)
         except Exception as error:
             await self._answer_fault(call, error)
         finally:
@@ -161,6 +162,8 @@ class Service:
             self._authenticate(call)
             # The handlers unquote once themselves, so that an id may hold a slash as %2F.
             scope["path"] = scope["raw_path"].decode("ascii")
+        if scope["method"] == "POST":
+            call.require_type(JSON)
         body = await call.read(limits.CONTROL_BODY_BYTES_MAX, self._settings.http.body_read_s)
         scope[CALL] = call
         call.stopping = self.gate.stopping
@@ -191,7 +194,7 @@ class Service:
 def log_fault(error: Exception) -> VanbanError:
     """Log an unforeseen exception under a reference; return the error that names it."""
     reference = secrets.token_hex(6)
-    logger.error("fault %s", reference, exc_info=error, extra={"reference": reference})
+    logger.error("fault %s: %s", reference, describe_fault(error))
     return VanbanError("server.fault", reference=reference)
 
 

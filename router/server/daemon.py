@@ -167,7 +167,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _server(engine: Engine, settings: Settings, access: AccessLog | None) -> DrainingServer:
     service = Service(engine, settings, access)
     config = uvicorn.Config(
-        service,  # type: ignore[arg-type]
+        service,
         http=bounded_protocol(settings.http.body_read_s),
         ws="none",
         lifespan="off",

@@ -56,19 +56,14 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         values: dict[str, object] = {"logger": record.name}
-        reference = getattr(record, "reference", None)
-        if reference is not None:
-            values["reference"] = reference
         if record.exc_info is not None and record.exc_info[1] is not None:
             values["fault"] = describe_fault(record.exc_info[1])
         write = structlog.get_logger()
         write.log(record.levelno, record.getMessage(), **values)
 
 
-def describe_fault(error: BaseException) -> dict[str, object]:
+def describe_fault(error: BaseException) -> str:
     """Return the type and the places of an exception, without its message (content)."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
-    return {
-        "type": f"{type(error).__module__}.{type(error).__qualname__}",
-        "places": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-    }
+    places = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__module__}.{type(error).__qualname__} in {places}"

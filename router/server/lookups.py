@@ -6,6 +6,7 @@ before Litestar saw the request (`router.server.app`) and stands in the scope.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
@@ -37,7 +38,8 @@ AnyRequest = Request[Any, Any, State]
 
 def call_of(request: AnyRequest) -> Call:
     """Return the call that the front put into the scope."""
-    call: Call = request.scope[CALL]  # type: ignore[literal-required]
+    scope: Mapping[str, Any] = request.scope
+    call: Call = scope[CALL]
     return call
 
 
@@ -116,14 +118,14 @@ def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
 
 def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Turn what Litestar raises, or we, into problem details.  Others go on to the front."""
-    known = _known(error)
+    known = _known(request, error)
     if known is None:
         raise error
     call = call_of(request)
     problem = problem_with_status(known, call.language)
     headers = {"content-language": call.language}
     if isinstance(error, HTTPException) and problem.status == 405:
-        headers["allow"] = (error.headers or {}).get("Allow", "GET")
+        headers["allow"] = str(known.facts["allowed"])
     if isinstance(known, OverloadedError):
         headers["retry-after"] = str(limits.RETRY_AFTER_S)
     return Response(
@@ -134,7 +136,7 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
     )
 
 
-def _known(error: Exception) -> VanbanError | None:
+def _known(request: AnyRequest, error: Exception) -> VanbanError | None:
     if isinstance(error, VanbanError):
         return error
     if not isinstance(error, HTTPException) or error.status_code >= 500:
@@ -143,13 +145,8 @@ def _known(error: Exception) -> VanbanError | None:
         return NotFoundError("request.not_found")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "GET")
-        return MalformedError("request.method", method="?", allowed=allowed)
-    return InputError("request.invalid", reason=_reason(error))
-
-
-def _reason(error: HTTPException) -> str:
-    """Name the fields and rules, not the values sent."""
-    if isinstance(error.extra, list):
-        named = [f"{item.get('key', 'body')}: {item.get('message', 'wrong')}" for item in error.extra]
-        return "; ".join(named)
-    return "it does not fit the OpenAPI document"
+        return MalformedError("request.method", method=request.method, allowed=allowed)
+    if not isinstance(error.extra, list):
+        return MalformedError("json.malformed", reason="the body can't be read")
+    named = ((item.get("key", "body"), item.get("message", "wrong")) for item in error.extra)
+    return InputError("request.invalid", reason="; ".join(f"{key}: {said}" for key, said in named))

@@ -7,11 +7,15 @@ fields and descriptions that Litestar drops.
 
 from __future__ import annotations
 
-from typing import Any, Final
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final, cast
 
 import msgspec
 from litestar import Litestar
 
+from router.engine import Engine
 from router.model.answers import Explanation, Principal, Problem, Receipt, Resolved, Tracking
 from router.model.documents import Document, Envelope
 from router.model.requests import (
@@ -181,3 +185,17 @@ def _plain_paths() -> dict[str, Any]:
         "/metrics": page("metrics", "Counters for Prometheus.", "text/plain"),
         "/openapi.json": page("openapi", "This document.", "application/json"),
     }
+
+
+def main(file: str) -> None:
+    """Write the document to a file: the snapshot that client authors and tests use."""
+    from router.server.app import litestar_app
+
+    # The handlers close over the engine and touch it only when called.
+    document = build_document(litestar_app(cast("Engine", None)))
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    Path(file).write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

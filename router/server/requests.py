@@ -43,6 +43,10 @@ _STATUS_OF_CODE: Final[dict[str, int]] = {
 }
 """Statuses that HTTP itself names, where the class of the error says another."""
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_SAFE_HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _DRAIN_BYTES_MAX: Final = 262_144
 _DRAIN_S_MAX: Final = 0.25
 encode: Final = msgspec.json.Encoder().encode
@@ -167,6 +171,7 @@ class Call:
         """Send for the framework, noting the status."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            message["headers"] = [*message["headers"], *_SAFE_HEADERS]
         await self._send(message)
 
     async def answer(
@@ -181,18 +186,19 @@ class Call:
         head = [
             (b"content-type", kind),
             (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
+            *_SAFE_HEADERS,
             *headers,
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": head})
         await self._send({"type": "http.response.body", "body": body})
 
-    async def refuse(self, error: VanbanError, *extra: tuple[bytes, bytes]) -> None:
+    async def refuse(self, error: VanbanError) -> None:
         """Answer with problem details; ask to close when the body was not read to its end."""
         problem = problem_with_status(error, self.language)
         self.code = error.code
-        headers = list(extra)
+        headers: list[tuple[bytes, bytes]] = []
+        if "allowed" in error.facts:
+            headers.append((b"allow", str(error.facts["allowed"]).encode()))
         if isinstance(error, OverloadedError):
             wait = error.facts.get("retry_after_s", limits.RETRY_AFTER_S)
             headers.append((b"retry-after", str(wait).encode()))

@@ -25,8 +25,9 @@ class Waiter:
 
 
 class Waiters:
-    """The sleeping requests by unit.  Lives on one event loop; `arrived` may be called from
-    any thread.
+    """The sleeping requests by unit.
+
+    Lives on one event loop; only `arrived` may be called from any thread.
     """
 
     def __init__(self, count_max: int) -> None:

@@ -12,7 +12,8 @@ constraints and signature are not judged.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -46,8 +47,9 @@ _CRITICAL_UNDERSTOOD: Final = frozenset(
 )
 
 
-class Certificate(NamedTuple):
-    """A certificate that was read in full; immutable, shared by threads.
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificate:
+    """A certificate that was read in full; immutable, shared by threads, equal by its bytes.
 
     `sha256` is over the DER bytes.  `valid_from` and `valid_to` are the instants of notBefore
     and notAfter; the second of notAfter still belongs to the validity (RFC 5280, 4.1.2.5).
@@ -64,6 +66,12 @@ class Certificate(NamedTuple):
     valid_from: int
     valid_to: int
     extensions: x509.Extensions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self.sha256 == other.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
 
 
 def read_certificate(der: bytes) -> Certificate:

@@ -220,7 +220,7 @@ class _Cache:
     def put(self, digest: bytes, signer: _Signer) -> None:
         """Remember, and forget the oldest when full."""
         with self._lock:
-            if len(self._entries) >= self._entries_max:
+            if digest not in self._entries and len(self._entries) >= self._entries_max:
                 del self._entries[next(iter(self._entries))]
             self._entries[digest] = signer
 

@@ -7,7 +7,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 import router
+
 from support.sources import ROOT
 
 

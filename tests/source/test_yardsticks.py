@@ -24,7 +24,7 @@ def test_a_long_python_function_is_noticed_and_its_docstring_does_not_count() ->
     body = "    x = 1\n" * 60
     assert offences("router/a.py", "def f():\n" + body) != []
     assert offences("router/a.py", 'def f():\n    """Words."""\n' + body) == []
-    assert offences("router/a.py", 'class C:\n    async def f(self):\n' + "        x = 1\n" * 60)
+    assert offences("router/a.py", "class C:\n    async def f(self):\n" + "        x = 1\n" * 60)
 
 
 def test_a_long_compiled_function_is_noticed() -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cryptography import x509
-from vanban_bench.workloads.test_pki import TestPki, unit_subject
 
 from router.client.signing import Signer
 from router.model.documents import Document, SignatureEntry
@@ -18,6 +17,7 @@ from router.signatures import IssuerTrusted, TrustStore, Verdict, Verifier, Veri
 from router.signatures.algorithms import ALGORITHMS, SigningKey, sign_raw
 from router.signatures.encoding import encode_url
 from router.signatures.jws import signing_input
+from vanban_bench.workloads.test_pki import TestPki, unit_subject
 
 AT_US = instant_of(datetime(2024, 9, 4, 8, 0, tzinfo=VIETNAM_TIME))
 PAYLOAD = '{"subject":"Về việc kiểm tra chữ ký số"}'.encode()
@@ -110,5 +110,3 @@ def document(**changes: object) -> Document:
         "recipients": "children(H22)",
     }
     return Document(**(fields | changes))  # type: ignore[arg-type]
-
-

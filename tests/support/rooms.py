@@ -23,6 +23,7 @@ HEIGHTS = {
     "router.selectors": 40,
     "router._core": 30,
     "router._json": 30,
+    "router._tables": 30,
     "router.messages": 21,
     "router.model": 20,
     "router.settings": 20,
@@ -31,7 +32,7 @@ HEIGHTS = {
     "router.limits": 10,
 }
 # Compiled siblings of one height may cimport each other.
-SIBLINGS_THAT_KNOW_EACH_OTHER = {"router._core", "router._json"}
+SIBLINGS_THAT_KNOW_EACH_OTHER = {"router._core", "router._json", "router._tables"}
 
 _FROM = re.compile(r"^\s*from\s+([\w.]+)\s+c?import\s+(\([^)]*\)|[^#\n]*)", re.MULTILINE)
 _IMPORT = re.compile(r"^[^\S\n]*c?import[^\S\n]+([\w., \t]+)", re.MULTILINE)

@@ -20,9 +20,15 @@ def kept_files(root: Path = ROOT) -> list[Path]:
     if asked.returncode == 0 and asked.stdout:
         found = [root / name for name in asked.stdout.decode().split("\0") if name]
     else:
-        built = {".venv", "build", "__pycache__", ".git", "dist"}
-        found = [path for path in root.rglob("*") if not built & set(path.parts)]
+        found = [path for path in root.rglob("*") if not _is_built(path.relative_to(root))]
     return sorted(path for path in found if path.is_file())
+
+
+def _is_built(path: Path) -> bool:
+    """Say whether a path inside the tree is a product of the tools (see .gitignore)."""
+    built = {".venv", "build", "dist", "__pycache__", ".git"}
+    caches = (".egg-info", "_cache", ".so", ".pyc")
+    return any(part in built or part.endswith(caches) for part in path.parts)
 
 
 def source_files(*suffixes: str, root: Path = ROOT) -> list[Path]:

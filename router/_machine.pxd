@@ -1,0 +1,49 @@
+# cython: language_level=3
+"""Operations, plans and the workspace of the machine that runs selector programs."""
+
+from libc.stdint cimport uint8_t, uint32_t
+
+from router._tables cimport Run, Status, Tables
+
+
+cdef enum OpCode:
+    CODE_UNIT = 1
+    CODE_ALL = 2
+    CODE_CHILDREN = 3
+    CODE_DESCENDANTS = 4
+    CODE_TIER = 5
+    CODE_KIND = 6
+    CODE_UNION = 7
+    CODE_DIFFERENCE = 8
+    CODE_INTERSECTION = 9
+    CODE_NONE = 10
+
+
+cdef struct Op:
+    uint32_t code
+    uint32_t value
+
+
+cdef struct Plan:  # one checked program
+    const Op *ops
+    size_t count
+    size_t stack_max
+
+
+cdef struct Entry:  # one set on the stack of a running program
+    const Run *view  # runs that live in the tables, or NULL: in the arena at `offset`
+    size_t offset    # the arena's fill when the set was pushed; what follows is above it
+    size_t count
+
+
+cdef struct Workspace:
+    Run *arena
+    size_t capacity
+    size_t used
+    Entry *stack
+    size_t stack_capacity
+    uint8_t *marks   # one byte a unit, all zero between uses; made when first needed
+
+
+cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **answers,
+                      size_t *lengths) noexcept nogil

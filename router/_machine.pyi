@@ -1,0 +1,1 @@
+"""Compiled only: the machine that runs selector programs (no Python names)."""

@@ -1,0 +1,213 @@
+# cython: language_level=3
+"""Runs selector programs over the tables of one hierarchy: a stack machine on run lists.
+
+No Python object is touched here: callers check every argument, release the GIL once around
+the whole batch and turn a status into an exception afterwards.  A set that the tables hold
+already (a tier, the units below one unit) is a view; only results are written, one after
+the other, into an arena that all programs of a batch share.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memchr, memcpy, memmove, memset
+
+from router._tables cimport DONE, NO_MEMORY, Run, Status, Tables, intersect, subtract, unite
+
+
+cdef Status reserve(Workspace *w, size_t extra) noexcept nogil:
+    """Make room for that many more runs in the arena."""
+    cdef size_t wanted = w.used + extra
+    cdef Run *larger
+    if wanted <= w.capacity:
+        return DONE
+    if wanted < 2 * w.capacity:
+        wanted = 2 * w.capacity
+    if wanted < 64:
+        wanted = 64
+    larger = <Run *>realloc(w.arena, wanted * sizeof(Run))
+    if larger == NULL:
+        return NO_MEMORY
+    w.arena = larger
+    w.capacity = wanted
+    return DONE
+
+
+cdef inline const Run *runs_of(const Workspace *w, const Entry *entry) noexcept nogil:
+    if entry.view == NULL:
+        return w.arena + entry.offset
+    return entry.view
+
+
+cdef inline void push_view(Workspace *w, size_t height, const Run *runs,
+                           size_t count) noexcept nogil:
+    w.stack[height].view = runs
+    w.stack[height].offset = w.used
+    w.stack[height].count = count
+
+
+cdef inline void settle(Workspace *w, Entry *entry, size_t count) noexcept nogil:
+    """Move a result from the arena's end down to where its operands began."""
+    memmove(w.arena + entry.offset, w.arena + w.used, count * sizeof(Run))
+    w.used = entry.offset + count
+    entry.view = NULL
+    entry.count = count
+
+
+cdef Status combine(Workspace *w, uint32_t code, Entry *a, const Entry *b) noexcept nogil:
+    """Replace the set `a` by `a` with `b` (the one above it on the stack)."""
+    cdef const Run *left
+    cdef const Run *right
+    cdef Run *out
+    cdef size_t count
+    if reserve(w, a.count + b.count) != DONE:
+        return NO_MEMORY
+    left = runs_of(w, a)
+    right = runs_of(w, b)
+    out = w.arena + w.used
+    if code == CODE_UNION:
+        count = unite(left, a.count, right, b.count, out)
+    elif code == CODE_DIFFERENCE:
+        count = subtract(left, a.count, right, b.count, out)
+    else:
+        count = intersect(left, a.count, right, b.count, out)
+    settle(w, a, count)
+    return DONE
+
+
+cdef Status sweep(const Tables *t, Workspace *w, Entry *entry, const uint32_t *first,
+                  const Run *runs) noexcept nogil:
+    """Replace a set by the union of the runs listed for each of its members."""
+    cdef const Run *members
+    cdef size_t i, count = 0
+    cdef uint32_t j, position, start, stop
+    cdef uint8_t *found
+    if w.marks == NULL:
+        w.marks = <uint8_t *>calloc(t.size + <size_t>1, 1)
+    if w.marks == NULL or reserve(w, t.size // 2 + <size_t>1) != DONE:
+        return NO_MEMORY
+    members = runs_of(w, entry)
+    for i in range(entry.count):
+        for position in range(members[i].start, members[i].stop):
+            for j in range(first[position], first[position + 1]):
+                memset(w.marks + runs[j].start, 1, runs[j].stop - runs[j].start)
+    start = 0
+    while start < t.size:
+        found = <uint8_t *>memchr(w.marks + start, 1, t.size - start)
+        if found == NULL:
+            break
+        start = <uint32_t>(found - w.marks)
+        found = <uint8_t *>memchr(found, 0, t.size - start + <size_t>1)  # one zero past the end
+        stop = <uint32_t>(found - w.marks)
+        w.arena[w.used + count].start = start
+        w.arena[w.used + count].stop = stop
+        count += 1
+        memset(w.marks + start, 0, stop - start)
+        start = stop
+    settle(w, entry, count)
+    return DONE
+
+
+cdef Status go_below(const Tables *t, Workspace *w, Entry *entry,
+                     bint children_only) noexcept nogil:
+    """Replace a set by the children or the descendants of its members."""
+    cdef const uint32_t *first = t.children_first if children_only else t.below_first
+    cdef const Run *runs = t.children_runs if children_only else t.below_runs
+    cdef const Run *members = runs_of(w, entry)
+    cdef uint32_t position
+    if entry.count == 0:
+        return DONE
+    if entry.count == 1 and members[0].stop - members[0].start == 1:
+        position = members[0].start
+        w.used = entry.offset
+        entry.view = runs + first[position]
+        entry.count = first[position + 1] - first[position]
+        return DONE
+    return sweep(t, w, entry, first, runs)
+
+
+cdef Status push_operand(const Tables *t, Workspace *w, size_t height,
+                         Op op) noexcept nogil:
+    """Push the set that an operand names."""
+    cdef uint32_t low = 0, high = t.kind_count, middle
+    if op.code == CODE_UNIT:
+        if reserve(w, 1) != DONE:
+            return NO_MEMORY
+        push_view(w, height, NULL, 1)
+        w.arena[w.used].start = op.value
+        w.arena[w.used].stop = op.value + 1
+        w.used += 1
+    elif op.code == CODE_ALL:
+        push_view(w, height, &t.everything, t.size != 0)
+    elif op.code == CODE_TIER:
+        push_view(w, height, &t.tiers[op.value], t.tiers[op.value].stop != 0)
+    elif op.code == CODE_KIND:
+        while low < high:
+            middle = (low + high) >> 1
+            if t.kind_names[middle] < op.value:
+                low = middle + 1
+            else:
+                high = middle
+        if low < t.kind_count and t.kind_names[low] == op.value:
+            push_view(w, height, t.kind_runs + t.kind_first[low],
+                      t.kind_first[low + 1] - t.kind_first[low])
+        else:
+            push_view(w, height, &t.everything, 0)
+    else:
+        push_view(w, height, &t.everything, 0)
+    return DONE
+
+
+cdef Status run_program(const Tables *t, const Op *ops, size_t count, size_t stack_max,
+                        Workspace *w) noexcept nogil:
+    """Run a checked program; its answer is the only set left, `w.stack[0]`.
+
+    The caller has checked the stack effect and that every position is below `t.size`.
+    """
+    cdef size_t i, height = 0
+    cdef Status status
+    cdef Entry *larger
+    if stack_max > w.stack_capacity:
+        larger = <Entry *>realloc(w.stack, stack_max * sizeof(Entry))
+        if larger == NULL:
+            return NO_MEMORY
+        w.stack = larger
+        w.stack_capacity = stack_max
+    w.used = 0
+    for i in range(count):
+        if ops[i].code in (CODE_UNION, CODE_DIFFERENCE, CODE_INTERSECTION):
+            height -= 1
+            status = combine(w, ops[i].code, &w.stack[height - 1], &w.stack[height])
+        elif ops[i].code in (CODE_CHILDREN, CODE_DESCENDANTS):
+            status = go_below(t, w, &w.stack[height - 1], ops[i].code == CODE_CHILDREN)
+        else:
+            status = push_operand(t, w, height, ops[i])
+            height += 1
+        if status != DONE:
+            return status
+    return DONE
+
+
+cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **answers,
+                      size_t *lengths) noexcept nogil:
+    """Run checked programs in one workspace; keep each answer in memory of its own.
+
+    `answers` is all NULL before; on any status the caller frees what it holds.
+    """
+    cdef Workspace w
+    cdef size_t i
+    cdef Status status = DONE
+    memset(&w, 0, sizeof(Workspace))
+    for i in range(count):
+        status = run_program(t, plans[i].ops, plans[i].count, plans[i].stack_max, &w)
+        if status != DONE:
+            break
+        lengths[i] = w.stack[0].count
+        answers[i] = <Run *>malloc((lengths[i] + 1) * sizeof(Run))
+        if answers[i] == NULL:
+            status = NO_MEMORY
+            break
+        memcpy(answers[i], runs_of(&w, &w.stack[0]), lengths[i] * sizeof(Run))
+    free(w.arena)
+    free(w.stack)
+    free(w.marks)
+    return status

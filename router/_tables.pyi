@@ -1,0 +1,1 @@
+"""Compiled only: the tables of one hierarchy (no Python names)."""

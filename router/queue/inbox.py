@@ -1,0 +1,163 @@
+"""A unit's inbox: which entries wait for an address, in order.
+
+Nothing is stored per recipient when a document is accepted.  An inbox is computed: the
+entries of all topics the unit subscribes to, merged in entry order, lane by lane, minus
+those whose audience does not hold the unit, minus what is final or leased.  A floor per
+address and lane remembers how far everything is final, so old entries are not walked again.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from router.limits import LANES, LEASE_DELIVERIES_MAX, TOPIC_BYTES_MAX
+from router.ports import View
+from router.queue import tables
+from router.queue.records import StoredAudience
+
+Member = Callable[[int, bytes], bool]
+"""Says whether the address is in (snapshot, runs)."""
+ReadAudience = Callable[[View, int], StoredAudience]
+
+_FLOOR_GAIN_MIN: Final = 512
+"""How many final entries must lie behind before a floor alone is worth a record."""
+_AFTER_ALL: Final = b"\xff" * 9
+
+
+class Found(NamedTuple):
+    """What a walk found.
+
+    `ready` are documents to hand out: (sequence, lane, attempts so far); `expired` ran out
+    before anybody took them; `floors` moved; `floors_worth` says whether they alone merit
+    a record.
+    """
+
+    ready: list[tuple[int, int, int]]
+    expired: list[int]
+    floors: list[tuple[int, int]]
+    digest: bytes
+    floors_worth: bool
+
+
+def walk(
+    view: View,
+    address: int,
+    subscriptions: Iterable[bytes],
+    holds: Callable[[int], bool],
+    limit: int,
+    at: int,
+) -> Found:
+    """Find at most `limit` waiting documents: lanes strictly in order, entries in order.
+
+    `holds` says whether the address is in the audience of that id.
+    """
+    topics = checked_topics(subscriptions)
+    found = Found([], [], [], tables.subscriptions_digest(topics), False)
+    gain = 0
+    for lane in range(LANES):
+        floor = _read_floor(view, address, lane, found.digest)
+        moved, passed = _walk_lane(view, address, lane, topics, floor, holds, limit, at, found)
+        if moved > floor:
+            found.floors.append((lane, moved))
+            gain += passed
+        if len(found.ready) >= limit or len(found.expired) >= LEASE_DELIVERIES_MAX:
+            break
+    return found._replace(floors_worth=gain >= _FLOOR_GAIN_MIN)
+
+
+def membership(view: View, member: Member, read_audience: ReadAudience) -> Callable[[int], bool]:
+    """Return a test of audience ids that asks `member` once for each."""
+    known: dict[int, bool] = {}
+
+    def holds(audience_id: int) -> bool:
+        answer = known.get(audience_id)
+        if answer is None:
+            audience = read_audience(view, audience_id)
+            answer = known[audience_id] = member(audience.snapshot, audience.runs)
+        return answer
+
+    return holds
+
+
+def checked_topics(topics: Iterable[bytes]) -> list[bytes]:
+    """Return the topics sorted, each once.  Raises ValueError for one that is too long."""
+    found = sorted(set(topics))
+    if any(not 0 < len(topic) <= TOPIC_BYTES_MAX for topic in found):
+        raise ValueError("a topic has 1 to 16 bytes")
+    return found
+
+
+def _read_floor(view: View, address: int, lane: int, digest: bytes) -> int:
+    """Return the floor; 0 when it was found under other subscriptions."""
+    stored = view.get(tables.FLOORS, tables.FLOOR.pack(address, lane))
+    if stored is None:
+        return 0
+    under, entry = tables.FLOOR_VALUE.unpack(stored)
+    return entry if under == digest else 0
+
+
+def _candidates(
+    view: View, lane: int, topics: Sequence[bytes], floor: int
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (entry, topic value) of all topics in entry order; one may come repeatedly."""
+    start = tables.SEQUENCE.pack(floor + 1)
+
+    def entries(topic: bytes) -> Iterator[tuple[bytes, bytes]]:
+        prefix = tables.topic_prefix(lane, topic)
+        for key, value in view.scan(tables.TOPICS, prefix + start, prefix + _AFTER_ALL):
+            yield key[-8:], value
+
+    return heapq.merge(*[entries(topic) for topic in topics])
+
+
+def _walk_lane(
+    view: View,
+    address: int,
+    lane: int,
+    topics: Sequence[bytes],
+    floor: int,
+    holds: Callable[[int], bool],
+    limit: int,
+    at: int,
+    found: Found,
+) -> tuple[int, int]:
+    """Walk one lane; return the new floor and how many entries lie below it."""
+    ready, expired, _, _, _ = found
+    unpack, pack_row = tables.TOPIC_VALUE.unpack, tables.DELIVERY.pack
+    clear = True
+    passed = 0
+    last = b""
+    below = b""
+    for entry, value in _candidates(view, lane, topics, floor):
+        if entry == last:
+            continue
+        last = entry
+        audience_id, document, expires = unpack(value)
+        attempts = 0
+        over = True
+        if holds(audience_id):
+            row = view.get(tables.DELIVERIES, pack_row(address, document))
+            over = row is not None and row[0] >= tables.DELIVERED
+            if not over:
+                if row is not None:
+                    _, attempts, _, until = tables.ROW.unpack_from(row)
+                    if until > at:
+                        clear = False
+                        continue
+                if expires != tables.NO_EXPIRY and expires <= at:
+                    expired.append(document)
+                    if len(expired) >= LEASE_DELIVERIES_MAX:
+                        break
+                    over = True
+        if over:
+            if clear:
+                below = entry
+                passed += 1
+            continue
+        clear = False
+        ready.append((document, lane, attempts))
+        if len(ready) >= limit:
+            break
+    return (tables.SEQUENCE.unpack(below)[0] if below else floor), passed
