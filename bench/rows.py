@@ -55,7 +55,8 @@ class Case(msgspec.Struct, frozen=True):
 
     `digest` turns an answer into bytes or text in a canonical form; it is applied to both.
     `loops_ours` and `loops_theirs` calls are timed together in one round (short calls need
-    many).  A case without a peer has `theirs=None` and `peer=None`.  `better` is "higher"
+    many).  One call does `items` equal things, and the value is that of one thing (or things a
+    second).  A case without a peer has `theirs=None` and `peer=None`.  `better` is "higher"
     for the unit `1/s`, else "lower".
     """
 
@@ -69,6 +70,7 @@ class Case(msgspec.Struct, frozen=True):
     loops_ours: int = 1
     loops_theirs: int = 1
     better: Better = "lower"
+    items: int = 1
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -79,8 +81,8 @@ class Case(msgspec.Struct, frozen=True):
             raise ValueError(f"{self.name}: better is 'higher' for 1/s and 'lower' for times")
         if (self.peer is None) != (self.theirs is None):
             raise ValueError(f"{self.name}: a peer has a name and a call, or neither")
-        if self.loops_ours < 1 or self.loops_theirs < 1:
-            raise ValueError(f"{self.name}: loops are at least 1")
+        if min(self.loops_ours, self.loops_theirs, self.items) < 1:
+            raise ValueError(f"{self.name}: loops and items are at least 1")
 
 
 def digest_text(answer: bytes | str) -> str:
@@ -126,9 +128,9 @@ def measure(case: Case, rounds: int = ROUNDS_MIN) -> Row:
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(rounds):
-        ours.append(_seconds(case.ours, case.loops_ours))
+        ours.append(_seconds(case.ours, case.loops_ours) / case.items)
         if case.theirs is not None:
-            theirs.append(_seconds(case.theirs, case.loops_theirs))
+            theirs.append(_seconds(case.theirs, case.loops_theirs) / case.items)
     value = _in_unit(statistics.median(ours), case.unit)
     peer_value = _in_unit(statistics.median(theirs), case.unit) if theirs else None
     return Row(

@@ -114,7 +114,9 @@ def table(rows: Sequence[Row]) -> Table:
     """Return the rows as a table for people."""
     from rich.table import Table
 
-    shown = Table("row", "unit", title="Benchmarks (a ratio above 1: we are better)")
+    shown = Table(title="Benchmarks (a ratio above 1: we are better)")
+    shown.add_column("row", no_wrap=True)
+    shown.add_column("unit")
     for heading in ("ours", "peer's", "ratio"):
         shown.add_column(heading, justify="right")
     shown.add_column("peer")

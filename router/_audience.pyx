@@ -158,6 +158,7 @@ cdef Audience joined(Audience a, Audience b, uint32_t code):
 
 
 @cython.final
+@cython.freelist(64)
 cdef class Audience:
     """An immutable set of positions of one snapshot, kept as runs `[start, stop)`.
 

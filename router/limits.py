@@ -48,6 +48,9 @@ CLOCK_SKEW_S_MAX: Final = 60
 SELECTOR_CHARS_MAX: Final = 65_536
 SELECTOR_DEPTH_MAX: Final = 32
 SELECTOR_NODES_MAX: Final = 8_192
+SELECTOR_SET_FUNCTIONS_MAX: Final = 64
+"""children() and descendants() of more than one unit in one selector: each may cost a pass
+over the whole directory, everything else is a few runs."""
 
 # The directory.
 UNITS_MAX: Final = 1_000_000

@@ -55,7 +55,10 @@ def litestar_app(engine: Engine) -> Litestar:
         route_handlers=handlers(engine),
         exception_handlers={Exception: answer_error},
         openapi_config=OpenAPIConfig(
-            title=TITLE, version=API_VERSION, render_plugins=[JsonRenderPlugin()]
+            title=TITLE,
+            version=API_VERSION,
+            render_plugins=[JsonRenderPlugin()],
+            use_handler_docstrings=True,
         ),
         logging_config=None,
         debug=False,

@@ -9,9 +9,6 @@ from __future__ import annotations
 import string
 
 import pytest
-
-from router import errors, messages
-
 from support.error_codes import (
     ERROR_CLASSES,
     quoted_codes,
@@ -19,6 +16,8 @@ from support.error_codes import (
     raised_codes_of_cython,
 )
 from support.sources import ROOT, source_files
+
+from router import errors, messages
 
 MESSAGES = ROOT / "router" / "messages.py"
 PYTHON = [

@@ -13,7 +13,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from support.rooms import HEIGHTS
 from support.sources import ROOT, source_files
 

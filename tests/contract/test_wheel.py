@@ -14,7 +14,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from support.sources import ROOT, kept_files
 
 pytestmark = pytest.mark.slow

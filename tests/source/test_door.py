@@ -7,10 +7,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from support.sources import ROOT
 
 import router
-
-from support.sources import ROOT
 
 
 def test_every_name_of_the_door_can_be_had() -> None:

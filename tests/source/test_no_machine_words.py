@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from support.sources import ROOT, kept_files, numbered_lines
 
 # Spelled in pieces, so that this file does not find itself.

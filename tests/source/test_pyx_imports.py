@@ -7,7 +7,6 @@ A `cimport` upwards would tie the core to what stands on it; import-linter does 
 from __future__ import annotations
 
 import pytest
-
 from support.rooms import HEIGHTS, cython_offences, imports_of_cython, imports_of_door
 from support.sources import ROOT, module_name, source_files
 

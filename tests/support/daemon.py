@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from vanban_bench.workloads.test_pki import TestPki
 
 from router.client.signing import Signer, make_envelope
 from router.engine import Engine
 from router.model.documents import Document
 from router.model.instants import VIETNAM_TIME
 from router.model.units import Unit
+from vanban_bench.workloads.test_pki import TestPki
 
 UNITS = (
     Unit(1, "H22", "UBND tỉnh Hà Giang", 2, "people-committee"),

@@ -22,7 +22,9 @@ HEIGHTS = {
     "router.queue": 50,
     "router.selectors": 40,
     "router._core": 30,
+    "router._audience": 30,
     "router._json": 30,
+    "router._machine": 30,
     "router._tables": 30,
     "router.messages": 21,
     "router.model": 20,
@@ -32,7 +34,7 @@ HEIGHTS = {
     "router.limits": 10,
 }
 # Compiled siblings of one height may cimport each other.
-SIBLINGS_THAT_KNOW_EACH_OTHER = {"router._core", "router._json", "router._tables"}
+SIBLINGS_THAT_KNOW_EACH_OTHER = {name for name, height in HEIGHTS.items() if height == 30}
 
 _FROM = re.compile(r"^\s*from\s+([\w.]+)\s+c?import\s+(\([^)]*\)|[^#\n]*)", re.MULTILINE)
 _IMPORT = re.compile(r"^[^\S\n]*c?import[^\S\n]+([\w., \t]+)", re.MULTILINE)

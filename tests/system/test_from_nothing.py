@@ -13,7 +13,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from support.sources import ROOT, kept_files
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from vanban_bench import rows
 from vanban_bench.rows import Case, DigestMismatchError, Row, check, measure, ratio_of
 
 
@@ -79,6 +80,13 @@ def test_a_rate_is_calls_a_second() -> None:
     assert row.ratio is not None
 
 
+def test_the_value_is_that_of_one_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_seconds", lambda call, loops: 8.0)
+    row = measure(case(unit="s", items=4), rounds=1)
+    assert (row.value, row.peer_value, row.ratio) == (2.0, 2.0, 1.0)
+    assert measure(case(unit="1/s", better="higher", items=4), rounds=1).value == 0.5
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -89,6 +97,7 @@ def test_a_rate_is_calls_a_second() -> None:
         {"theirs": None},
         {"loops_ours": 0},
         {"loops_theirs": 0},
+        {"items": 0},
     ],
 )
 def test_a_case_that_does_not_go_together_is_refused(changes: dict[str, Any]) -> None:

@@ -11,11 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from support.pki import PAYLOAD, document, leaf, pki, verdict_of
-from vanban_bench.workloads.test_pki import TestPki
 
 from router.client.signing import Signer, encode_document, make_envelope
 from router.errors import SignatureRefusedError
 from router.model.documents import Document, Envelope, InlineContent
+from vanban_bench.workloads.test_pki import TestPki
 
 
 def pem_of(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> bytes:

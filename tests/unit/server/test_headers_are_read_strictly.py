@@ -55,7 +55,7 @@ def test_an_actor_in_nfd_is_kept_in_nfc():
 
 @pytest.mark.parametrize(
     "header",
-    [b"", b"   ", b"a\x07b", "a\u202eb".encode(), "a\u200bb".encode(), b"\xff", ("á" * 65).encode()],
+    [b"", b" ", b"a\x07b", "a\u202eb".encode(), "a\u200bb".encode(), b"\xff", ("á" * 65).encode()],
 )
 def test_a_bad_actor_is_refused(header):
     with pytest.raises(InputError, match=r"actor\.invalid"):

@@ -10,13 +10,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from support.pki import AT_US, PAYLOAD, leaf, pki, trust_of, verdict_of
-from vanban_bench.workloads.test_pki import (
-    TestCa,
-    key_usage,
-    make_ca,
-    signer_extensions,
-    unit_subject,
-)
 
 from router.client.signing import Signer
 from router.errors import SignatureRefusedError
@@ -24,6 +17,13 @@ from router.model.documents import SignatureEntry
 from router.model.instants import SECOND_US, VIETNAM_TIME, instant_of
 from router.signatures import IssuerDistrusted, IssuerTrusted
 from router.signatures.certificates import issuer_flaw, plain, read_certificate
+from vanban_bench.workloads.test_pki import (
+    TestCa,
+    key_usage,
+    make_ca,
+    signer_extensions,
+    unit_subject,
+)
 
 DAY_US = 86_400 * SECOND_US
 

@@ -20,7 +20,7 @@ def test_what_is_encoded_decodes_to_the_same_bytes(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["QQ==", "Q", "QR", "QUI\n", " QUI", "QU I", "-_+A", "/+AA", "QUJD=", "ΑΒΓΔ", "QU\udc80", "Q*D"],
+    ["QQ==", "Q", "QR", "QUI\n", " QUI", "QU I", "-_+A", "/+AA", "QUJD=", "ΑΒΓΔ", "Q\udc80"],
 )
 def test_any_other_spelling_of_base64url_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="base64url"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from support.pki import AT_US, leaf, pki, trust_of
-from vanban_bench.workloads.test_pki import make_ca
 
 from router import limits
 from router.errors import InputError
@@ -24,6 +23,7 @@ from router.signatures import (
     trust,
 )
 from router.signatures.certificates import read_certificate
+from vanban_bench.workloads.test_pki import make_ca
 
 SHA = "ab" * 32
 

@@ -1,0 +1,88 @@
+"""A flood is answered 503 with Retry-After instead of filling the memory."""
+
+from __future__ import annotations
+
+import contextlib
+
+from support.daemon import found
+from support.http import ask, dial
+
+from router.engine import Engine
+from router.server import BackgroundServer
+from router.settings import HttpSettings, Settings
+
+JSON = "application/json"
+
+
+@contextlib.contextmanager
+def house(path, **http):
+    with Engine.open(path) as engine:
+        town = found(engine)
+        settings = Settings(http=HttpSettings(port=0, **http))
+        with BackgroundServer(engine, settings) as server:
+            yield town, server.base_url
+
+
+def begin(connection, token, size, body=b""):
+    """Send the head of a submission and a part of its body."""
+    head = (
+        f"POST /v1/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: {JSON}\r\nContent-Length: {size}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body)
+
+
+def wait_for(base_url, line):
+    while line not in ask(base_url, "GET", "/metrics").body.decode():
+        pass
+
+
+def assert_busy(answer):
+    assert answer.status == 503
+    assert answer.problem()["code"] == "server.busy"
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_more_requests_than_the_bound_are_sent_away(tmp_path):
+    with house(tmp_path / "store", requests_waiting_max=2) as (town, base_url):
+        token = town.tokens["H22"]
+        with dial(base_url) as first, dial(base_url) as second:
+            begin(first, token, 10)
+            begin(second, token, 10)
+            wait_for(base_url, "vanban_http_requests_waiting 2.0")
+            assert_busy(ask(base_url, "GET", "/v1/whoami", token=token))
+        wait_for(base_url, "vanban_http_requests_waiting 0.0")
+        assert ask(base_url, "GET", "/v1/whoami", token=token).status == 200
+
+
+def test_more_bytes_than_the_bound_are_sent_away(tmp_path):
+    with house(tmp_path / "store", body_bytes_waiting_max=10_000) as (town, base_url):
+        token = town.tokens["H22"]
+        with dial(base_url) as first:
+            begin(first, token, 9_000, b" " * 8_000)
+            wait_for(base_url, "vanban_http_body_bytes_waiting 8000.0")
+            answer = ask(base_url, "POST", "/v1/documents", b" " * 4_000, token, JSON)
+            assert_busy(answer)
+        wait_for(base_url, "vanban_http_body_bytes_waiting 0.0")
+        answer = ask(base_url, "POST", "/v1/documents", b" " * 4_000, token, JSON)
+        assert answer.problem()["code"] == "json.malformed"
+
+
+def test_more_long_polls_than_the_bound_are_sent_away(tmp_path):
+    with house(tmp_path / "store", long_polls_max=0) as (town, base_url):
+        token = town.tokens["H22"]
+        assert_busy(ask(base_url, "POST", "/v1/inbox/lease", b'{"wait_s":5}', token, JSON))
+        assert ask(base_url, "POST", "/v1/inbox/lease", b"{}", token, JSON).status == 200
+
+
+def test_a_closed_engine_is_answered_503(tmp_path):
+    with Engine.open(tmp_path / "store") as engine:
+        town = found(engine)
+        with BackgroundServer(engine) as server:
+            engine.close()
+            answer = ask(server.base_url, "GET", "/v1/whoami", token=town.tokens["H22"])
+            assert answer.status == 503
+            assert answer.problem()["code"] == "engine.closed"
+            assert ask(server.base_url, "GET", "/readyz").status == 503
+            assert ask(server.base_url, "GET", "/healthz").status == 200
+            assert ask(server.base_url, "GET", "/metrics").status == 200
