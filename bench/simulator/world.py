@@ -117,22 +117,29 @@ class World:
     def resolve(self, selector: Selector, at_us: int, *, skip: bool) -> frozenset[int]:
         """Return whom a selector means at an instant.
 
-        With `skip`, unknown and closed units are left out.  Raises UnresolvableError.
+        With `skip`, unknown and closed units are left out, but never out of an excluded
+        part: that would add recipients.  Raises UnresolvableError.
         """
-        bad: set[str] = set()
-        found = self._evaluate(selector, at_us, bad)
-        if bad and not skip:
-            raise UnresolvableError(bad)
+        bad: set[tuple[str, bool]] = set()
+        found = self._evaluate(selector, at_us, bad, False)
+        fatal = {code for code, excluded in bad if excluded or not skip}
+        if fatal:
+            raise UnresolvableError(fatal)
         if not found:
             raise UnresolvableError({"audience.empty"})
         return frozenset(found)
 
-    def _evaluate(self, selector: Selector, at_us: int, bad: set[str]) -> set[int]:
+    def _evaluate(
+        self, selector: Selector, at_us: int, bad: set[tuple[str, bool]], excluded: bool
+    ) -> set[int]:
         open_now = {place.number: place for place in self.places.values() if place.open_at(at_us)}
-        parts = [self._evaluate(part, at_us, bad) for part in selector.parts]
+        parts = [
+            self._evaluate(part, at_us, bad, excluded != (selector.op == "-" and place > 0))
+            for place, part in enumerate(selector.parts)
+        ]
         match selector.op:
             case "code":
-                return self._one(selector.word, at_us, bad)
+                return self._one(selector.word, at_us, bad, excluded)
             case "all":
                 return set(open_now)
             case "tier":
@@ -151,15 +158,17 @@ class World:
             case _:
                 return parts[0].difference(*parts[1:])
 
-    def _one(self, code: str, at_us: int, bad: set[str]) -> set[int]:
+    def _one(
+        self, code: str, at_us: int, bad: set[tuple[str, bool]], excluded: bool
+    ) -> set[int]:
         for place in self.places.values():
             if place.code == code:
                 if place.open_at(at_us):
                     return {place.number}
                 early = at_us < place.valid_from
-                bad.add("recipient.not_yet_open" if early else "recipient.closed")
+                bad.add(("recipient.not_yet_open" if early else "recipient.closed", excluded))
                 return set()
-        bad.add("recipient.unknown")
+        bad.add(("recipient.unknown", excluded))
         return set()
 
     def _above(self, number: int) -> set[int]:
