@@ -44,11 +44,20 @@ def _drain(session: Session) -> None:
     leases = [row.leased_until for row in session.model.rows.values()]
     leases += session.model.lease_lost_until.values()
     session.clock.instant_us = max([session.now_us(), *leases]) + SECOND_US
+    _settle_again(session)
     for _ in range(ROUNDS_MAX):
         open_now = session.world.open(session.now_us())
         if not sum(_empty_inbox(session, place.number) for place in open_now):
             return
     require(False, "the inboxes do not run dry")
+
+
+def _settle_again(session: Session) -> None:
+    """Let every unit whose acknowledgement got no answer send it again."""
+    for (_, address), row in list(session.model.rows.items()):
+        for state in sorted(row.perhaps)[:1]:
+            unit = session.world.holder(address, session.now_us())
+            settle(session, unit, [row.delivery], state)
 
 
 def _empty_inbox(session: Session, unit: int) -> int:
