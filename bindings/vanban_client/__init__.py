@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from router.client.signing import Signer, encode_document, make_envelope
-
 from router.client import Client
+from router.client.signing import Signer, encode_document, make_envelope
 from router.model.answers import Delivery, Problem, Receipt
 from router.model.documents import Attachment, Document, Envelope, InlineContent
 

@@ -8,8 +8,9 @@ address and lane remembers how far everything is final, so old entries are not w
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from router.limits import LANES, LEASE_DELIVERIES_MAX, TOPIC_BYTES_MAX
@@ -23,7 +24,7 @@ ReadAudience = Callable[[View, int], StoredAudience]
 
 _FLOOR_GAIN_MIN: Final = 512
 """How many final entries must lie behind before a floor alone is worth a record."""
-_AFTER_ALL: Final = b"\xff" * 9
+_AFTER_ALL: Final = b"\xff" * 25
 
 
 class Found(NamedTuple):
@@ -45,13 +46,13 @@ def walk(
     view: View,
     address: int,
     subscriptions: Iterable[bytes],
-    holds: Callable[[int], bool],
+    holds: Membership,
     limit: int,
     at: int,
 ) -> Found:
     """Find at most `limit` waiting documents: lanes strictly in order, entries in order.
 
-    `holds` says whether the address is in the audience of that id.
+    `holds` says which audiences the address is in.
     """
     topics = checked_topics(subscriptions)
     found = Found([], [], [], tables.subscriptions_digest(topics), False)
@@ -67,18 +68,19 @@ def walk(
     return found._replace(floors_worth=gain >= _FLOOR_GAIN_MIN)
 
 
-def membership(view: View, member: Member, read_audience: ReadAudience) -> Callable[[int], bool]:
-    """Return a test of audience ids that asks `member` once for each."""
-    known: dict[int, bool] = {}
+class Membership(dict[int, bool]):
+    """Whether an address is in the audience of an id: asks `member` once for each."""
 
-    def holds(audience_id: int) -> bool:
-        answer = known.get(audience_id)
-        if answer is None:
-            audience = read_audience(view, audience_id)
-            answer = known[audience_id] = member(audience.snapshot, audience.runs)
+    def __init__(self, view: View, member: Member, read_audience: ReadAudience) -> None:
+        super().__init__()
+        self._view = view
+        self._member = member
+        self._read_audience = read_audience
+
+    def __missing__(self, audience_id: int) -> bool:
+        audience = self._read_audience(self._view, audience_id)
+        answer = self[audience_id] = self._member(audience.snapshot, audience.runs)
         return answer
-
-    return holds
 
 
 def checked_topics(topics: Iterable[bytes]) -> list[bytes]:
@@ -99,17 +101,30 @@ def _read_floor(view: View, address: int, lane: int, digest: bytes) -> int:
 
 
 def _candidates(
-    view: View, lane: int, topics: Sequence[bytes], floor: int
+    view: View, lane: int, topics: Sequence[bytes], floor: int, chunk: int
 ) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (entry, topic value) of all topics in entry order; one may come repeatedly."""
+    """Yield (entry, topic value) of all topics in entry order; one may come repeatedly.
+
+    Each topic is read `chunk` rows at a time; what lies past the shortest reading (the
+    horizon) waits for the next round.
+    """
     start = tables.SEQUENCE.pack(floor + 1)
-
-    def entries(topic: bytes) -> Iterator[tuple[bytes, bytes]]:
-        prefix = tables.topic_prefix(lane, topic)
-        for key, value in view.scan(tables.TOPICS, prefix + start, prefix + _AFTER_ALL):
-            yield key[-8:], value
-
-    return heapq.merge(*[entries(topic) for topic in topics])
+    prefixes = [tables.topic_prefix(lane, topic) for topic in topics]
+    while True:
+        horizon = b""
+        batch: list[tuple[bytes, bytes]] = []
+        for prefix in prefixes:
+            rows = view.scan(tables.TOPICS, prefix + start, prefix + _AFTER_ALL)
+            found = [(key[-8:], value) for key, value in islice(rows, chunk)]
+            batch += found
+            if len(found) == chunk and (not horizon or found[-1][0] < horizon):
+                horizon = found[-1][0]
+        batch.sort()
+        if not horizon:
+            yield from batch
+            return
+        yield from batch[: bisect_right(batch, (horizon, _AFTER_ALL))]
+        start = tables.SEQUENCE.pack(tables.SEQUENCE.unpack(horizon)[0] + 1)
 
 
 def _walk_lane(
@@ -118,27 +133,27 @@ def _walk_lane(
     lane: int,
     topics: Sequence[bytes],
     floor: int,
-    holds: Callable[[int], bool],
+    holds: Membership,
     limit: int,
     at: int,
     found: Found,
 ) -> tuple[int, int]:
     """Walk one lane; return the new floor and how many entries lie below it."""
     ready, expired, _, _, _ = found
-    unpack, pack_row = tables.TOPIC_VALUE.unpack, tables.DELIVERY.pack
+    get, unpack, pack_row = view.get, tables.TOPIC_VALUE.unpack, tables.DELIVERY.pack
     clear = True
     passed = 0
     last = b""
     below = b""
-    for entry, value in _candidates(view, lane, topics, floor):
+    for entry, value in _candidates(view, lane, topics, floor, 2 * limit + 16):
         if entry == last:
             continue
         last = entry
         audience_id, document, expires = unpack(value)
         attempts = 0
         over = True
-        if holds(audience_id):
-            row = view.get(tables.DELIVERIES, pack_row(address, document))
+        if holds[audience_id]:
+            row = get(tables.DELIVERIES, pack_row(address, document))
             over = row is not None and row[0] >= tables.DELIVERED
             if not over:
                 if row is not None:

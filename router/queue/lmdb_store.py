@@ -328,9 +328,8 @@ def _open_environment(directory: DataDirectory, path: Path, map_bytes: int) -> A
 def _cut_some(txn: Any, log: Any, before: int) -> int:
     count = 0
     with txn.cursor(db=log) as cursor:
-        found = cursor.first()
-        while found and _number(cursor.key()) < before and count < _CUT_RECORDS:
-            found = cursor.delete()
+        while count < _CUT_RECORDS and cursor.first() and _number(cursor.key()) < before:
+            cursor.delete()
             count += 1
     return count
 

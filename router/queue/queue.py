@@ -11,7 +11,7 @@ what was kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from router.errors import StorageError
@@ -22,7 +22,7 @@ from router.queue import state, tables
 from router.queue.cache import DocumentCache
 from router.queue.check import check_store
 from router.queue.group import GroupCommit
-from router.queue.inbox import Member, checked_topics, membership, walk
+from router.queue.inbox import Member, Membership, checked_topics, walk
 from router.queue.reading import (
     audience_ids,
     pages_of_addresses,
@@ -143,7 +143,7 @@ class Queue:
             return []
 
         def operation(txn: Transaction) -> list[Leased]:
-            holds = membership(txn, member, self._audience)
+            holds = Membership(txn, member, self._audience)
             found = walk(txn, address, topics, holds, limit, at)
             if not (found.ready or found.expired or found.floors_worth):
                 return []
@@ -182,7 +182,7 @@ class Queue:
             raise ValueError("a delivery is settled as delivered or refused")
 
         def operation(txn: Transaction) -> list[Settlement]:
-            holds = membership(txn, member, self._audience)
+            holds = Membership(txn, member, self._audience)
             moves: dict[int, tuple[int, str]] = {}
             answers = []
             for key, number, reason in wanted:
@@ -209,7 +209,7 @@ class Queue:
     ) -> bool:
         """Say whether `lease` would hand out anything now."""
         with self._store.view() as view:
-            holds = membership(view, member, self._audience)
+            holds = Membership(view, member, self._audience)
             return bool(walk(view, address, subscriptions, holds, 1, at).ready)
 
     def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
@@ -404,7 +404,7 @@ def _settlement(
     address: int,
     key: bytes,
     number: int,
-    holds: Callable[[int], bool],
+    holds: Membership,
     moves: dict[int, tuple[int, str]],
 ) -> tuple[Settlement, int]:
     """Judge one settlement; return the answer and the document's sequence.
@@ -418,7 +418,7 @@ def _settlement(
         return Settlement(True, tables.STATE_NAMES[moves[sequence][0]], True), sequence
     row = txn.get(tables.DELIVERIES, tables.DELIVERY.pack(address, sequence))
     if row is None:
-        if not any(holds(audience_id) for audience_id in audience_ids(txn, sequence)):
+        if not any(holds[audience_id] for audience_id in audience_ids(txn, sequence)):
             return Settlement(False), 0
     elif row[0] >= tables.DELIVERED:
         return Settlement(True, tables.STATE_NAMES[row[0]], True), sequence

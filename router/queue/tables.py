@@ -74,6 +74,7 @@ ROW: Final = struct.Struct(">BIqq")
 """The head of a delivery row: state, attempts, since, until; then marks."""
 MARK: Final = struct.Struct(">BqQ")
 """State, instant, sequence of the record."""
+_FIRST_ROW: Final = struct.Struct(">BIqqBqQ")
 NO_EXPIRY: Final = 0
 _YEAR: Final = struct.Struct(">H")
 _YEAR_MAX: Final = 65_535
@@ -126,11 +127,11 @@ def moved_row(row: bytes | None, state: int, until: int, at: int, sequence: int)
     Leases in a row keep the first and the last of them, so a row stays small however
     often a delivery is handed out; the log has them all.
     """
-    attempts = 0
-    marks = b""
-    if row is not None:
-        _, attempts, _, _ = ROW.unpack_from(row)
-        marks = row[ROW.size :]
+    if row is None:
+        attempts = 1 if state == LEASED else 0
+        return _FIRST_ROW.pack(state, attempts, at, until, state, at, sequence)
+    attempts = ROW.unpack_from(row)[1]
+    marks = row[ROW.size :]
     if state == LEASED:
         attempts += 1
         if len(marks) >= 2 * MARK.size and marks[-MARK.size] == LEASED == marks[-2 * MARK.size]:

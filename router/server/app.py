@@ -168,6 +168,8 @@ class Service:
         if scope["method"] == "POST":
             call.require_type(JSON)
         body = await call.read(limits.CONTROL_BODY_BYTES_MAX, self._settings.http.body_read_s)
+        if not body and scope["method"] == "POST":
+            raise MalformedError("json.malformed", reason="the body is empty")
         scope[CALL] = call
         call.stopping = self.gate.stopping
         await self._litestar(*_as_litestar(scope, _replayed(body), call.counting_send))

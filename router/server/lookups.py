@@ -139,12 +139,14 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
 def _known(request: AnyRequest, error: Exception) -> VanbanError | None:
     if isinstance(error, VanbanError):
         return error
+    if isinstance(error, RecursionError):
+        return MalformedError("json.too_deep")
     if not isinstance(error, HTTPException) or error.status_code >= 500:
         return None
     if error.status_code == 404:
         return NotFoundError("request.not_found")
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "GET")
+        allowed = (error.headers or {}).get("allow", "GET")
         return MalformedError("request.method", method=request.method, allowed=allowed)
     if not isinstance(error.extra, list):
         return MalformedError("json.malformed", reason="the body can't be read")

@@ -289,5 +289,7 @@ def decode(decoder: msgspec.json.Decoder[Value], body: bytes) -> Value:
         reason, _, place = str(error).partition(" - at `")
         path = place.rstrip("`") or "$"
         raise InputError("request.invalid", path=path, reason=_QUOTED.sub("…", reason)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise MalformedError("json.too_deep") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedError("json.malformed", reason=_QUOTED.sub("…", str(error))) from None

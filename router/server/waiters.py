@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from router import limits
 from router.engine import Arrival
@@ -66,7 +66,8 @@ class Waiters:
         loop = self._loop
         if loop is None or loop.is_closed() or not self._by_unit:
             return
-        loop.call_soon_threadsafe(self._wake, tuple(arrivals))
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody sleeps any more
+            loop.call_soon_threadsafe(self._wake, tuple(arrivals))
 
     def _wake(self, arrivals: Sequence[Arrival]) -> None:
         for unit, waiters in self._by_unit.items():

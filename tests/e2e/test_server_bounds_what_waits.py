@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from support.daemon import found
+from support.daemon import UNITS, found
 from support.http import ask, dial
 
 from router.engine import Engine
@@ -86,3 +86,37 @@ def test_a_closed_engine_is_answered_503(tmp_path):
             assert ask(server.base_url, "GET", "/readyz").status == 503
             assert ask(server.base_url, "GET", "/healthz").status == 200
             assert ask(server.base_url, "GET", "/metrics").status == 200
+
+
+class BrokenEngine(Engine):
+    """An engine with a fault of ours in it, whose words hold what nobody may read."""
+
+    def unit(self, code):
+        raise RuntimeError("noi dung mat")
+
+    def submit_many(self, items):
+        raise RuntimeError("noi dung mat")
+
+    def lease(self, *arguments, **options):
+        raise RuntimeError("noi dung mat")
+
+
+def test_a_fault_is_answered_with_a_reference_and_logged_without_content(tmp_path, caplog):
+    with BrokenEngine.open(tmp_path / "store") as engine:
+        engine.import_units(UNITS)
+        token = engine.create_token("H22", "Văn thư")
+        with BackgroundServer(engine) as server:
+            for method, path, body in (
+                ("GET", "/v1/units/H22", None),
+                ("POST", "/v1/documents", b"{}"),
+                ("POST", "/v1/inbox/lease", b"{}"),
+            ):
+                answer = ask(server.base_url, method, path, body, token, JSON)
+                assert answer.status == 500
+                problem = answer.problem()
+                assert problem["code"] == "server.fault"
+                assert problem["facts"]["reference"] in caplog.text
+                assert b"noi dung mat" not in answer.body
+            assert ask(server.base_url, "GET", "/healthz").status == 200
+    assert "RuntimeError" in caplog.text
+    assert "noi dung mat" not in caplog.text

@@ -92,11 +92,23 @@ def test_an_unknown_address_under_v1_is_404(base_url, token):
 
 
 @pytest.mark.parametrize("path", POSTS[2:])
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a":1}x'])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"no"])
 def test_malformed_json_is_said_to_be_so(base_url, token, path, body):
     answer = ask(base_url, "POST", path, body, token, JSON)
     assert answer.status == 400
     assert answer.problem()["code"] == "json.malformed"
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b'{"a":1}x', b"null"])
+def test_hostile_json_is_a_problem_and_no_fault(base_url, token, path, body):
+    kind = NDJSON if path.endswith("batch") else JSON
+    answer = ask(base_url, "POST", path, body, token, kind)
+    if kind == JSON:
+        assert answer.status in (400, 422)
+        answer.problem()
+    else:
+        assert answer.json()["status"] in (400, 422)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe"])

@@ -68,7 +68,8 @@ def test_a_request_in_flight_is_finished(prepared):
 def test_a_request_that_never_ends_does_not_hold_the_stop(prepared):
     data, town = prepared
     with daemon(data, HTTP__STOP_S="1") as running, dial(running.base_url) as connection:
-        head = f"POST /v1/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {town.operator}\r\n"
+        token = town.tokens["H22"]
+        head = f"POST /v1/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
         connection.sendall(f"{head}Content-Type: {JSON}\r\nContent-Length: 10\r\n\r\n".encode())
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(30) == 0
