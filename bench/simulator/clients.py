@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from router import limits
+from router.engine import Engine
 from router.errors import InputError, NotFoundError
 from router.model.answers import Settled, Tracking
 from router.model.instants import SECOND_US
@@ -18,7 +19,7 @@ HOUR_US: Final = 3_600 * SECOND_US
 
 
 def submit(session: Session) -> None:
-    """A sender submits a batch: new documents, retries, now and then a conflict."""
+    """Submit a batch as a sender does: new documents, retries, now and then a conflict."""
     random, model = session.random, session.model
     sender = session.world.places[random.choice(sorted(session.signer_of))]
     batch: list[Paper] = []
@@ -39,7 +40,7 @@ def submit(session: Session) -> None:
 
 
 def retry(session: Session) -> None:
-    """A sender submits again what it has no answer for, or what was answered already."""
+    """Submit again what has no answer yet, or what was answered already."""
     unanswered = [one for one in session.model.papers if one.standing is Standing.MAYBE]
     papers = unanswered or session.model.papers
     if papers:
@@ -94,7 +95,7 @@ def _write(session: Session, sender: Place, earlier: list[Paper]) -> Paper:
 
 
 def lease(session: Session) -> None:
-    """A unit takes what waits for it."""
+    """Take, as some unit, what waits for it."""
     random, now_us = session.random, session.now_us()
     unit = _recipient(session)
     if unit is not None:
@@ -136,12 +137,12 @@ def take(session: Session, unit: int, limit: int, lease_s: int, now_us: int) -> 
 
 
 def acknowledge(session: Session) -> None:
-    """A unit acknowledges some of what it got: in time, late, twice, or another's."""
+    """Acknowledge, as some unit, a part of what it got: in time, late, twice, or another's."""
     _settle_some(session, "delivered")
 
 
 def refuse(session: Session) -> None:
-    """A unit returns some of what it got."""
+    """Return, as some unit, a part of what it got."""
     _settle_some(session, "refused")
 
 
@@ -167,9 +168,11 @@ def settle(session: Session, unit: int, chosen: list[str], state: str) -> None:
     """Acknowledge or refuse deliveries and check the answers."""
     now_us = session.now_us()
     answers: list[Settled] | None = session.call(
-        lambda engine: engine.acknowledge(unit, chosen, actor="văn thư")
-        if state == "delivered"
-        else engine.refuse(unit, chosen, "sai thẩm quyền", actor="văn thư"),
+        lambda engine: (
+            engine.acknowledge(unit, chosen, actor="văn thư")
+            if state == "delivered"
+            else engine.refuse(unit, chosen, "sai thẩm quyền", actor="văn thư")
+        ),
         lambda: session.model.lose_settled(unit, state, now_us, chosen),
     )
     if answers is None:
@@ -180,7 +183,7 @@ def settle(session: Session, unit: int, chosen: list[str], state: str) -> None:
 
 
 def jump(session: Session) -> None:
-    """The clock jumps, forwards or backwards."""
+    """Let the clock jump, forwards or backwards."""
     random = session.random
     if random.random() < 0.6:
         session.clock.advance(random.choice([60, 600, 4_000, 8 * 3_600]))
@@ -194,12 +197,12 @@ def trouble(session: Session) -> None:
 
 
 def power_cut(session: Session) -> None:
-    """The process dies between two calls."""
+    """Let the process die between two calls."""
     session.crash()
 
 
 def found_unit(session: Session) -> None:
-    """An operator adds a commune, open since yesterday, now, or a little later."""
+    """Add a commune as an operator does: open since yesterday, now, or a little later."""
     random, now_us = session.random, session.now_us()
     parents = [one for one in session.world.open(session.start_us - 1)
                if one.tier == 3 and one.kind == COMMITTEE]  # fmt: skip
@@ -219,7 +222,7 @@ def found_unit(session: Session) -> None:
 
 
 def close_unit(session: Session) -> None:
-    """An operator closes a unit, soon; another one answers for it from then on."""
+    """Close a unit, now or soon; another one answers for it from then on."""
     random, world = session.random, session.world
     at_us = session.now_us() + random.randint(0, 1_200) * SECOND_US
     leaves = world.leaves(session.now_us())
@@ -229,9 +232,9 @@ def close_unit(session: Session) -> None:
     leaf = random.choice(leaves)
     heir = random.choice([one for one in heirs if one is not leaf])
 
-    def ask(engine: object) -> bool:
+    def ask(engine: Engine) -> bool:
         try:
-            session.engine.close_unit(leaf.code, at_us, [heir.code], actor="simulator")
+            engine.close_unit(leaf.code, at_us, [heir.code], actor="simulator")
         except InputError as error:
             require(error.code == "directory.invalid", f"closing {leaf.code}: {error}")
             return False
@@ -246,7 +249,7 @@ def close_unit(session: Session) -> None:
 
 
 def track(session: Session) -> None:
-    """A sender asks who has a document; a stranger asks and learns nothing."""
+    """Ask, as a sender, who has a document; a stranger asks and learns nothing."""
     random = session.random
     stored = [one for one in session.model.papers if one.standing is Standing.STORED]
     if not stored:
@@ -261,13 +264,13 @@ def track(session: Session) -> None:
         check_tracking(session, paper, tracking)
     stranger = random.choice(sorted(session.world.places))
     if stranger not in (paper.sender.number, holder):
-        require(not session.call(lambda engine: _sees(session, paper, stranger)),
+        require(not session.call(lambda engine: _sees(engine, paper, stranger)),
                 f"{paper.document_id}: a stranger may track it")  # fmt: skip
 
 
-def _sees(session: Session, paper: Paper, stranger: int) -> bool:
+def _sees(engine: Engine, paper: Paper, stranger: int) -> bool:
     try:
-        session.engine.track(paper.key, unit=stranger)
+        engine.track(paper.key, unit=stranger)
     except NotFoundError:
         return False
     return True
@@ -296,7 +299,7 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
 
 
 def explain(session: Session) -> None:
-    """Somebody asks why a unit receives a document, or why not."""
+    """Ask why a unit receives a document, or why not."""
     random = session.random
     papers = [one for one in session.model.papers
               if one.standing is Standing.STORED and len(one.audiences) == 1]  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from router import limits
+from router.model.answers import Tracking
 from router.model.instants import SECOND_US
 from vanban_bench.simulator.clients import check_tracking, send, settle, take
 from vanban_bench.simulator.model import require
-from vanban_bench.simulator.paper import Standing
+from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.session import Session
 
 LEASE_S = 60
@@ -96,17 +97,18 @@ def _check_boards(session: Session) -> None:
     stored = [one for one in session.model.papers if one.standing is Standing.STORED]
     for paper in stored:
         name = f"{paper.sender.code}|{paper.document_id}"
-        for document in (paper.key, name):
-            tracking = session.call(
-                lambda engine, document=document: engine.track(
-                    document, limit=limits.TRACKING_PAGE_MAX
-                )
-            )
-            require(tracking is not None, "the engine died without a reason")
-            assert tracking is not None
-            check_tracking(session, paper, tracking)
-            require("queued" not in tracking.states, f"{paper.document_id}: still queued")
+        tracking = [_board(session, paper, document) for document in (paper.key, name)]
         session.note("board", tracking)
     counts = session.engine.counters()["stored"]
     assert isinstance(counts, dict)
     require(counts["documents"] == len(stored), "the store holds another number of documents")
+
+
+def _board(session: Session, paper: Paper, document: str) -> Tracking:
+    """Return the tracking board of a document, asked for by key or by name; check it."""
+    tracking = session.call(lambda engine: engine.track(document, limit=limits.TRACKING_PAGE_MAX))
+    require(tracking is not None, "the engine died without a reason")
+    assert tracking is not None
+    check_tracking(session, paper, tracking)
+    require("queued" not in tracking.states, f"{paper.document_id}: still queued")
+    return tracking

@@ -36,9 +36,7 @@ class Violation(Exception):  # noqa: N818 - it is no error of the simulator
         self.what = what
 
 
-def run_seed(
-    seed: int, steps: int = STEPS_DEFAULT, open_store: OpenStore = MemoryStore
-) -> Report:
+def run_seed(seed: int, steps: int = STEPS_DEFAULT, open_store: OpenStore = MemoryStore) -> Report:
     """Run one seed to its end.
 
     `open_store` opens the durability port under test on a memory disk.  Raises Violation
@@ -49,7 +47,8 @@ def run_seed(
     try:
         session = Session(seed, open_store)
         actions, weights = list(STEPS), list(STEPS.values())
-        for step in range(1, steps + 1):
+        while step < steps:
+            step += 1
             session.clock.advance(session.random.choice([0, 0, 0.001, 1, 5]))
             action = session.random.choices(actions, weights)[0]
             action(session)

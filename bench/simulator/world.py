@@ -58,7 +58,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Selector:
-    """A selector: an operator (`code`, `all`, `tier`, `kind`, a function, `| & -`) with its parts."""
+    """A selector: its operator with its parts.
+
+    The operator is `code`, `all`, `tier` or `kind` (with a word), a function, or `| & -`.
+    """
 
     op: str
     word: str = ""
@@ -158,9 +161,7 @@ class World:
             case _:
                 return parts[0].difference(*parts[1:])
 
-    def _one(
-        self, code: str, at_us: int, bad: set[tuple[str, bool]], excluded: bool
-    ) -> set[int]:
+    def _one(self, code: str, at_us: int, bad: set[tuple[str, bool]], excluded: bool) -> set[int]:
         for place in self.places.values():
             if place.code == code:
                 if place.open_at(at_us):

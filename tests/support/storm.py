@@ -29,7 +29,8 @@ from vanban_bench.workloads.test_pki import TestPki
 DISTRICTS = ("H22.31", "H22.32", "H22.33")
 COMMUNES = {one: [f"{one}.{number}" for number in range(20, 25)] for one in DISTRICTS}
 DEPARTMENTS = ("H22.01", "H22.02", "H22.03")
-CODES = ("H22", *DEPARTMENTS, *DISTRICTS, *(code for list_ in COMMUNES.values() for code in list_))
+ALL_COMMUNES = frozenset(code for codes in COMMUNES.values() for code in codes)
+CODES = ("H22", *DEPARTMENTS, *DISTRICTS, *sorted(ALL_COMMUNES))
 SENDERS = ("H22", "H22.01", "H22.32")
 
 
@@ -145,9 +146,9 @@ def choose_recipients(random: Random) -> tuple[str, set[str]]:
         [
             (" | ".join(chosen), set(chosen)),
             (f"children({district})", below),
-            ("tier(commune)", {code for codes in COMMUNES.values() for code in codes}),
+            ("tier(commune)", set(ALL_COMMUNES)),
             (f"tier(commune) - descendants({district})",
-             {code for codes in COMMUNES.values() for code in codes} - below),
+             set(ALL_COMMUNES - below)),
             ("kind(department)", set(DEPARTMENTS)),
             ("descendants(H22)", set(CODES) - {"H22"}),
         ]
@@ -181,13 +182,14 @@ class Storm:
         """Released once for each receipt."""
         self.errors: list[BaseException] = []
         groups = [list(town.inboxes.values())[place::2] for place in range(2)]
+        works: list[tuple[Callable[..., None], object]] = [
+            *((self._send, sender) for sender in SENDERS),
+            *((self._receive, group) for group in groups),
+        ]
         self._threads = [
-            threading.Thread(target=self._guarded, args=(self._send, sender, Random(seed * 7 + n)))
-            for n, sender in enumerate(SENDERS)
-        ] + [
-            threading.Thread(target=self._guarded, args=(self._receive, group, Random(seed * 11 + n)))
-            for n, group in enumerate(groups)
-        ]  # fmt: skip
+            threading.Thread(target=self._guarded, args=(work, who, Random(seed * 100 + place)))
+            for place, (work, who) in enumerate(works)
+        ]
 
     def start(self) -> None:
         """Let it break loose."""
@@ -227,9 +229,7 @@ class Storm:
                     self.answered.release()
 
     def _receive(self, inboxes: list[Inbox], random: Random) -> None:
-        clients = {
-            one.unit: Client(self._base_url, one.token, actor="văn thư") for one in inboxes
-        }
+        clients = {one.unit: Client(self._base_url, one.token, actor="văn thư") for one in inboxes}
         while not self._over.is_set():
             inbox = random.choice(inboxes)
             inbox.pull(clients[inbox.unit], random.choice([1, 5, 50]), 1)
@@ -241,9 +241,7 @@ def submit(client: Client, batch: list[Letter]) -> None:
     """Submit a batch; a receipt must be the first one that was given for that document."""
     for letter in batch:
         letter.tries += 1
-    for letter, outcome in zip(
-        batch, client.submit_batch([one.raw for one in batch]), strict=True
-    ):
+    for letter, outcome in zip(batch, client.submit_batch([one.raw for one in batch]), strict=True):
         assert isinstance(outcome, Receipt), f"{letter.document_id}: {outcome}"
         plain = msgspec.structs.replace(outcome, repeated=False)
         if letter.receipt is None:
