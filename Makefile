@@ -114,7 +114,7 @@ format: $(STAMPS)/lint ## rewrite the Python sources in the house style
 
 .PHONY: sim
 sim: $(STAMPS)/test ## run the simulator on many seeds: make sim ARGS="--seeds 200"
-	@$(BIN)/python -m vanban_bench.simulator $(ARGS)
+	@$(BIN)/python -P -m vanban_bench.simulator $(ARGS)
 
 .PHONY: bench
 bench: $(STAMPS)/test ## run all benchmarks; rows go to build/bench.jsonl

@@ -120,7 +120,7 @@ def table(rows: Sequence[Row]) -> Table:
     for heading in ("ours", "peer's", "ratio"):
         shown.add_column(heading, justify="right")
     shown.add_column("peer")
-    shown.add_column("note")
+    shown.add_column("note", no_wrap=True, overflow="ellipsis")
     for row in rows:
         shown.add_row(
             f"{row.suite}/{row.name}",

@@ -158,6 +158,7 @@ def good() -> Iterator[Vector]:
 
 def bad_headers() -> Iterator[Vector]:
     """Yield headers outside the profile; all of them are rightly signed."""
+
     def put(**members: object) -> Json:
         return signed_header(lambda header: header.update(members))
 
@@ -234,6 +235,7 @@ def bad_signatures() -> Iterator[Vector]:
 
 def bad_certificates() -> Iterator[Vector]:
     """Yield good signatures under certificates that don't count."""
+
     def day(year: int) -> int:
         return instant_of(datetime(year, 1, 1, tzinfo=VIETNAM_TIME))
 
@@ -269,6 +271,7 @@ def bad_certificates() -> Iterator[Vector]:
 
 def bad_documents() -> Iterator[Vector]:
     """Yield rightly signed envelopes that the door refuses for what they say."""
+
     def signed(raw: bytes) -> Json:
         return envelope(raw)
 
@@ -322,6 +325,25 @@ def bad_documents() -> Iterator[Vector]:
                  "envelope.version", "$.version", "door")  # fmt: skip
 
 
+def bad_others() -> Iterator[Vector]:
+    """Yield rightly signed, well formed envelopes that the directory or the law refuses."""
+    stranger = PKI.issue(3, "H22.1", "Sở Nội vụ", kind="ec", index=1)
+    for name, about, made, code in (
+        ("sender-mismatch", "Good, but the certificate is bound to no unit.",
+         envelope(None, stranger), "sender.mismatch"),
+        ("sender-unknown", "No unit has the sender's code.",
+         envelope(document(sender="Z99")), "sender.unknown"),
+    ):  # fmt: skip
+        yield Vector(name, about, made, code, "$.payload.sender", "engine")
+    for name, about, recipients, code in (
+        ("recipient-unknown", "No unit has the recipient's code.", "H22.999", "recipient.unknown"),
+        ("selector-syntax", "A parenthesis is missing.", "children(H22", "selector.syntax"),
+        ("audience-empty", "The selector selects nobody.", "H22 - H22", "audience.empty"),
+    ):
+        made = envelope(document(recipients=recipients))
+        yield Vector(name, about, made, code, "$.payload.recipients", "engine")
+
+
 def bindings_of(made: Json | str) -> dict[str, str]:
     """Return which certificates must be bound to which unit: the signers', to H22."""
     whole = json.loads(made) if isinstance(made, str) else made
@@ -347,7 +369,7 @@ def write(folder: str, vector: Vector) -> None:
         "outcome": "refused" if vector.code else "accepted",
         "code": vector.code,
         "path": vector.path,
-        "bindings": bindings_of(raw),
+        "bindings": {} if vector.code == "sender.mismatch" else bindings_of(raw),
         **({"envelope_text": raw} if isinstance(raw, str) else {"envelope": raw}),
     }
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
@@ -358,7 +380,7 @@ def main() -> None:
     """Write all vectors and the CA they need."""
     for folder, makers in (
         ("good", (good,)),
-        ("bad", (bad_headers, bad_signatures, bad_certificates, bad_documents)),
+        ("bad", (bad_headers, bad_signatures, bad_certificates, bad_documents, bad_others)),
     ):
         shutil.rmtree(HERE / folder, ignore_errors=True)
         (HERE / folder).mkdir()

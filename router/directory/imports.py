@@ -185,7 +185,7 @@ def _check_parents(
 
 def _depth(table: Table, units: dict[int, Unit], unit: Unit, depths: dict[int, int]) -> int:
     """Count the levels down to a unit; past the bound (as in a cycle) it stops counting."""
-    way = []
+    way: list[int] = []
     at: Unit | None = unit
     while at is not None and at.number not in depths and len(way) <= limits.HIERARCHY_DEPTH_MAX:
         way.append(at.number)
@@ -235,6 +235,8 @@ def _check_successors(
         heir = units.get(number) or table.units.get(number)
         if heir is None:
             raise fail(f"successors[{place}]", f"no unit has the number {number}")
+        if number == unit.number:
+            raise fail(f"successors[{place}]", "a unit can't succeed itself")
         if heir.valid_to is not None and heir.valid_to <= closes:
             raise fail(
                 f"successors[{place}]",

@@ -10,7 +10,7 @@ from router._core import Audience, Program
 from router.directory.snapshot import Snapshot
 from router.errors import RecipientError, VanbanError
 from router.model.units import TIER_NUMBERS
-from router.selectors import Node, compile_program, parse
+from router.selectors import Node, Skipped, compile_program, parse
 
 
 class ResolveItem(msgspec.Struct, frozen=True):
@@ -86,11 +86,11 @@ class _Job:
 def _prepare(snapshot: Snapshot, item: ResolveItem) -> _Job:
     try:
         node = parse(item.selector)
-        skipped: list[tuple[str, str]] | None = [] if item.skip else None
+        skipped: list[Skipped] | None = [] if item.skip else None
         program = compile_program(node, snapshot, skipped)
     except VanbanError as error:
         raise _placed(error, item.path, snapshot) from error
-    return _Job(snapshot, node, program, tuple(code for code, _ in skipped or ()))
+    return _Job(snapshot, node, program, tuple(left.unit for left in skipped or ()))
 
 
 def _placed(error: VanbanError, path: str, snapshot: Snapshot) -> VanbanError:

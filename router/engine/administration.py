@@ -71,9 +71,7 @@ class Administrator:
             bodies = []
             for unit, certificate, valid_from, valid_to in bindings:
                 number = self._rooms.unit(unit, valid_from).number
-                change = check_binding(
-                    self._rooms.trust, number, certificate, valid_from, valid_to
-                )
+                change = check_binding(self._rooms.trust, number, certificate, valid_from, valid_to)
                 bodies.append(encode_trust(change))
             self._append(TRUST, bodies, actor)
         return len(bodies)

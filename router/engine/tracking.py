@@ -66,7 +66,8 @@ class Tracker:
         self._only_sender(stored, viewer, now_us)
         snapshot = self._rooms.snapshot(stored.audience.snapshot)
         audience = Audience.from_bytes(stored.audience.runs)
-        rows = dict(self._queue.deliveries(key))
+        members = snapshot.hierarchy.numbers(audience)
+        rows = dict(self._queue.deliveries(key, members))
         by_tier = _count(snapshot, audience, rows, now_us)
         first = page * limit
         deliveries = []
@@ -180,7 +181,7 @@ def _count(
 
 
 def _state_now(row: DeliveryRow, now_us: int) -> str:
-    """A lease that ran out counts as queued again."""
+    """Return the state; a lease that ran out counts as queued again."""
     return QUEUED if row.state == LEASED and row.until <= now_us else row.state
 
 
@@ -196,9 +197,7 @@ _VI = {
 }
 
 
-def _summary(
-    unit: Unit, position: int, receives: bool, facts: Facts, words: dict[str, str]
-) -> str:
+def _summary(unit: Unit, position: int, receives: bool, facts: Facts, words: dict[str, str]) -> str:
     kind = "yes" if receives else "absent" if position < 0 else "no"
     return words[kind].format(
         name=f"{unit.name} ({unit.code})",

@@ -17,7 +17,7 @@ def test_the_door_answers_what_is_written_beside_the_vector(file: Path) -> None:
     vector = read(file)
     at_us = instant_of(vector.at)
     if vector.stage != "door":
-        assert read_envelope(vector.sent(), at_us).document.sender == "H22"
+        assert read_envelope(vector.sent(), at_us).document.format == 1
         return
     with pytest.raises(InputError) as refusal:
         read_envelope(vector.sent(), at_us)

@@ -111,7 +111,7 @@ def daemon(data: Path, **settings: str) -> Iterator[Daemon]:
     log = data.with_name(data.name + ".log")
     ready.unlink(missing_ok=True)
     environment = {**os.environ, **{f"VANBAN__{name}": text for name, text in settings.items()}}
-    command = [sys.executable, "-m", "router", "serve", "--data", str(data), "--port", "0"]
+    command = [sys.executable, "-P", "-m", "router", "serve", "--data", str(data), "--port", "0"]
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [*command, "--ready-file", str(ready)], stderr=stderr, env=environment

@@ -226,6 +226,7 @@ def test_a_snapshot_built_again_numbers_the_same(directory: Directory) -> None:
             directory,
             [unit(year, f"A{year}", 1, 1, valid_from=at(year), kind=f"k-{chr(year - 1933)}")],
         )
+        directory.snapshot(at(year))
     again = directory.snapshot(NOW, sequence=1)
     assert again is not before
     assert [again.unit_at(n) for n in range(8)] == [before.unit_at(n) for n in range(8)]
