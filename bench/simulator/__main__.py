@@ -14,13 +14,16 @@ from vanban_bench.simulator.run import STEPS_DEFAULT, Report, Violation, run_see
 def main(arguments: list[str] | None = None) -> int:
     """Run the seeds asked for; return 1 when one of them broke a promise."""
     parser = argparse.ArgumentParser(prog="python -m vanban_bench.simulator", description=__doc__)
-    parser.add_argument("--seeds", default="0:100", help="one seed, or FIRST:STOP [0:100]")
+    parser.add_argument("--seeds", default="1000", help="how many, or FIRST:STOP [1000]")
+    parser.add_argument("--seed", type=int, help="this one seed only")
     parser.add_argument("--steps", type=int, default=STEPS_DEFAULT, help="steps of a run")
     parser.add_argument("--json", action="store_true", help="one JSON line for each seed")
     parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
     chosen = parser.parse_args(arguments)
     first, colon, stop = chosen.seeds.partition(":")
-    seeds = range(int(first), int(stop) if colon else int(first) + 1)
+    seeds = range(int(first), int(stop)) if colon else range(int(first))
+    if chosen.seed is not None:
+        seeds = range(chosen.seed, chosen.seed + 1)
     reports: list[Report] = []
     violations = 0
     begun = time.monotonic()
