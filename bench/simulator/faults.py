@@ -75,6 +75,11 @@ class FaultyStore:
         return self._inner.epoch
 
     @property
+    def idle_flush_s(self) -> float | None:
+        """Nothing may happen by the clock: the store within says None."""
+        return self._inner.idle_flush_s
+
+    @property
     def log(self) -> Log:
         """The log of the store within."""
         self._alive()

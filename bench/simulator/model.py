@@ -35,7 +35,8 @@ class Row:
     """One delivery: its id, whether it is final, and what a lost answer may have made it.
 
     `state` is "open" or the final state; `perhaps` the final states that a crash may have
-    let through.
+    let through.  `lease_lost`: a crash came before its last lease was surely on the disk, so
+    it may be handed out before the lease ends.
     """
 
     delivery: str
@@ -43,6 +44,7 @@ class Row:
     perhaps: set[str] = field(default_factory=set)
     leased_until: int = -(1 << 62)
     attempts: int = 0
+    lease_lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Model:
         self.row_of_id: dict[str, tuple[Paper, int]] = {}
         self.lease_lost_until: dict[int, int] = {}
         self.asked_late: set[tuple[str, int]] = set()
+        self._unflushed: list[tuple[Row, int]] = []
 
     def add(self, paper: Paper) -> None:
         """Take in a new document, not yet submitted."""
@@ -179,6 +182,7 @@ class Model:
         paper.audiences = [forecast.audience]
         self._learn_stored(paper, receipt.key)
         self._take_receipt(paper, receipt)
+        self.flushed()
 
     def _take_receipt(self, paper: Paper, receipt: Receipt) -> None:
         said = f"{paper.document_id}: the receipt"
@@ -270,12 +274,14 @@ class Model:
         require(one.leased_until == show_instant(until), f"{said}: leased for another time")
         row = self.row(paper, address, one.delivery)
         require(row.state == "open", f"{said}: handed out again after it was {row.state}")
-        require(row.leased_until <= now_us, f"{said}: handed out twice at a time")
+        free = row.leased_until <= now_us or row.lease_lost
+        require(free, f"{said}: handed out twice at a time")
         ended = paper.expires_at is not None and paper.expires_at <= now_us
         require(not ended, f"{said}: handed out after its time to live")
         require(one.attempt > row.attempts, f"{said}: attempts do not grow")
         row.perhaps.clear()
-        row.attempts, row.leased_until = one.attempt, until
+        self._unflushed.append((row, row.attempts))
+        row.attempts, row.leased_until, row.lease_lost = one.attempt, until, False
         return paper, address
 
     def row(self, paper: Paper, address: int, delivery: str) -> Row:
@@ -316,6 +322,16 @@ class Model:
             ):
                 yield paper
 
+    def flushed(self) -> None:
+        """Note that a change was answered: the leases before it are on the disk, too."""
+        self._unflushed.clear()
+
+    def crashed(self) -> None:
+        """Note a crash: leases that nothing followed may be forgotten (nobody waits for them)."""
+        for row, attempts in reversed(self._unflushed):
+            row.attempts, row.lease_lost = attempts, True
+        self._unflushed.clear()
+
     def lose_lease(self, unit: int, until: int, now_us: int) -> None:
         """Note that a hand-out was cut off: its leases may stand."""
         for address in self.world.held_by(unit, now_us):
@@ -348,6 +364,8 @@ class Model:
             require((one.state, one.repeated) in allowed, f"{said}, repeated {one.repeated}")
             row.state = one.state
             row.perhaps.clear()
+            if not one.repeated:
+                self.flushed()
 
     def mine(self, unit: int, delivery: str, now_us: int) -> Row | None:
         """Return the row of a delivery that the unit answers for now, or None."""

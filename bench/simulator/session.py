@@ -6,6 +6,7 @@ lost answer and opens the engine anew on the same disk.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from random import Random
@@ -113,7 +114,8 @@ class Session:
         self.crashes += 1
         self._store.dead = True
         self.note("crash", self.disk.last)
-        self.engine.close()
+        self._let_go()
+        self.model.crashed()
         self.engine = self._open()
         self._learn_directory()
 
@@ -137,10 +139,16 @@ class Session:
 
     def check_disk(self) -> None:
         """Let the engine check its own state: it must equal the replay of its log."""
-        wrong = self.engine.check()
+        wrong = self.call(lambda engine: engine.check())
         if wrong:
             raise WrongError("the stored state is broken: " + "; ".join(wrong[:3]))
 
     def close(self) -> None:
         """End the run."""
-        self.engine.close()
+        self._store.dead = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Free the threads of a dead process; what it had not flushed stays lost."""
+        with contextlib.suppress(CrashError):
+            self.engine.close()
