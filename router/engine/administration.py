@@ -107,7 +107,7 @@ class Administrator:
         with self._rooms.lock:
             return self._principal(self._rooms.tokens.authenticate(token, now_us), now_us)
 
-    def tokens(self) -> list[Principal]:
+    def all_tokens(self) -> list[Principal]:
         """List the live tokens (never their secrets)."""
         now_us = self._clock.now_us()
         with self._rooms.lock:

@@ -290,7 +290,7 @@ class Engine:
     def tokens(self) -> list[Principal]:
         """List the live tokens, without their secrets."""
         self._alive()
-        return self._administrator.tokens()
+        return self._administrator.all_tokens()
 
     def authenticate(self, token: str) -> Principal:
         """Return whom a token stands for.  Raises AuthenticationError."""

@@ -8,7 +8,7 @@ Nothing is stored before the last stage, and a receipt is given only after its f
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from time import perf_counter
 
@@ -92,7 +92,7 @@ class Submitter:
         self.accepted = 0
         self.repeated = 0
         self.refused: Counter[str] = Counter()
-        self.stage_seconds: Counter[str] = Counter()
+        self.stage_seconds: defaultdict[str, float] = defaultdict(float)
 
     def submit(self, batch: Sequence[Submission]) -> tuple[list[Outcome], list[Acceptance]]:
         """Answer each document in order; also return what was newly accepted.
@@ -282,7 +282,7 @@ class Submitter:
             sender=sender.number,
             document_id=intake.document_id,
             act=document.act.value,
-            year=year_of(now_us),
+            year=year_of(intake.issued_at),
             idempotency_key=intake.envelope.idempotency_key,
             content=intake.content,
             number_notation=f"{document.number}/{document.notation}",

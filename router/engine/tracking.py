@@ -160,7 +160,11 @@ class Tracker:
             return ()
         with self._rooms.lock:
             steps = explain(parse(facts.selector), snapshot.hierarchy, snapshot, position)
-        policy = {"part": "policy", "matched": True, "because": ", ".join(facts.rules)}
+        policy: dict[str, str | int | bool] = {
+            "part": "policy",
+            "matched": True,
+            "because": ", ".join(facts.rules),
+        }
         return (*steps, policy)
 
 
