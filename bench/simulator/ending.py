@@ -1,0 +1,114 @@
+"""The end of a run: everything is drained, and the books must balance."""
+
+from __future__ import annotations
+
+from router import limits
+from router.model.answers import Tracking
+from router.model.instants import SECOND_US
+from vanban_bench.simulator.clients import check_tracking, send, settle, take
+from vanban_bench.simulator.model import require
+from vanban_bench.simulator.paper import Paper, Standing
+from vanban_bench.simulator.session import Session
+
+LEASE_S = 60
+ROUNDS_MAX = 20
+
+
+def finish(session: Session) -> None:
+    """Let every sender get its answer and every unit its documents; check the whole."""
+    session.plan.disarm()
+    session.crash()
+    _answer_all(session)
+    _drain(session)
+    _check_all_final(session)
+    session.check_disk()
+    session.crash()
+    _check_boards(session)
+    _drain(session)
+    session.check_disk()
+
+
+def _answer_all(session: Session) -> None:
+    latest = max((paper.issued_at for paper in session.model.papers), default=0)
+    session.clock.instant_us = max(session.now_us(), latest)
+    for paper in session.model.papers:
+        if paper.standing is Standing.MAYBE:
+            send(session, [paper], None)
+        require(paper.standing is not Standing.MAYBE, f"{paper.document_id}: never answered")
+    for paper in session.model.papers:
+        if paper.standing is Standing.STORED and paper.receipt is None:
+            send(session, [paper], None)
+
+
+def _drain(session: Session) -> None:
+    """Go past every lease, then let all units take and acknowledge until nothing is left."""
+    leases = [row.leased_until for row in session.model.rows.values()]
+    leases += session.model.lease_lost_until.values()
+    session.clock.instant_us = max([session.now_us(), *leases]) + SECOND_US
+    _settle_again(session)
+    for _ in range(ROUNDS_MAX):
+        open_now = session.world.open(session.now_us())
+        if not sum(_empty_inbox(session, place.number) for place in open_now):
+            return
+    require(False, "the inboxes do not run dry")
+
+
+def _settle_again(session: Session) -> None:
+    """Let every unit whose acknowledgement got no answer send it again."""
+    for (_, address), row in list(session.model.rows.items()):
+        for state in sorted(row.perhaps)[:1]:
+            unit = session.world.holder(address, session.now_us())
+            settle(session, unit, [row.delivery], state)
+
+
+def _empty_inbox(session: Session, unit: int) -> int:
+    taken = 0
+    while ids := take(session, unit, 50, LEASE_S, session.now_us()):
+        settle(session, unit, ids, "delivered")
+        taken += len(ids)
+        require(taken < 100_000, "one inbox does not run dry")
+    return taken
+
+
+def _check_all_final(session: Session) -> None:
+    """Every stored document has one final state at every unit of its audience."""
+    model = session.model
+    for paper in model.papers:
+        if paper.standing is not Standing.STORED:
+            continue
+        require(len(paper.audiences) == 1, f"{paper.document_id}: its audience is not known")
+        for address in paper.audiences[0]:
+            row = model.rows.get((paper.key, address))
+            expired = (paper.content, address) in model.asked_late
+            final = row is not None and row.state != "open"
+            code = session.world.places[address].code
+            require(final or expired, f"{paper.document_id}: never delivered to {code}")
+    for key, address in model.rows:
+        entitled = any(
+            paper.key == key and address in paper.audiences[0]
+            for paper in model.papers
+            if paper.standing is Standing.STORED
+        )
+        require(entitled, f"a delivery to {address} belongs to no audience")
+
+
+def _check_boards(session: Session) -> None:
+    """After another start the engine still knows every document and every state."""
+    stored = [one for one in session.model.papers if one.standing is Standing.STORED]
+    for paper in stored:
+        name = f"{paper.sender.code}|{paper.document_id}"
+        tracking = [_board(session, paper, document) for document in (paper.key, name)]
+        session.note("board", tracking)
+    counts = session.engine.counters()["stored"]
+    assert isinstance(counts, dict)
+    require(counts["documents"] == len(stored), "the store holds another number of documents")
+
+
+def _board(session: Session, paper: Paper, document: str) -> Tracking:
+    """Return the tracking board of a document, asked for by key or by name; check it."""
+    tracking = session.call(lambda engine: engine.track(document, limit=limits.TRACKING_PAGE_MAX))
+    require(tracking is not None, "the engine died without a reason")
+    assert tracking is not None
+    check_tracking(session, paper, tracking)
+    require("queued" not in tracking.states, f"{paper.document_id}: still queued")
+    return tracking

@@ -1,0 +1,79 @@
+"""One seed, one run: the same seed replays the same run, step by step."""
+
+from __future__ import annotations
+
+import msgspec
+
+from router.queue import MemoryStore
+from vanban_bench.simulator.clients import STEPS
+from vanban_bench.simulator.ending import finish
+from vanban_bench.simulator.model import WrongError
+from vanban_bench.simulator.paper import Standing
+from vanban_bench.simulator.session import OpenStore, Session
+
+STEPS_DEFAULT = 150
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What one run did; equal seeds and steps give equal reports."""
+
+    seed: int
+    steps: int
+    units: int
+    documents: int
+    deliveries: int
+    crashes: int
+    digest: str
+
+
+class Violation(Exception):  # noqa: N818 - it is no error of the simulator
+    """The engine broke a promise: in which seed, at which step, and which."""
+
+    def __init__(self, seed: int, step: int, what: str) -> None:
+        super().__init__(f"seed {seed}, step {step}: {what}")
+        self.seed = seed
+        self.step = step
+        self.what = what
+
+
+def run_seed(seed: int, steps: int = STEPS_DEFAULT, open_store: OpenStore = MemoryStore) -> Report:
+    """Run one seed to its end.
+
+    `open_store` opens the durability port under test on a memory disk.  Raises Violation
+    when the engine does what it must not; an unexpected exception is one, too.
+    """
+    session: Session | None = None
+    step = 0
+    try:
+        session = Session(seed, open_store)
+        actions, weights = list(STEPS), list(STEPS.values())
+        while step < steps:
+            step += 1
+            session.clock.advance(session.random.choice([0, 0, 0.001, 1, 5]))
+            action = session.random.choices(actions, weights)[0]
+            action(session)
+            if session.random.random() < 0.02:
+                session.check_disk()
+        step = steps + 1
+        finish(session)
+        return _report(session, seed, steps)
+    except WrongError as error:
+        raise Violation(seed, step, str(error)) from error
+    except Exception as error:
+        raise Violation(seed, step, f"{type(error).__name__}: {error}") from error
+    finally:
+        if session is not None:
+            session.close()
+
+
+def _report(session: Session, seed: int, steps: int) -> Report:
+    model = session.model
+    return Report(
+        seed=seed,
+        steps=steps,
+        units=len(session.world.places),
+        documents=sum(paper.standing is Standing.STORED for paper in model.papers),
+        deliveries=sum(row.state != "open" for row in model.rows.values()),
+        crashes=session.crashes,
+        digest=session.digest.hexdigest(),
+    )

@@ -1,0 +1,154 @@
+"""One run in progress: the engine, its disk, the clock, chance, and what must be true.
+
+Every call of the engine goes through `Session.call`, which turns a planned crash into a
+lost answer and opens the engine anew on the same disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from random import Random
+from typing import TypeVar
+
+from router.engine import Engine
+from router.errors import NotFoundError, StorageError, VanbanError
+from router.model.instants import SECOND_US
+from router.ports import ManualClock, Store
+from router.queue import MemoryDisk
+from vanban_bench.simulator.faults import CrashError, FaultPlan, FaultyStore
+from vanban_bench.simulator.model import Model, WrongError
+from vanban_bench.simulator.paper import SIGNERS, ca_der, signers
+from vanban_bench.simulator.world import DAY_US, Place, make_world
+
+Answer = TypeVar("Answer")
+OpenStore = Callable[[MemoryDisk], Store]
+
+WORKING_DAY_US = 1_725_411_600 * SECOND_US
+"""2024-09-04 08:00 in Vietnam."""
+NEW_YEARS_EVE_US = 1_735_659_000 * SECOND_US
+"""2024-12-31 22:30 in Vietnam: runs from here cross the year."""
+
+
+class SeededChance:
+    """Random bytes from the seed, going on through every crash."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(f"chance {seed}")
+
+    def random_bytes(self, count: int) -> bytes:
+        """Return the next `count` bytes of the stream."""
+        return self._random.randbytes(count)
+
+
+class Session:
+    """The state of one run; `digest` hashes all that was answered."""
+
+    def __init__(self, seed: int, open_store: OpenStore) -> None:
+        self.random = Random(f"simulator {seed}")
+        start = WORKING_DAY_US if self.random.random() < 0.75 else NEW_YEARS_EVE_US
+        self.clock = ManualClock(start)
+        self.start_us = start
+        self._chance = SeededChance(seed)
+        self._open_store = open_store
+        self.disk = MemoryDisk()
+        self.plan = FaultPlan()
+        self.crashes = 0
+        self.digest = hashlib.sha256()
+        self.world = make_world(self.random, start)
+        self.model = Model(self.world)
+        self.received: dict[int, list[str]] = {}
+        self.pending_places: list[Place] = []
+        self.pending_closings: list[tuple[int, int, tuple[int, ...]]] = []
+        self.signer_of: dict[int, int] = {}
+        self.engine = self._open()
+        self._furnish()
+
+    def now_us(self) -> int:
+        """Return the run's present instant."""
+        return self.clock.now_us()
+
+    def _open(self) -> Engine:
+        self._store = FaultyStore(self._open_store(self.disk), self.plan)
+        return Engine.over(self._store, clock=self.clock, chance=self._chance)
+
+    def _furnish(self) -> None:
+        """Import the units, trust the CA, bind a signer to each sender."""
+        places = list(self.world.places.values())
+        self.engine.import_units([place.unit() for place in places], actor="simulator")
+        self.engine.trust_issuer(ca_der(), actor="simulator")
+        senders = self.random.sample(places, min(len(places), SIGNERS // 2))
+        pool = self.random.sample(range(0, SIGNERS, 2), len(senders))
+        self.signer_of = {one.number: place for one, place in zip(senders, pool, strict=True)}
+        since = self.start_us - 40 * DAY_US
+        self.engine.bind_many(
+            [
+                (number, signers()[place].certificate_der, since, None)
+                for number, place in self.signer_of.items()
+            ],
+            actor="simulator",
+        )
+
+    def note(self, *facts: object) -> None:
+        """Add facts to the digest of the run."""
+        self.digest.update(repr(facts).encode())
+
+    def call(
+        self, question: Callable[[Engine], Answer], lost: Callable[[], None] = lambda: None
+    ) -> Answer | None:
+        """Ask the engine; None when it died before it answered, `lost` being called then."""
+        try:
+            return question(self.engine)
+        except (CrashError, StorageError) as error:
+            if not self._store.dead:
+                raise WrongError(f"the engine failed without a reason: {error!r}") from error
+            lost()
+            self.crash()
+            return None
+        except VanbanError as error:
+            raise WrongError(f"the engine refused a call: {error}") from error
+
+    def crash(self) -> None:
+        """Let the process die where it stands, and open the engine on what was flushed."""
+        self.crashes += 1
+        self._store.dead = True
+        self.note("crash", self.disk.last)
+        self._let_go()
+        self.model.crashed()
+        self.engine = self._open()
+        self._learn_directory()
+
+    def _learn_directory(self) -> None:
+        """See which of the directory changes that were cut off had been flushed."""
+        for place in self.pending_places:
+            try:
+                self.engine.unit(place.number)
+            except NotFoundError:
+                continue
+            self.world.add(place)
+        for number, at_us, successors in self.pending_closings:
+            if self.engine.unit(number).valid_to is not None:
+                self.world.places[number].valid_to = at_us
+                self.world.places[number].successors = successors
+        self.pending_places, self.pending_closings = [], []
+        for place in self.world.places.values():
+            known = self.engine.unit(place.number)
+            if (known.code, known.valid_to) != (place.code, place.valid_to):
+                raise WrongError(f"unit {place.code}: what was answered is forgotten")
+
+    def check_disk(self) -> None:
+        """Let the engine check its own state: it must equal the replay of its log."""
+        wrong = self.call(lambda engine: engine.check())
+        if wrong:
+            raise WrongError("the stored state is broken: " + "; ".join(wrong[:3]))
+
+    def close(self) -> None:
+        """End the run."""
+        self._store.dead = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Free the threads of a dead process; what it had not flushed stays lost."""
+        with contextlib.suppress(CrashError):
+            self.engine.close()
