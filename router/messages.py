@@ -251,10 +251,6 @@ _ACCESS: Final[dict[str, Words]] = {
         "No such delivery, or it is not yours.", "Không có lượt gửi này hoặc không thuộc đơn vị.",
         "Use the id the inbox gave.", "Dùng mã do hộp thư đến cấp.",
     ),
-    "delivery.final": Words(
-        "The delivery is final already: {state}.", "Lượt gửi đã kết thúc: {state}.",
-        "Nothing more can be done with it.", "Không thể thao tác thêm.",
-    ),
     "unit.not_found": Words(
         "No unit has the code {unit}.", "Không có đơn vị mang mã {unit}.",
         "Check the code in the directory.", "Kiểm tra mã trong danh mục.",
@@ -275,10 +271,6 @@ _ACCESS: Final[dict[str, Words]] = {
     "access.other_unit": Words(
         "That belongs to another unit.", "Nội dung này thuộc đơn vị khác.",
         "Use the token of that unit.", "Dùng mã truy cập của đơn vị đó.",
-    ),
-    "access.operator_only": Words(
-        "Only an operator may do this.", "Chỉ quản trị được thực hiện.",
-        "Use an operator's token.", "Dùng mã của quản trị.",
     ),
     "request.content_type": Words(
         "The content type “{given}” is not taken here.", "Không nhận kiểu nội dung “{given}”.",

@@ -15,9 +15,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Final, cast
 
-from vanban_bench.rows import Case
-
 from router import _core
+from vanban_bench.rows import Case
 
 PROVINCES: Final = 63
 DISTRICTS: Final = 705

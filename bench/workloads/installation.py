@@ -28,7 +28,8 @@ from vanban_bench.workloads.test_pki import TestPki
 
 ACTOR: Final = "sample"
 _LETTERS: Final = (
-    ("H22", "1", "01", "QĐ-UBND", "Quyết định", "Về việc ban hành Quy chế tiếp nhận văn bản điện tử",
+    ("H22", "1", "01", "QĐ-UBND", "Quyết định",
+     "Về việc ban hành Quy chế tiếp nhận văn bản điện tử",
      "descendants(H22) & tier(commune) & kind(people-committee)", Urgency.NORMAL),
     ("H22", "2", "02", "CĐ-UBND", "Công điện", "Về việc ứng phó mưa lũ trên địa bàn tỉnh",
      "(children(H22) & tier(district)) | (children(H22) & kind(department))", Urgency.FLASH),
@@ -60,9 +61,7 @@ def write_sample(engine: Engine, home: Path) -> dict[str, Path]:
         token = engine.create_token(unit.code, f"văn thư {unit.code}", actor=ACTOR)
         written[f"token of {unit.code}"] = _write(folder / f"{unit.code}.token", token.encode())
         _write(folder / f"{unit.code}.cert.der", signer.certificate_der)
-        key = pki.key("ec", index).private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
+        key = pki.key("ec", index).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         written[f"key of {unit.code}"] = _write(folder / f"{unit.code}.key.pem", key)
     now = datetime_of(engine.now_us()).replace(microsecond=0)
     for code, place, number, notation, kind, subject, selector, urgency in _LETTERS:

@@ -158,6 +158,7 @@ def good() -> Iterator[Vector]:
 
 def bad_headers() -> Iterator[Vector]:
     """Yield headers outside the profile; all of them are rightly signed."""
+
     def put(**members: object) -> Json:
         return signed_header(lambda header: header.update(members))
 
@@ -234,6 +235,7 @@ def bad_signatures() -> Iterator[Vector]:
 
 def bad_certificates() -> Iterator[Vector]:
     """Yield good signatures under certificates that don't count."""
+
     def day(year: int) -> int:
         return instant_of(datetime(year, 1, 1, tzinfo=VIETNAM_TIME))
 
@@ -269,6 +271,7 @@ def bad_certificates() -> Iterator[Vector]:
 
 def bad_documents() -> Iterator[Vector]:
     """Yield rightly signed envelopes that the door refuses for what they say."""
+
     def signed(raw: bytes) -> Json:
         return envelope(raw)
 

@@ -17,13 +17,11 @@ def bench() -> None:
 @bench.command("run", epilog="Example: vanban bench run resolve --json rows.jsonl")
 @click.argument("suites", nargs=-1)
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), is_flag=False,
-              flag_value="-", help="Write JSON lines to FILE (- or nothing: print JSON).")  # fmt: skip
+              flag_value="-", help="Write JSON lines to FILE (- or none: print).")  # fmt: skip
 @click.option("--tiny", is_flag=True, help="Small sizes, one round: does it still work?")
 @click.option("--rounds", type=click.IntRange(1, 1_000), help="Rounds of each row [5].")
 @speaks
-def run(
-    suites: tuple[str, ...], json_path: str | None, tiny: bool, rounds: int | None
-) -> None:
+def run(suites: tuple[str, ...], json_path: str | None, tiny: bool, rounds: int | None) -> None:
     """Run SUITES (all when none is named); a ratio above 1 means we are better."""
     from vanban_bench.run import UnknownSuiteError, print_table
     from vanban_bench.run import run as run_suites

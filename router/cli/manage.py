@@ -34,7 +34,7 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(epilog="Example: vanban init --data vanban-data --sample")
 @click.option("--sample", is_flag=True,
-              help="Fill it with Hà Giang's units, test keys, tokens and letters to try.")  # fmt: skip
+              help="Fill it with Hà Giang's units, test keys, tokens and letters.")  # fmt: skip
 @data_option
 def init(data: str, sample: bool, as_json: bool) -> None:
     """Make a data directory, with an operator's token."""
@@ -66,7 +66,9 @@ def directory() -> None:
     """Units: import them, close them, show them."""
 
 
-@directory.command("import", epilog="Example: vanban directory import units.json --data vanban-data")
+@directory.command(
+    "import", epilog="Example: vanban directory import units.json --data vanban-data"
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @data_option
 def import_units(file: str, data: str, as_json: bool) -> None:
@@ -83,10 +85,14 @@ def import_units(file: str, data: str, as_json: bool) -> None:
         console.print(f"{count} units read")
 
 
-@directory.command("close", epilog="Example: vanban directory close H22 --at 2025-07-01 --successor H60")
+@directory.command(
+    "close", epilog="Example: vanban directory close H22 --at 2025-07-01 --successor H60"
+)
 @click.argument("unit")
 @click.option("--at", required=True, type=click.DateTime(["%Y-%m-%d"]), help="00:00 of this day.")
-@click.option("--successor", "successors", multiple=True, help="Who answers for it (default first).")
+@click.option(
+    "--successor", "successors", multiple=True, help="Who answers for it (default first)."
+)
 @data_option
 def close(unit: str, at: Any, successors: tuple[str, ...], data: str, as_json: bool) -> None:
     """Close a unit on a date and name its successors."""
@@ -120,7 +126,9 @@ def token() -> None:
     """Access tokens of units and operators."""
 
 
-@token.command("create", epilog="Example: vanban token create --unit H22.31 --name van-thu > h.token")
+@token.command(
+    "create", epilog="Example: vanban token create --unit H22.31 --name van-thu > h.token"
+)
 @click.option("--unit", help="Code of the unit it stands for.")
 @click.option("--operator", is_flag=True, help="An operator's token instead.")
 @click.option("--name", required=True, help="Who uses it (at most 64 characters).")
@@ -134,9 +142,7 @@ def create(
         raise click.UsageError("name either --unit or --operator")
     with Engine.open(data) as engine:
         expires = None if days is None else engine.now_us() + days * 86_400 * SECOND_US
-        made = engine.create_token(
-            unit, name, operator=operator, expires_at=expires, actor=ACTOR
-        )
+        made = engine.create_token(unit, name, operator=operator, expires_at=expires, actor=ACTOR)
     if as_json:
         print_json({"token": made})
     else:
@@ -221,7 +227,9 @@ def _read_certificate(name: str) -> bytes:
             return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
         return x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
     except ValueError:
-        raise MalformedError("certificate.malformed", path=name, reason="neither PEM nor DER") from None
+        raise MalformedError(
+            "certificate.malformed", path=name, reason="neither PEM nor DER"
+        ) from None
 
 
 @click.command(epilog="Example: vanban check --data vanban-data")
@@ -234,7 +242,9 @@ def check(data: str, as_json: bool) -> None:
     if as_json:
         print_json({"wrong": wrong, "stored": stored})
     elif not wrong:
-        print_table("All well", ("what", "#count"), dict(stored).items() if isinstance(stored, dict) else ())
+        print_table(
+            "All well", ("what", "#count"), dict(stored).items() if isinstance(stored, dict) else ()
+        )
     for line in wrong:
         console.print(f"[red]{line}[/]")
     if wrong:

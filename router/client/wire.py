@@ -157,8 +157,7 @@ def submit_batch(envelopes: Sequence[bytes | Envelope]) -> Request:
         limit = limits.BATCH_DOCUMENTS_MAX
         raise TooLargeError("batch.too_large", size=len(envelopes), limit=limit)
     lines = [
-        _encode(one) if isinstance(one, Envelope) else one.replace(b"\n", b" ")
-        for one in envelopes
+        _encode(one) if isinstance(one, Envelope) else one.replace(b"\n", b" ") for one in envelopes
     ]
     body = b"".join(line + b"\n" for line in lines)
     if len(body) > limits.BATCH_BYTES_MAX:

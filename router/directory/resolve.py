@@ -90,7 +90,7 @@ def _prepare(snapshot: Snapshot, item: ResolveItem) -> _Job:
         program = compile_program(node, snapshot, skipped)
     except VanbanError as error:
         raise _placed(error, item.path, snapshot) from error
-    return _Job(snapshot, node, program, tuple(left.code for left in skipped or ()))
+    return _Job(snapshot, node, program, tuple(left.unit for left in skipped or ()))
 
 
 def _placed(error: VanbanError, path: str, snapshot: Snapshot) -> VanbanError:

@@ -7,6 +7,7 @@ the delivery names the address it was written to.  Ids of other units are "not f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -51,7 +52,7 @@ class Deliverer:
             leased = self._queue.lease(
                 address,
                 topics,
-                lambda snapshot, runs, address=address: self._rooms.member(address, snapshot, runs),
+                partial(self._rooms.member, address),
                 left,
                 until,
                 now_us,
@@ -68,7 +69,7 @@ class Deliverer:
             self._queue.waiting(
                 address,
                 self._rooms.subscriptions(address),
-                lambda snapshot, runs, address=address: self._rooms.member(address, snapshot, runs),
+                partial(self._rooms.member, address),
                 now_us,
             )
             for address in self._rooms.addresses_of(unit.number, now_us)
@@ -106,7 +107,7 @@ class Deliverer:
                 now_us,
                 unit.number,
                 actor,
-                lambda snapshot, runs, address=address: self._rooms.member(address, snapshot, runs),
+                partial(self._rooms.member, address),
             )
             for (index, _), one in zip(items, settlements, strict=True):
                 text = deliveries[index]

@@ -176,9 +176,7 @@ class Engine:
         viewer = self._unit(unit) if unit is not None else None
         return self._tracker.track(document, viewer, limit, page)
 
-    def explain(
-        self, document: str, unit: str, *, viewer: str | int | None = None
-    ) -> Explanation:
+    def explain(self, document: str, unit: str, *, viewer: str | int | None = None) -> Explanation:
         """Say why `unit` receives the document, or why not; both ways, with the steps."""
         self._alive()
         seen_by = self._unit(viewer) if viewer is not None else None

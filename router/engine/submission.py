@@ -8,14 +8,14 @@ Nothing is stored before the last stage, and a receipt is given only after its f
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from time import perf_counter
 
 import msgspec
 
 from router import limits
-from router.directory import ResolveItem, Resolution
+from router.directory import Resolution, ResolveItem
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
 from router.engine.intake import Intake, read_envelope
 from router.engine.state import Rooms
@@ -92,7 +92,7 @@ class Submitter:
         self.accepted = 0
         self.repeated = 0
         self.refused: Counter[str] = Counter()
-        self.stage_seconds: Counter[str] = Counter()
+        self.stage_seconds: dict[str, float] = defaultdict(float)
 
     def submit(self, batch: Sequence[Submission]) -> tuple[list[Outcome], list[Acceptance]]:
         """Answer each document in order; also return what was newly accepted.
@@ -198,7 +198,7 @@ class Submitter:
                 refusal.path = f"$.{refusal.path}"
                 works[index].answer = refusal
 
-    def _recipients(self, works: Sequence[_Work], now_us: int) -> None:
+    def _recipients(self, works: Sequence[_Work], _now_us: int) -> None:
         items = []
         for work in works:
             intake = work.past_door()[0]
@@ -212,7 +212,7 @@ class Submitter:
             else:
                 work.resolution = answer
 
-    def _policies(self, works: Sequence[_Work], now_us: int) -> None:
+    def _policies(self, works: Sequence[_Work], _now_us: int) -> None:
         questions = []
         for work in works:
             intake, sender = work.past_door()

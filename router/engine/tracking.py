@@ -159,7 +159,11 @@ class Tracker:
             return ()
         with self._rooms.lock:
             steps = explain(parse(facts.selector), snapshot.hierarchy, snapshot, position)
-        policy = {"part": "policy", "matched": True, "because": ", ".join(facts.rules)}
+        policy: dict[str, str | int | bool] = {
+            "part": "policy",
+            "matched": True,
+            "because": ", ".join(facts.rules),
+        }
         return (*steps, policy)
 
 
@@ -180,7 +184,7 @@ def _count(
 
 
 def _state_now(row: DeliveryRow, now_us: int) -> str:
-    """A lease that ran out counts as queued again."""
+    """Return the state; a lease that ran out counts as queued again."""
     return QUEUED if row.state == LEASED and row.until <= now_us else row.state
 
 
@@ -196,9 +200,7 @@ _VI = {
 }
 
 
-def _summary(
-    unit: Unit, position: int, receives: bool, facts: Facts, words: dict[str, str]
-) -> str:
+def _summary(unit: Unit, position: int, receives: bool, facts: Facts, words: dict[str, str]) -> str:
     kind = "yes" if receives else "absent" if position < 0 else "no"
     return words[kind].format(
         name=f"{unit.name} ({unit.code})",

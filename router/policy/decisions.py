@@ -96,9 +96,7 @@ def decide_batch(questions: Sequence[Question], policy: Policy) -> list[Decision
 def _decide(question: Question, policy: Policy) -> Decision:
     refusal = _unsigned(question)
     rules = ("floor/signed",) if refusal else _RULES
-    return Decision(
-        question.addressed, _LANE_OF[question.urgency], policy.version, rules, refusal
-    )
+    return Decision(question.addressed, _LANE_OF[question.urgency], policy.version, rules, refusal)
 
 
 def _unsigned(question: Question) -> InputError | None:

@@ -72,9 +72,7 @@ class Service:
     `access` writes one line for each request that may have changed something.
     """
 
-    def __init__(
-        self, engine: Engine, settings: Settings, access: AccessLog | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, settings: Settings, access: AccessLog | None = None) -> None:
         self._engine = engine
         self._settings = settings
         self._access = access if settings.http.access_log else None
@@ -85,9 +83,7 @@ class Service:
         self._metrics = MetricsPage(self._collector)
         self._litestar = litestar_app(engine)
         self._openapi = json.dumps(build_document(self._litestar), ensure_ascii=False).encode()
-        hot = HotEndpoints(
-            engine, settings, Batcher(engine.submit_many, log_fault), self.waiters
-        )
+        hot = HotEndpoints(engine, settings, Batcher(engine.submit_many, log_fault), self.waiters)
         self._hot: dict[str, Handler] = {
             "/v1/documents": hot.submit,
             "/v1/documents/batch": hot.submit_batch,

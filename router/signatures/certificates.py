@@ -172,9 +172,7 @@ def check_validity(certificate: Certificate, at_us: int, role: str) -> None:
 
 def plain(text: str) -> str:
     """Return text from outside as one printable line that any encoder takes, cut short."""
-    return "".join(
-        letter if letter.isprintable() else "?" for letter in text[:FACT_CHARS_MAX]
-    )
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:FACT_CHARS_MAX])
 
 
 def _check_hash(certificate: Certificate) -> None:

@@ -151,9 +151,7 @@ def _certificate(text: object, place: int) -> bytes:
     try:
         der = decode_standard(text)
     except ValueError as error:
-        raise SignatureRefusedError(
-            "certificate.malformed", path=path, reason=str(error)
-        ) from None
+        raise SignatureRefusedError("certificate.malformed", path=path, reason=str(error)) from None
     if not 1 <= len(der) <= CERTIFICATE_BYTES_MAX:
         raise SignatureRefusedError(
             "certificate.malformed", path=path, reason=f"not 1 to {CERTIFICATE_BYTES_MAX} bytes"

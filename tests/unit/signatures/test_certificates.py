@@ -106,9 +106,7 @@ def test_an_unknown_critical_extension_is_refused_and_a_harmless_one_is_not() ->
     assert verdict_of(entry_of(odd_leaf((unknown, True)))).code == "certificate.malformed"
     assert verdict_of(entry_of(odd_leaf((unknown, False)))).status == "valid"
     email = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
-    statements = x509.UnrecognizedExtension(
-        x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3"), b"\x30\x00"
-    )
+    statements = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3"), b"\x30\x00")
     assert verdict_of(entry_of(odd_leaf((email, True), (statements, True)))).status == "valid"
 
 

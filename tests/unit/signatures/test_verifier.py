@@ -41,9 +41,7 @@ def test_one_verifier_serves_many_threads() -> None:
     items, codes = items_with_faults(40)
     verifier, trust = Verifier(2), trust_of()
     with ThreadPoolExecutor(4) as pool:
-        answers = list(
-            pool.map(lambda _: verifier.verify_batch(items, trust, AT_US), range(12))
-        )
+        answers = list(pool.map(lambda _: verifier.verify_batch(items, trust, AT_US), range(12)))
     verifier.close()
     assert all([verdict.code for verdict in answer] == codes for answer in answers)
 
