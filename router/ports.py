@@ -114,6 +114,14 @@ class Store(Protocol):
         ...
 
     @property
+    def idle_flush_s(self) -> float | None:
+        """How long a record nobody waits for may stay unflushed.
+
+        None: until the next group, so that nothing happens by the clock (the simulator).
+        """
+        ...
+
+    @property
     def log(self) -> Log:
         """The log of this store."""
         ...

@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 EVENING: Final = instant_of(datetime(DAY.year, DAY.month, DAY.day, 17, 30, tzinfo=VIETNAM_TIME))
 """The demo's clock starts when the day's last document has been issued."""
 BATCH: Final = 64
-LEASE: Final = 256
+LEASE: Final = 512
 HTTP_UNITS: Final = 12
 HTTP_LEASE: Final = 100
 REASON: Final = "Gửi sai nơi nhận (văn bản không thuộc thẩm quyền giải quyết)"
@@ -192,14 +192,18 @@ class _Demo:
     ) -> DemoReport:
         key, recipients = broadcast
         inside = min(recipients)
-        outside = next(
-            unit.number
-            for unit in self.units.values()
-            if unit.number not in recipients and unit.tier == max(TIER_NAMES)
-        ) if any(
-            unit.number not in recipients and unit.tier == max(TIER_NAMES)
-            for unit in self.units.values()
-        ) else next(number for number in self.units if number not in recipients)
+        outside = (
+            next(
+                unit.number
+                for unit in self.units.values()
+                if unit.number not in recipients and unit.tier == max(TIER_NAMES)
+            )
+            if any(
+                unit.number not in recipients and unit.tier == max(TIER_NAMES)
+                for unit in self.units.values()
+            )
+            else next(number for number in self.units if number not in recipients)
+        )
         explanations = tuple(
             engine.explain(key, self.units[number].code) for number in (inside, outside)
         )
@@ -251,9 +255,7 @@ class _Demo:
         }
 
 
-def _compare(
-    report: DemoReport, plan: DayPlan, outcomes: Sequence[Receipt | Problem]
-) -> list[str]:
+def _compare(report: DemoReport, plan: DayPlan, outcomes: Sequence[Receipt | Problem]) -> list[str]:
     """Say in words what is not as the generator planned."""
     faults = []
     for place, (planned, outcome) in enumerate(zip(plan.documents, outcomes, strict=True)):

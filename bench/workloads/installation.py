@@ -28,8 +28,7 @@ from vanban_bench.workloads.test_pki import TestPki
 
 ACTOR: Final = "sample"
 _LETTERS: Final = (
-    ("H22", "1", "01", "QĐ-UBND", "Quyết định",
-     "Về việc ban hành Quy chế tiếp nhận văn bản điện tử",
+    ("H22", "1", "01", "QĐ-UBND", "Quyết định", "Về việc ban hành Quy chế tiếp nhận văn bản",
      "descendants(H22) & tier(commune) & kind(people-committee)", Urgency.NORMAL),
     ("H22", "2", "02", "CĐ-UBND", "Công điện", "Về việc ứng phó mưa lũ trên địa bàn tỉnh",
      "(children(H22) & tier(district)) | (children(H22) & kind(department))", Urgency.FLASH),

@@ -17,7 +17,7 @@ def bench() -> None:
 @bench.command("run", epilog="Example: vanban bench run resolve --json rows.jsonl")
 @click.argument("suites", nargs=-1)
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), is_flag=False,
-              flag_value="-", help="Write JSON lines to FILE (- or none: print).")  # fmt: skip
+              flag_value="-", help="Write JSON lines to FILE (nothing: print JSON).")  # fmt: skip
 @click.option("--tiny", is_flag=True, help="Small sizes, one round: does it still work?")
 @click.option("--rounds", type=click.IntRange(1, 1_000), help="Rounds of each row [5].")
 @speaks

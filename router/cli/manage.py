@@ -34,7 +34,7 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(epilog="Example: vanban init --data vanban-data --sample")
 @click.option("--sample", is_flag=True,
-              help="Fill it with Hà Giang's units, test keys, tokens and letters.")  # fmt: skip
+              help="Fill it with sample units, test keys, tokens and letters.")  # fmt: skip
 @data_option
 def init(data: str, sample: bool, as_json: bool) -> None:
     """Make a data directory, with an operator's token."""

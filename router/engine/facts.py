@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
+from typing import Final
 
 import msgspec
 
 from router.errors import NotFoundError
-from router.model.answers import Lane, Receipt
+from router.model.answers import DELIVERY_ID_CHARS, Lane, Receipt
 from router.model.instants import show_instant
 from router.signatures import SignatureVerdict
 
-KEY_BYTES = 16
+KEY_BYTES: Final = 16
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -81,18 +83,25 @@ def new_key(now_us: int, chance: bytes) -> bytes:
 
 def delivery_id(key: bytes, address: int) -> str:
     """Return the id of the delivery of document `key` to unit `address` (27 characters)."""
-    return base64.urlsafe_b64encode(key + address.to_bytes(4, "big")).rstrip(b"=").decode()
+    packed = binascii.b2a_base64(key + address.to_bytes(4, "big"), newline=False)
+    return packed[:DELIVERY_ID_CHARS].translate(_TO_URL).decode()
 
 
 def read_delivery_id(text: str) -> tuple[bytes, int]:
-    """Return (key, address).  Raises NotFoundError for anything that is no such id."""
-    try:
-        raw = base64.b64decode(text.encode("ascii") + b"=", altchars=b"-_", validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        raw = b""
-    if len(raw) != KEY_BYTES + 4 or len(text) != 27:
+    """Return (key, address).  Raises NotFoundError for anything that is no such id.
+
+    Base64url without padding, as RFC 7515 writes it; other spellings of an id are no ids.
+    """
+    raw = b""
+    if len(text) == DELIVERY_ID_CHARS and text.isascii() and "+" not in text and "/" not in text:
+        try:
+            raw = binascii.a2b_base64(text.encode().translate(_FROM_URL) + b"=", strict_mode=True)
+        except binascii.Error:
+            raw = b""
+    key, address = raw[:KEY_BYTES], int.from_bytes(raw[KEY_BYTES:], "big")
+    if not raw or delivery_id(key, address) != text:
         raise NotFoundError("delivery.not_found")
-    return raw[:KEY_BYTES], int.from_bytes(raw[KEY_BYTES:], "big")
+    return key, address
 
 
 def read_key(text: str) -> bytes:

@@ -66,7 +66,8 @@ class Tracker:
         self._only_sender(stored, viewer, now_us)
         snapshot = self._rooms.snapshot(stored.audience.snapshot)
         audience = Audience.from_bytes(stored.audience.runs)
-        rows = dict(self._queue.deliveries(key))
+        members = snapshot.hierarchy.numbers(audience)
+        rows = dict(self._queue.deliveries(key, members))
         by_tier = _count(snapshot, audience, rows, now_us)
         first = page * limit
         deliveries = []

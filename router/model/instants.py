@@ -6,6 +6,7 @@ Stored in UTC, shown as ISO 8601 with +07:00 (QĐ 28/2018, Art. 14.4).
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 VIETNAM_TIME = timezone(timedelta(hours=7), "+07:00")
 SECOND_US = 1_000_000
@@ -26,6 +27,7 @@ def datetime_of(instant_us: int) -> datetime:
     return (_EPOCH + timedelta(microseconds=instant_us)).astimezone(VIETNAM_TIME)
 
 
+@lru_cache(maxsize=4_096)
 def show_instant(instant_us: int) -> str:
     """Return e.g. ``2024-09-04T07:30:00+07:00`` (milliseconds only when there are any)."""
     moment = datetime_of(instant_us)

@@ -1,7 +1,8 @@
 """Group commit: concurrent callers share one group, so one flush.
 
 Whoever finds no group running leads the next one: it takes in all that wait, runs them in
-order in one group, and answers them after its flush.  Nobody waits for a timer.
+order in one group, and answers them after its flush.  Nobody waits for a timer.  Pending
+leases go first in every group.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from router.errors import StorageError
 from router.limits import GROUP_BYTES_MAX, GROUP_OPERATIONS_MAX
 from router.ports import Store, Transaction
+from router.queue.pending import PendingLeases
 
 Answer = TypeVar("Answer")
 
@@ -34,8 +36,9 @@ class _Ticket:
 class GroupCommit:
     """Runs operations on a store, many callers to a flush.  Thread-safe."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pending: PendingLeases) -> None:
         self._store = store
+        self._pending = pending
         self._arriving = threading.Lock()  # guards _waiting
         self._waiting: deque[_Ticket] = deque()
         self._leading = threading.Lock()  # held by the thread that runs a group
@@ -78,12 +81,14 @@ class GroupCommit:
         raised = False
         try:
             with self._store.group() as group:
+                written = self._pending.write(group)
                 for ticket in tickets:
                     try:
                         ticket.answer = ticket.operation(group)
                     except BaseException:
                         raised = True
                         raise
+            self._pending.flushed(written)
         except Exception as error:
             if raised and self._store.healthy():
                 return False
@@ -102,7 +107,9 @@ class GroupCommit:
     def _run_alone(self, ticket: _Ticket) -> None:
         try:
             with self._store.group() as group:
+                written = self._pending.write(group)
                 ticket.answer = ticket.operation(group)
+            self._pending.flushed(written)
         except BaseException as error:
             ticket.error = error
         ticket.done = True

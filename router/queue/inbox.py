@@ -24,6 +24,10 @@ ReadAudience = Callable[[View, int], StoredAudience]
 
 _FLOOR_GAIN_MIN: Final = 512
 """How many final entries must lie behind before a floor alone is worth a record."""
+_READY: Final = "ready"
+_HELD: Final = "held"
+_EXPIRED: Final = "expired"
+_OVER: Final = "over"
 _AFTER_ALL: Final = b"\xff" * 25
 
 
@@ -47,19 +51,23 @@ def walk(
     address: int,
     subscriptions: Iterable[bytes],
     holds: Membership,
+    held: frozenset[int],
     limit: int,
     at: int,
 ) -> Found:
     """Find at most `limit` waiting documents: lanes strictly in order, entries in order.
 
-    `holds` says which audiences the address is in.
+    `holds` says which audiences the address is in, `held` are documents whose lease is not
+    in the tables yet.
     """
     topics = checked_topics(subscriptions)
     found = Found([], [], [], tables.subscriptions_digest(topics), False)
     gain = 0
     for lane in range(LANES):
         floor = _read_floor(view, address, lane, found.digest)
-        moved, passed = _walk_lane(view, address, lane, topics, floor, holds, limit, at, found)
+        moved, passed = _walk_lane(
+            view, address, lane, topics, floor, holds, held, limit, at, found
+        )
         if moved > floor:
             found.floors.append((lane, moved))
             gain += passed
@@ -134,6 +142,7 @@ def _walk_lane(
     topics: Sequence[bytes],
     floor: int,
     holds: Membership,
+    held: frozenset[int],
     limit: int,
     at: int,
     found: Found,
@@ -149,30 +158,37 @@ def _walk_lane(
         if entry == last:
             continue
         last = entry
+        row = None
         audience_id, document, expires = unpack(value)
-        attempts = 0
-        over = True
-        if holds[audience_id]:
+        if document in held:
+            standing = _HELD
+        else:  # a row proves membership, and costs less than asking for it
             row = get(tables.DELIVERIES, pack_row(address, document))
-            over = row is not None and row[0] >= tables.DELIVERED
-            if not over:
-                if row is not None:
-                    _, attempts, _, until = tables.ROW.unpack_from(row)
-                    if until > at:
-                        clear = False
-                        continue
-                if expires != tables.NO_EXPIRY and expires <= at:
-                    expired.append(document)
-                    if len(expired) >= LEASE_DELIVERIES_MAX:
-                        break
-                    over = True
-        if over:
+            member = row is not None or holds[audience_id]
+            standing = _standing(row, expires, at) if member else _OVER
+        if standing is _READY:
+            clear = False
+            ready.append((document, lane, tables.ROW.unpack_from(row)[1] if row else 0))
+            if len(ready) >= limit:
+                break
+        elif standing is _HELD:
+            clear = False
+        else:
+            if standing is _EXPIRED:
+                expired.append(document)
             if clear:
                 below = entry
                 passed += 1
-            continue
-        clear = False
-        ready.append((document, lane, attempts))
-        if len(ready) >= limit:
-            break
+            if len(expired) >= LEASE_DELIVERIES_MAX:
+                break
     return (tables.SEQUENCE.unpack(below)[0] if below else floor), passed
+
+
+def _standing(row: bytes | None, expires: int, at: int) -> str:
+    """Say where a member's delivery stands at an instant."""
+    if row is not None:
+        if row[0] >= tables.DELIVERED:
+            return _OVER
+        if tables.ROW.unpack_from(row)[3] > at:
+            return _HELD
+    return _EXPIRED if expires != tables.NO_EXPIRY and expires <= at else _READY

@@ -40,6 +40,7 @@ _META: Final = "meta"
 _EPOCH: Final = b"epoch"
 _LAST: Final = b"last"
 _LIB_VERSION: Final = 0
+_IDLE_FLUSH_S: Final = 0.1
 _CUT_RECORDS: Final = 4_096
 _FULL_WORDS: Final = ("No space left", "quota exceeded", "File too large")
 
@@ -87,6 +88,11 @@ class LmdbStore:
     def epoch(self) -> int:
         """The number of this opening, one larger at each."""
         return self._epoch
+
+    @property
+    def idle_flush_s(self) -> float | None:
+        """Return how long a lease may stay unflushed, in seconds."""
+        return _IDLE_FLUSH_S
 
     @property
     def log(self) -> Log:

@@ -112,6 +112,11 @@ class MemoryStore:
         return self._epoch
 
     @property
+    def idle_flush_s(self) -> float | None:
+        """Return None: nothing happens here by the clock."""
+        return None
+
+    @property
     def log(self) -> Log:
         """The log of this store."""
         return self._log

@@ -11,10 +11,12 @@ what was kept.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from router.errors import StorageError
+from router.errors import ClosedError, StorageError
 from router.limits import DOCUMENT_CACHE_BYTES_MAX, LANES, LEASE_DELIVERIES_MAX
 from router.model.instants import year_of
 from router.ports import Store, Transaction, View
@@ -23,6 +25,7 @@ from router.queue.cache import DocumentCache
 from router.queue.check import check_store
 from router.queue.group import GroupCommit
 from router.queue.inbox import Member, Membership, checked_topics, walk
+from router.queue.pending import PENDING_LEASES_MAX, IdleFlusher, PendingLeases
 from router.queue.reading import (
     audience_ids,
     pages_of_addresses,
@@ -66,7 +69,12 @@ class Queue:
         self, store: Store, *, document_cache_bytes: int = DOCUMENT_CACHE_BYTES_MAX
     ) -> None:
         self._store = store
-        self._commit = GroupCommit(store)
+        self._pending = PendingLeases()
+        self._commit = GroupCommit(store, self._pending)
+        self._leasing = threading.Lock()  # one lease is computed at a time
+        self._idle: IdleFlusher | None = None
+        if store.idle_flush_s is not None:
+            self._idle = IdleFlusher(self.flush, store.idle_flush_s)
         self._documents = DocumentCache(document_cache_bytes)
         self._audiences: dict[int, StoredAudience] = {}
 
@@ -136,32 +144,33 @@ class Queue:
         Lane 0 first, in entry order within a lane.  What an earlier lease did not settle
         in time comes again, in its old place.  Documents past their time to live are
         marked expired.  `member(snapshot, runs)` says whether the address is in there.
+
+        Only what is on the disk is handed out; the lease itself is flushed with the next
+        group, or soon after.  A crash before that hands the same deliveries out again.
         """
         limit = min(limit, LEASE_DELIVERIES_MAX)
         topics = checked_topics(subscriptions)
         if limit <= 0:
             return []
 
-        def operation(txn: Transaction) -> list[Leased]:
-            holds = Membership(txn, member, self._audience)
-            found = walk(txn, address, topics, holds, limit, at)
+        with self._leasing:
+            held = self._pending.held(address, at)
+            if held is None or len(self._pending) >= PENDING_LEASES_MAX:
+                self.flush()
+                held = frozenset()
+            with self._store.view() as view:
+                holds = Membership(view, member, self._audience)
+                found = walk(view, address, topics, holds, held, limit, at)
+                leased = [self._leased(view, *item) for item in found.ready]
             if not (found.ready or found.expired or found.floors_worth):
                 return []
-            record = LeaseRecord(
+            self._pending.add(LeaseRecord(
                 address, tuple([item[0] for item in found.ready]), tuple(found.expired),
                 tuple(found.floors), found.digest, until, at, actor,
-            )  # fmt: skip
-            state.apply(record, txn.append(encode(record)), txn)
-            leased = []
-            for sequence, lane, attempts in found.ready:
-                document = self._document_at(txn, sequence)
-                leased.append(Leased(
-                    document.key, sequence, lane, attempts + 1, document.envelope,
-                    document.facts, document.at,
-                ))  # fmt: skip
-            return leased
-
-        return self._commit.run(operation)
+            ))  # fmt: skip
+            if self._idle is not None:
+                self._idle.wake()
+        return leased
 
     def settle(
         self,
@@ -197,6 +206,11 @@ class Queue:
 
         return self._commit.run(operation)
 
+    def flush(self) -> None:
+        """Make all leases durable that are not yet.  Raises StorageError."""
+        if self._pending:
+            self._commit.run(lambda _: None)
+
     # Reading.
 
     def find(self, items: Sequence[FindItem]) -> list[Repeated | Conflict | None]:
@@ -208,9 +222,13 @@ class Queue:
         self, address: int, subscriptions: Sequence[bytes], member: Member, at: int
     ) -> bool:
         """Say whether `lease` would hand out anything now."""
+        held = self._pending.held(address, at)
+        if held is None:
+            self.flush()
+            held = frozenset()
         with self._store.view() as view:
             holds = Membership(view, member, self._audience)
-            return bool(walk(view, address, subscriptions, holds, 1, at).ready)
+            return bool(walk(view, address, subscriptions, holds, held, 1, at).ready)
 
     def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
         """Yield (sequence, record) of one room in order."""
@@ -271,6 +289,7 @@ class Queue:
         The other members of its audience are queued since acceptance.  `addresses`
         narrows the search and may speed it up.
         """
+        self.flush()
         with self._store.view() as view:
             sequence = sequence_of(view, key)
         if sequence is None:
@@ -284,6 +303,7 @@ class Queue:
 
     def delivery(self, key: bytes, address: int) -> DeliveryRow | None:
         """Return one delivery's row, or None when it is queued (or no such delivery)."""
+        self.flush()
         with self._store.view() as view:
             sequence = sequence_of(view, key)
             if sequence is None:
@@ -297,6 +317,7 @@ class Queue:
         Empty when there is no such document; whether the address is a recipient is not
         asked.  Who acted is read from the log; a record that was cut leaves it blank.
         """
+        self.flush()
         with self._store.view() as view:
             sequence = sequence_of(view, key)
             if sequence is None:
@@ -311,6 +332,7 @@ class Queue:
 
     def counts(self) -> dict[str, int]:
         """Return the counters: see `router.queue.state.COUNTERS`."""
+        self.flush()
         with self._store.view() as view:
             return state.counts(view)
 
@@ -319,6 +341,7 @@ class Queue:
 
         Reads everything and holds a copy of the state in memory: for an idle store.
         """
+        self.flush()
         return check_store(self._store)
 
     def healthy(self) -> bool:
@@ -326,7 +349,11 @@ class Queue:
         return self._store.healthy()
 
     def close(self) -> None:
-        """Close the store; idempotent."""
+        """Flush what is pending and close the store; idempotent."""
+        if self._idle is not None:
+            self._idle.stop()
+        with contextlib.suppress(StorageError, ClosedError):
+            self.flush()
         self._store.close()
 
     # Within a view or group.
@@ -373,6 +400,13 @@ class Queue:
             if sequence <= view.durable:
                 self._documents.put(sequence, found)
         return found
+
+    def _leased(self, view: View, sequence: int, lane: int, attempts: int) -> Leased:
+        document = self._document_at(view, sequence)
+        return Leased(
+            document.key, sequence, lane, attempts + 1, document.envelope, document.facts,
+            document.at,
+        )  # fmt: skip
 
     def _audience(self, view: View, audience_id: int) -> StoredAudience:
         """Return the audience of that id."""

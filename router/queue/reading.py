@@ -105,9 +105,9 @@ def pages_of_all(store: Store, sequence: int) -> Iterator[Page]:
                     address = None
                     break
                 key, row = item
-                if key == wanted:
-                    page.append((address, tables.read_row(row)))
                 found, document = tables.DELIVERY.unpack(key)
+                if document == sequence:
+                    page.append((found, tables.read_row(row)))
                 address = found if document < sequence else found + 1
                 if address > _ADDRESS_MAX:
                     address = None

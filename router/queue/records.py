@@ -16,7 +16,7 @@ from router.errors import StorageError, TooLargeError
 from router.limits import RECORD_BYTES_MAX
 
 
-class StoredAudience(msgspec.Struct, frozen=True, array_like=True):
+class StoredAudience(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A resolved set of units: runs of positions under one snapshot.
 
     `sha256` is over the members' stable numbers, so it is the same under every snapshot;
@@ -119,13 +119,13 @@ def decode(data: bytes, sequence: int) -> Record:
         ) from error
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The document was stored, as the record of that sequence."""
 
     sequence: int
 
 
-class Repeated(msgspec.Struct, frozen=True):
+class Repeated(msgspec.Struct, frozen=True, gc=False):
     """An equal document was accepted before: its key, sequence and facts."""
 
     key: bytes
@@ -133,7 +133,7 @@ class Repeated(msgspec.Struct, frozen=True):
     facts: bytes
 
 
-class Conflict(msgspec.Struct, frozen=True):
+class Conflict(msgspec.Struct, frozen=True, gc=False):
     """The name is taken by the document `key`, whose content differs.
 
     `which` is "document_id" or "idempotency_key".
@@ -143,7 +143,7 @@ class Conflict(msgspec.Struct, frozen=True):
     which: str
 
 
-class Leased(msgspec.Struct, frozen=True):
+class Leased(msgspec.Struct, frozen=True, gc=False):
     """One delivery handed out; `attempt` counts from 1, `accepted_at` is an instant."""
 
     key: bytes
@@ -155,7 +155,7 @@ class Leased(msgspec.Struct, frozen=True):
     accepted_at: int
 
 
-class Settlement(msgspec.Struct, frozen=True):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """What became of one settled delivery.
 
     `found` is false when the address is no recipient of such a document; `state` is the
