@@ -155,20 +155,20 @@ class Model:
             require(bool(holders), f"{said}, but nobody holds that name")
             key = str(problem.facts.get("key", ""))
             if len(holders) == 1:
-                self._learn_stored(holders[0], key)
-            self._learn_absent(paper)
+                self.learn_stored(holders[0], key)
+            self.learn_absent(paper)
             return
         require(problem.code in forecast.refusals, f"{said}, expected {set(forecast.refusals)}")
         if not forecast.decided:
             require(not forecast.taken, f"{said}, but its name was taken already")
-            self._learn_absent(paper)
+            self.learn_absent(paper)
 
     def _take_repeated(self, paper: Paper, forecast: Forecast, receipt: Receipt) -> None:
         said = f"{paper.document_id}: answered as repeated"
         require(not forecast.decided, f"{said}, expected {set(forecast.refusals)}")
         require(paper.standing is not Standing.ABSENT, f"{said}, but it was never accepted")
         first = paper.receipt
-        self._learn_stored(paper, receipt.key)
+        self.learn_stored(paper, receipt.key)
         plain = msgspec.structs.replace(receipt, repeated=False)
         if first is not None:
             require(plain == first, f"{said} with another receipt than the first")
@@ -180,7 +180,7 @@ class Model:
         owners = self._owners(paper, Standing.STORED)
         require(not owners, f"{said} again or over another, as if nothing had been stored")
         paper.audiences = [forecast.audience]
-        self._learn_stored(paper, receipt.key)
+        self.learn_stored(paper, receipt.key)
         self._take_receipt(paper, receipt)
         self.flushed()
 
@@ -202,7 +202,8 @@ class Model:
         paper.receipt = receipt
         paper.sequence = receipt.sequence
 
-    def _learn_stored(self, paper: Paper, key: str) -> None:
+    def learn_stored(self, paper: Paper, key: str) -> None:
+        """Note that a document is certainly stored under that key."""
         require(len(key) == 32, f"{paper.document_id}: {key!r} is no key")
         require(paper.key in ("", key), f"{paper.document_id}: its key changed")
         require(
@@ -211,11 +212,12 @@ class Model:
         )
         paper.standing, paper.key = Standing.STORED, key
         for other in self._owners(paper, Standing.MAYBE):
-            self._learn_absent(other)
+            self.learn_absent(other)
         require(self._owners(paper, Standing.STORED) == [paper],
                 f"{paper.document_id}: stored beside another of the same name")  # fmt: skip
 
-    def _learn_absent(self, paper: Paper) -> None:
+    def learn_absent(self, paper: Paper) -> None:
+        """Note that a document is certainly not stored; one that was must not vanish."""
         require(
             paper.standing is not Standing.STORED,
             f"{paper.document_id}: was accepted, and is now unknown",
@@ -266,7 +268,7 @@ class Model:
         require(paper.standing is not Standing.ABSENT, f"{said}: it was never accepted")
         require(any(address in one for one in paper.audiences), f"{said}: misrouted")
         paper.audiences = [one for one in paper.audiences if address in one]
-        self._learn_stored(paper, one.key)
+        self.learn_stored(paper, one.key)
         require(one.lane == LANES[paper.urgency], f"{said}: in the wrong lane")
         require(one.sender == paper.sender.code, f"{said}: names another sender")
         require(one.signatures == paper.envelope.signatures, f"{said}: signatures were changed")
