@@ -11,6 +11,7 @@ from router.directory import encode_change as encode_directory
 from router.engine import tokens
 from router.engine.deliveries import check_actor
 from router.engine.state import DIRECTORY, TRUST, Rooms, encode_record
+from router.engine.tokens import TokenMade
 from router.errors import VanbanError
 from router.model.answers import Principal, Resolved, ResolvedUnit
 from router.model.instants import show_instant
@@ -113,7 +114,7 @@ class Administrator:
         with self._rooms.lock:
             return [self._principal(made, now_us) for made in self._rooms.tokens.all()]
 
-    def _principal(self, made: tokens.TokenMade, now_us: int) -> Principal:
+    def _principal(self, made: TokenMade, now_us: int) -> Principal:
         code = self._rooms.unit(made.unit, now_us).code if made.unit is not None else ""
         return Principal(made.id, made.name, made.unit, code, made.operator)
 

@@ -39,13 +39,17 @@ from router.signatures import Verifier
 class Arrival:
     """A newly accepted document, as listeners see it: whom it reaches, nothing else."""
 
-    def __init__(self, rooms: Rooms, audience: StoredAudience) -> None:
+    def __init__(self, rooms: Rooms, audience: StoredAudience, now_us: int) -> None:
         self._rooms = rooms
         self._audience = audience
+        self._now_us = now_us
 
     def reaches(self, unit: int) -> bool:
-        """Say whether the unit (by stable number) is in the document's audience."""
-        return self._rooms.member(unit, self._audience.snapshot, self._audience.runs)
+        """Say whether the unit (by stable number) is to receive it, for itself or a closed one."""
+        return any(
+            self._rooms.member(address, self._audience.snapshot, self._audience.runs)
+            for address in self._rooms.addresses_of(unit, self._now_us)
+        )
 
 
 Listener = Callable[[Sequence[Arrival]], None]
@@ -159,7 +163,8 @@ class Engine:
         self._alive()
         outcomes, accepted = self._submitter.submit(items)
         if accepted and self._listeners:
-            arrivals = [Arrival(self._rooms, one.audience) for one in accepted]
+            now_us = self._clock.now_us()
+            arrivals = [Arrival(self._rooms, one.audience, now_us) for one in accepted]
             for listener in tuple(self._listeners):
                 listener(arrivals)
         return outcomes
