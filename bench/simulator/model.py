@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -17,6 +17,7 @@ from router.model.instants import SECOND_US, show_instant, year_of
 from vanban_bench.simulator.paper import LANE_ORDER, LANES, Paper, Signing, Standing
 from vanban_bench.simulator.world import UnresolvableError, World
 
+CONFLICTS = ("document.conflict", "idempotency.conflict")
 SKEW_US = 60 * SECOND_US
 
 
@@ -53,13 +54,15 @@ class Forecast:
 
     `refusals`: codes that end it before storing; empty when it should be stored.
     `decided`: nothing of the stored state changes this forecast.  `taken`: its name was
-    certainly taken when the batch began.
+    certainly taken when the batch began.  `rivals`: whom it may then have been in conflict
+    with, by error code.
     """
 
     refusals: frozenset[str]
     decided: bool = False
     taken: bool = False
     audience: frozenset[int] = frozenset()
+    rivals: dict[str, list[Paper]] = field(default_factory=dict)
 
 
 class Model:
@@ -88,7 +91,11 @@ class Model:
     # Submitting.
 
     def forecast(self, paper: Paper, submitter: int | None, now_us: int) -> Forecast:
-        """Say what a submission must lead to, the stored state left aside."""
+        """Say what a submission must lead to, as things stand before its batch."""
+        rivals = {code: self._rivals(paper, code) for code in CONFLICTS}
+        return replace(self._forecast(paper, submitter, now_us), rivals=rivals)
+
+    def _forecast(self, paper: Paper, submitter: int | None, now_us: int) -> Forecast:
         if paper.issued_at > now_us + SKEW_US:
             return Forecast(frozenset({"document.issued_in_future"}), decided=True)
         if year_of(paper.issued_at) < year_of(now_us) - 1:
@@ -124,7 +131,7 @@ class Model:
     def _same_idempotency(self, paper: Paper) -> list[Paper]:
         return [] if paper.idempotency is None else self._by_idempotency[paper.idempotency]
 
-    def _holders(self, paper: Paper, code: str) -> list[Paper]:
+    def _rivals(self, paper: Paper, code: str) -> list[Paper]:
         """Return the other documents that a conflict may be with; the name is asked first."""
         names = self._by_name[paper.name]
         certain = [one for one in names if one.standing is Standing.STORED]
@@ -149,9 +156,12 @@ class Model:
 
     def _take_refusal(self, paper: Paper, forecast: Forecast, problem: Problem) -> None:
         said = f"{paper.document_id}: refused with {problem.code}"
-        if problem.code in ("document.conflict", "idempotency.conflict"):
+        if problem.code in CONFLICTS:
             require(not forecast.decided, f"{said}, before its name could matter")
-            holders = self._holders(paper, problem.code)
+            holders = list(forecast.rivals[problem.code])
+            if not forecast.taken:
+                now = self._rivals(paper, problem.code)
+                holders += [one for one in now if one not in holders]
             require(bool(holders), f"{said}, but nobody holds that name")
             key = str(problem.facts.get("key", ""))
             if len(holders) == 1:
