@@ -233,11 +233,10 @@ class Submitter:
     def _signed_by(self, sender: Unit, verdict: Verdict | None, issued_at: int) -> bool:
         if verdict is None:
             return False
-        with self._rooms.lock:
-            return any(
-                sender.number in self._rooms.trust.bound_unit(one.certificate_sha256, issued_at)
-                for one in verdict.signatures
-            )
+        return any(
+            sender.number in self._rooms.trust.bound_unit(one.certificate_sha256, issued_at)
+            for one in verdict.signatures
+        )
 
     def _store(self, works: Sequence[_Work], now_us: int) -> None:
         """Write one record a document, all in one flush, then give the receipts."""
