@@ -114,13 +114,13 @@ def table(rows: Sequence[Row]) -> Table:
     """Return the rows as a table for people."""
     from rich.table import Table
 
-    shown = Table(title="Benchmarks (a ratio above 1: we are better)")
+    shown = Table(title="Benchmarks (a ratio above 1: we are better)", show_edge=False)
     shown.add_column("row", no_wrap=True)
-    shown.add_column("unit")
+    shown.add_column("unit", no_wrap=True)
     for heading in ("ours", "peer's", "ratio"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("peer")
-    shown.add_column("note", no_wrap=True, overflow="ellipsis")
+        shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("peer", no_wrap=True)
+    shown.add_column("note", overflow="fold")
     for row in rows:
         shown.add_row(
             f"{row.suite}/{row.name}",
