@@ -130,6 +130,10 @@ def _report(
     stages: Stages, board: Tracking | None, explanations: tuple[Explanation, ...]
 ) -> DemoReport:
     plan, counts = stages.day.plan, stages.counts
+    stages.progress("check", 0, 1)
+    with stages.timed("check"):
+        broken = stages.engine.check()
+    stages.progress("check", 1, 1)
     refused = Counter(one.code for one in stages.outcomes if isinstance(one, Problem))
     report = DemoReport(
         units=len(stages.units),
@@ -155,7 +159,7 @@ def _report(
         faults=[],
     )
     faults = [*_outcome_faults(plan, stages.outcomes), *_count_faults(report)]
-    report.faults = [*faults[:FAULTS_SHOWN], *stages.engine.check()[:FAULTS_SHOWN]]
+    report.faults = [*faults[:FAULTS_SHOWN], *broken[:FAULTS_SHOWN]]
     return report
 
 

@@ -86,10 +86,10 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     room = target.width - _WORDS_MIN * (len(columns) - len(fixed)) - 3 * len(columns)
     fits = sum(widths[place] for place in fixed) <= room
-    table = Table(title=plain(title), title_justify="left", show_edge=False)
+    table = Table(title=Text(plain(title), "table.title"), title_justify="left", show_edge=False)
     for place, column in enumerate(columns):
         table.add_column(
-            column.lstrip("#~"),
+            Text(column.lstrip("#~"), "table.header"),
             justify="right" if column.startswith("#") else "left",
             no_wrap=fits and place in fixed,
             overflow="fold",

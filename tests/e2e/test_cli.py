@@ -421,10 +421,20 @@ def test_units_are_imported_closed_and_shown(quiet):
     assert "UBND tỉnh Thử [mới]" in shown.out
     assert "province" in shown.out
     closed = quiet.run(
-        "directory", "close", "H22", "--at", "2037-07-01", "--successor", "H99", "--data", "data"
+        "directory",
+        "close",
+        "H22.31.20",
+        "--at",
+        "2037-07-01",
+        "--successor",
+        "H22.31.21",
+        "--data",
+        "data",
     )
     assert (closed.status, "2037-07-01" in closed.out) == (0, True), closed
-    assert "2037-07-01" in quiet.run("directory", "show", "H22", "--data", "data").out
+    below = quiet.run("directory", "close", "H22", "--at", "2037-07-01", "--data", "data")
+    assert (below.status, "directory.invalid" in below.err) == (1, True)
+    assert "2037-07-01" in quiet.run("directory", "show", "H22.31.20", "--data", "data").out
     again = quiet.run("directory", "import", "units.json", "--data", "data")
     assert (again.status, "directory.invalid" in again.err) == (1, True)
 

@@ -16,9 +16,10 @@ from vanban_bench.workloads.day import plan_day
 from vanban_bench.workloads.sample_directory import ha_giang_directory
 
 SMALL = 60
-KEYS = (
-    "documents accepted repeated refused deliveries acknowledged lost duplicated misrouted seconds"
-).split()
+KEYS = {
+    "documents", "accepted", "repeated", "refused", "deliveries", "acknowledged", "lost",
+    "duplicated", "misrouted", "seconds",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_it_ends_with_0_and_the_planned_counts(printed):
     answer, _ = printed
     assert answer.status == 0, answer.err
     report = answer.json()
-    assert set(KEYS) <= set(report)
+    assert set(report) >= KEYS
     plan = plan_day(ha_giang_directory(), 2024, 120)
     outcomes = plan.outcomes()
     assert report["documents"] == len(plan.documents) == sum(outcomes.values())
@@ -129,14 +130,15 @@ def test_a_lie_about_membership_turns_it_red(tmp_path, monkeypatch):
 
 def test_a_delivery_that_is_handed_out_again_turns_it_red(tmp_path, monkeypatch):
     honest = Engine.lease
-    seen = {}
+    first = []
 
-    def lease(self, unit, *arguments, **options):
-        deliveries = honest(self, unit, *arguments, **options)
-        if not deliveries and len(seen) == 1 and unit in seen:
-            return [seen[unit]] if seen.setdefault("done", True) and len(seen) == 2 else []
-        if deliveries and not seen:
-            seen[unit] = deliveries[0]
+    def lease(self, *arguments, **options):
+        deliveries = honest(self, *arguments, **options)
+        if deliveries:
+            first.append(deliveries[0])
+        elif len(first) == 1:  # the same unit asks whether there is more
+            deliveries = [first[0]]
+            first.append(first[0])
         return deliveries
 
     monkeypatch.setattr(Engine, "lease", lease)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -44,10 +45,8 @@ def run(command, cwd, **settings):
     try:
         out, _ = process.communicate(timeout=COMMAND_S_MAX)
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     return process.returncode, out
 
 
@@ -66,7 +65,9 @@ def test_an_example_in_python_runs(text, tmp_path):
 
 
 def test_the_readmes_python_prints_what_its_comments_promise(tmp_path):
-    (text,) = re.findall(r"^```python\n(.*?)^```$", PAGES[0].read_text("utf-8"), re.S | re.M)
+    (text,) = re.findall(
+        r"^```python\n(.*?)^```$", PAGES[0].read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
     file = tmp_path / "example.py"
     file.write_text(text, encoding="utf-8")
     status, out = run([sys.executable, "-P", str(file)], tmp_path)
@@ -85,10 +86,11 @@ def test_a_shell_session_runs(text, tmp_path):
     """
     lines = [line[2:] for line in text.splitlines() if line.startswith("$ ")]
     assert lines[0] == ". .venv/bin/activate"
-    script = ["set -m"]
-    for line in lines[1:]:
-        script.append(f"{line}\n" if line.endswith("&") else f"{line} || exit 1")
     port = free_port()
+    wait = f"until (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null; do kill -0 $! || exit 1; done"
+    script = ["set -m"]
+    script += [f"{line}\n{wait}" if line.endswith("&") else f"{line} || exit 1"
+               for line in lines[1:]]  # fmt: skip
     status, out = run(
         ["bash", "-c", "\n".join(script)],
         tmp_path,
