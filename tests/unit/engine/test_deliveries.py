@@ -248,8 +248,8 @@ def test_threads_together_lose_and_double_nothing(kind: str, tmp_path: Path) -> 
     keys = {one.key for one in receipts}
     assert len(keys) == wanted
     assert sum(one.repeated for one in receipts) == wanted
-    for unit in got:
-        assert Counter(got[unit]) == Counter(keys)
+    for leased_keys in got.values():
+        assert Counter(leased_keys) == Counter(keys)
     counters = office.engine.counters()
     assert (counters["accepted"], counters["repeated"]) == (wanted, wanted)
     assert office.engine.check() == []
