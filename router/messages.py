@@ -338,6 +338,16 @@ _OPERATION: Final[dict[str, Words]] = {
         "Thư mục dữ liệu đang được tiến trình khác sử dụng.",
         "Stop the other process first.", "Dừng tiến trình kia trước.",
     ),
+    "store.missing": Words(
+        "There is no data directory here.", "Không có thư mục dữ liệu ở đây.",
+        "Make one with “vanban init --data DIR”.",
+        "Tạo bằng lệnh “vanban init --data DIR”.",
+    ),
+    "store.exists": Words(
+        "There is a data directory here already.", "Ở đây đã có thư mục dữ liệu.",
+        "Name another directory, or use this one as it is.",
+        "Chỉ định thư mục khác, hoặc dùng thư mục này.",
+    ),
     "store.format": Words(
         "The data directory is of format {found}; this version reads {known}.",
         "Thư mục dữ liệu ở định dạng {found}; bản này đọc {known}.",

@@ -13,7 +13,8 @@ class DemoReport(msgspec.Struct):
     `documents` were submitted; `deliveries` were planned by the generator's own sets.  Per
     (document, address): `lost` was planned and not settled, `duplicated` was handed out again
     after it was settled, `misrouted` was handed out and not planned, `altered` differs from
-    what was sent.  `seconds` by stage.  `faults` says in words what is not as planned.
+    what was sent.  `seconds` by stage; `rates` a second; `board` as it stood after the pull
+    over HTTP (None when nothing was accepted).  `faults` says in words what is not as planned.
     """
 
     units: int
@@ -34,7 +35,7 @@ class DemoReport(msgspec.Struct):
     over_http: dict[str, int]
     seconds: dict[str, float]
     rates: dict[str, float]
-    board: Tracking
+    board: Tracking | None
     explanations: tuple[Explanation, ...]
     faults: list[str]
 

@@ -179,7 +179,7 @@ class UnitMaker:
         for group, (name, short) in enumerate(DEPARTMENTS, 1):
             self.make(
                 f"{province.code}.{group:02}",
-                f"{name} {place_of(province)}",
+                f"{name.removesuffix(' tỉnh')} {place_of(province)}",
                 PROVINCE,
                 kind="department",
                 parent=province,

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from router.cli.boards import print_deliveries, print_explanation, print_states
 from router.cli.output import (
     EXIT_REFUSED,
-    console,
     json_option,
-    language,
     print_json,
+    print_line,
     print_table,
     speaks,
+    warn_line,
     warnings,
 )
 
 if TYPE_CHECKING:
+    from router.model.answers import Tracking
     from vanban_bench.demo import DemoReport
 
 BOARD_ROWS = 12
@@ -54,7 +56,7 @@ def demo(documents: int, seed: int, data: str | None, as_json: bool) -> None:
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=total)
             if not warnings.is_terminal:
-                warnings.print(f"… {stage}")
+                warn_line(f"… {stage}")
         bars.update(tasks[stage], completed=done)  # type: ignore[arg-type]
 
     with tempfile.TemporaryDirectory(prefix="vanban-demo-") as scratch, bars:
@@ -66,76 +68,66 @@ def demo(documents: int, seed: int, data: str | None, as_json: bool) -> None:
         _show(report)
     if not report.as_planned:
         for fault in report.faults:
-            warnings.print(f"[red]not as planned[/] {fault}")
+            warn_line(("not as planned", "red"), f" {fault}")
         raise SystemExit(EXIT_REFUSED)
 
 
 def _show(report: DemoReport) -> None:
     """Print the tables a person looks at."""
-    console.rule(f"One day in Hà Giang, {report.units} units")
     print_table(
-        "Documents",
-        ("what", "#count"),
+        f"One day in Hà Giang, {report.units} units: documents",
+        ("~what", "#count"),
         [
-            ("submitted", report.documents),
-            ("accepted", report.accepted),
+            ("submitted", f"{report.documents:,}"),
+            ("accepted", f"{report.accepted:,}"),
             ("repeated (first receipt given again)", report.repeated),
             *((f"refused {code}", count) for code, count in report.refused.items()),
         ],
     )
+    over_http = report.over_http
     print_table(
         f"Deliveries (mean fan-out {report.mean_fan_out})",
-        ("what", "#count"),
+        ("~what", "#count"),
         [
-            ("planned", report.deliveries),
-            ("acknowledged", report.acknowledged),
+            ("planned", f"{report.deliveries:,}"),
+            ("acknowledged", f"{report.acknowledged:,}"),
             ("returned with a reason", report.returned),
             ("lost", report.lost),
             ("duplicated", report.duplicated),
             ("misrouted", report.misrouted),
-            ("over HTTP", f"{report.over_http['deliveries']} by {report.over_http['units']} units"),
+            ("altered", report.altered),
+            (f"of all, over HTTP by {over_http['units']} units", f"{over_http['deliveries']:,}"),
         ],
     )
-    print_table("By tier", ("tier", "#deliveries"), report.deliveries_by_tier.items())
-    print_table("By lane", ("lane", "#deliveries"), report.deliveries_by_lane.items())
-    _show_board(report)
-    _show_explanations(report)
-    print_table(
-        "Seconds by stage",
-        ("stage", "#s"),
-        [(stage, f"{spent:.3f}") for stage, spent in report.seconds.items()],
-    )
-    print_table("Rates", ("what", "#per second"), report.rates.items())
-    verdict = "[green]as planned[/]" if report.as_planned else "[red]NOT as planned[/]"
-    console.print(f"Every count {verdict}.")
-
-
-def _show_board(report: DemoReport) -> None:
-    """Print who had the broadcast after the pull over HTTP, and who not yet."""
-    board = report.board
-    states = sorted(board.states)
-    rows = [
-        (tier, *(counts.get(state, 0) for state in states))
-        for tier, counts in board.by_tier.items()
-    ]
-    console.print(f"\n[bold]Who has it?[/] {board.document_id}: {board.subject}")
-    print_table("After the pull over HTTP", ("tier", *("#" + state for state in states)), rows)
-    taken = [one for one in board.deliveries if one.state != "queued"]
-    waiting = [one for one in board.deliveries if one.state == "queued"]
-    print_table(
-        "Some of them",
-        ("unit", "name", "state", "since"),
-        [
-            (one.address, one.name, one.state, one.since)
-            for one in (taken[: BOARD_ROWS // 2] + waiting[: BOARD_ROWS // 2])
-        ],
-    )
-
-
-def _show_explanations(report: DemoReport) -> None:
-    console.print()
+    for title, counts in (
+        ("tier", report.deliveries_by_tier),
+        ("lane", report.deliveries_by_lane),
+    ):
+        rows = [(name, f"{count:,}") for name, count in counts.items()]
+        print_table(f"Deliveries by {title}", (title, "#deliveries"), rows)
+    if report.board is not None:
+        _show_board(report.board)
+    if report.explanations:
+        print_line("")
+        print_line(("Why, and why not?", "bold"))
     for answer in report.explanations:
-        console.print(answer.summary_vi if language() == "vi" else answer.summary)
-        for step in answer.reasons:
-            mark = "✓" if step.get("matched") else "·"
-            console.print(f"  {mark} {step.get('part')}: {step.get('because')}", soft_wrap=True)
+        print_explanation(answer)
+    seconds = [(stage, f"{spent:.3f}") for stage, spent in report.seconds.items()]
+    print_table("Seconds by stage", ("stage", "#s"), seconds)
+    rates = [(what, f"{rate:,.0f}") for what, rate in report.rates.items()]
+    print_table("Rates", ("~what", "#per second"), rates)
+    print_line("")
+    verdict = ("as planned", "green") if report.as_planned else ("NOT as planned", "red")
+    print_line("Every count ", verdict, ".")
+
+
+def _show_board(board: Tracking) -> None:
+    """Print who had the broadcast after the pull over HTTP, and who not yet."""
+    print_line("")
+    print_line(("Who has it, after the pull over HTTP?", "bold"))
+    print_line(f"{board.document_id}: {board.subject}")
+    print_states(board)
+    half = BOARD_ROWS // 2
+    waiting = [one for one in board.deliveries if one.state == "queued"]
+    taken = [one for one in board.deliveries if one.state != "queued"]
+    print_deliveries("Some of them", [*taken[:half], *waiting[:half]])

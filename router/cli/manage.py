@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,19 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from router.cli.output import EXIT_REFUSED, console, json_option, print_json, print_table, speaks
+from router.cli.output import (
+    EXIT_REFUSED,
+    json_option,
+    print_json,
+    print_line,
+    print_table,
+    speaks,
+)
 from router.engine import Engine
-from router.errors import InputError, MalformedError
+from router.errors import InputError, MalformedError, StorageError
 from router.limits import CERTIFICATE_BYTES_MAX
-from router.model.instants import SECOND_US, instant_of
-from router.model.units import Unit
+from router.model.instants import SECOND_US, instant_of, show_instant
+from router.model.units import TIER_NAMES, Unit
 
 ACTOR = "operator"
 
@@ -32,13 +40,25 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return option(json_option(speaks(command)))
 
 
+def open_existing(data: str) -> Engine:
+    """Open a data directory.  Raises StorageError `store.missing` instead of making one."""
+    if not Path(data).is_dir() or not any(Path(data).iterdir()):
+        raise StorageError("store.missing", path=data)
+    return Engine.open(data)
+
+
 @click.command(epilog="Example: vanban init --data vanban-data --sample")
 @click.option("--sample", is_flag=True,
               help="Fill it with sample units, test keys, tokens and letters.")  # fmt: skip
 @data_option
 def init(data: str, sample: bool, as_json: bool) -> None:
-    """Make a data directory, with an operator's token."""
+    """Make a data directory, with an operator's token.
+
+    TEST ONLY: the keys that --sample writes are public.
+    """
     home = Path(data)
+    if home.is_dir() and (home / "FORMAT").exists():
+        raise StorageError("store.exists", path=data)
     with Engine.open(home) as engine:
         written: dict[str, str] = {}
         token = engine.create_token(None, ACTOR, operator=True, actor=ACTOR)
@@ -51,6 +71,8 @@ def init(data: str, sample: bool, as_json: bool) -> None:
         print_json(written)
     else:
         print_table(f"Made {home}", ("what", "where"), written.items())
+        print_line("")
+        print_line(f"Next: vanban serve --data {shlex.quote(str(home))}")
 
 
 def _write_secret(path: Path, token: str) -> Path:
@@ -77,12 +99,12 @@ def import_units(file: str, data: str, as_json: bool) -> None:
         units = msgspec.json.decode(Path(file).read_bytes(), type=list[Unit])
     except msgspec.MsgspecError as error:
         raise InputError("directory.invalid", path=file, reason=str(error)) from None
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         count = engine.import_units(units, actor=ACTOR)
     if as_json:
         print_json({"units": count})
     else:
-        console.print(f"{count} units read")
+        print_line(f"{count} units imported")
 
 
 @directory.command(
@@ -99,13 +121,13 @@ def close(unit: str, at: Any, successors: tuple[str, ...], data: str, as_json: b
     from router.model.instants import VIETNAM_TIME
 
     at_us = instant_of(at.replace(tzinfo=VIETNAM_TIME))
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         engine.close_unit(unit, at_us, successors, actor=ACTOR)
         closed = engine.unit(unit)
     if as_json:
         print_json(closed)
     else:
-        console.print(f"{closed.code} {closed.name}: closed from {at.date()}")
+        print_line(f"{closed.code} {closed.name}: closed from {at.date()}")
 
 
 @directory.command("show", epilog="Example: vanban directory show H22.31")
@@ -113,12 +135,32 @@ def close(unit: str, at: Any, successors: tuple[str, ...], data: str, as_json: b
 @data_option
 def show(unit: str, data: str, as_json: bool) -> None:
     """Show one unit."""
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         found = engine.unit(unit)
+        above = None if found.parent is None else engine.unit(found.parent)
     if as_json:
         print_json(found)
     else:
-        print_table(found.name, ("field", "value"), msgspec.to_builtins(found).items())
+        _show_unit(found, above)
+
+
+def _show_unit(unit: Unit, above: Unit | None) -> None:
+    def day(at_us: int | None) -> str:
+        return "" if at_us is None else show_instant(at_us)
+
+    rows = {
+        "code": unit.code + (" (synthesised)" if unit.code_synthesised else ""),
+        "aliases": ", ".join(unit.aliases),
+        "number": unit.number,
+        "tier": TIER_NAMES[unit.tier],
+        "kind": unit.kind,
+        "below": "" if above is None else f"{above.code} {above.name}",
+        "tags": ", ".join(unit.tags),
+        "valid from": day(unit.valid_from),
+        "valid to": day(unit.valid_to),
+    }
+    shown = [(name, value) for name, value in rows.items() if value != ""]
+    print_table(unit.name, ("field", "~value"), shown)
 
 
 @click.group()
@@ -140,7 +182,7 @@ def create(
     """Make a token; it is printed once and kept only as a hash."""
     if (unit is None) != operator:
         raise click.UsageError("name either --unit or --operator")
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         expires = None if days is None else engine.now_us() + days * 86_400 * SECOND_US
         made = engine.create_token(unit, name, operator=operator, expires_at=expires, actor=ACTOR)
     if as_json:
@@ -153,13 +195,13 @@ def create(
 @data_option
 def list_tokens(data: str, as_json: bool) -> None:
     """List the live tokens (never their secrets)."""
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         tokens = engine.tokens()
     if as_json:
         print_json(tokens)
     else:
         rows = [(one.token, one.name, "operator" if one.operator else one.code) for one in tokens]
-        print_table("Tokens", ("id", "name", "for"), rows)
+        print_table(f"{len(rows)} tokens", ("id", "~name", "for"), rows)
 
 
 @token.command("revoke", epilog="Example: vanban token revoke 3f0c…")
@@ -167,12 +209,12 @@ def list_tokens(data: str, as_json: bool) -> None:
 @data_option
 def revoke(token_id: str, data: str, as_json: bool) -> None:
     """End a token at once."""
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         engine.revoke_token(token_id, actor=ACTOR)
     if as_json:
         print_json({"revoked": token_id})
     else:
-        console.print(f"revoked {token_id}")
+        print_line(f"revoked {token_id}")
 
 
 @click.group()
@@ -186,19 +228,21 @@ def trust() -> None:
 def add(certificate: str, data: str, as_json: bool) -> None:
     """Trust a CA certificate (PEM or DER) as an issuer of signing certificates."""
     der = _read_certificate(certificate)
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         digest = engine.trust_issuer(der, actor=ACTOR)
     if as_json:
         print_json({"sha256": digest})
     else:
-        console.print(f"trusted {digest}")
+        print_line(f"trusted {digest}")
 
 
 @trust.command("bind", epilog="Example: vanban trust bind H22.31 cert.pem --from 2024-01-01")
 @click.argument("unit")
 @click.argument("certificate", type=click.Path(exists=True, dir_okay=False))
-@click.option("--from", "since", required=True, type=click.DateTime(["%Y-%m-%d"]))
-@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--from", "since", required=True, type=click.DateTime(["%Y-%m-%d"]),
+              help="00:00 of this day.")  # fmt: skip
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]),
+              help="00:00 of this day; without it, as long as it is valid.")  # fmt: skip
 @data_option
 def bind(unit: str, certificate: str, since: Any, until: Any, data: str, as_json: bool) -> None:
     """Say that a certificate speaks for a unit from a date on."""
@@ -207,12 +251,12 @@ def bind(unit: str, certificate: str, since: Any, until: Any, data: str, as_json
     der = _read_certificate(certificate)
     start = instant_of(since.replace(tzinfo=VIETNAM_TIME))
     stop = None if until is None else instant_of(until.replace(tzinfo=VIETNAM_TIME))
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         engine.bind(unit, der, start, stop, actor=ACTOR)
     if as_json:
         print_json({"unit": unit, "bound": True})
     else:
-        console.print(f"bound to {unit}")
+        print_line(f"bound to {unit}")
 
 
 def _read_certificate(name: str) -> bytes:
@@ -236,7 +280,7 @@ def _read_certificate(name: str) -> bytes:
 @data_option
 def check(data: str, as_json: bool) -> None:
     """Verify every invariant of a data directory; exit 1 when one is broken."""
-    with Engine.open(data) as engine:
+    with open_existing(data) as engine:
         wrong = engine.check()
         stored = engine.counters()["stored"]
     if as_json:
@@ -245,7 +289,7 @@ def check(data: str, as_json: bool) -> None:
         print_table(
             "All well", ("what", "#count"), dict(stored).items() if isinstance(stored, dict) else ()
         )
-    for line in wrong:
-        console.print(f"[red]{line}[/]")
+    for line in () if as_json else wrong:
+        print_line((line, "red"))
     if wrong:
         raise SystemExit(EXIT_REFUSED)

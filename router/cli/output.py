@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import msgspec
 import rich_click as click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from router.errors import VanbanError
 from router.messages import say
@@ -20,7 +22,10 @@ EXIT_REFUSED: Final = 1
 """A document or request was refused."""
 EXIT_TROUBLE: Final = 2
 """The command could not be carried out (server away, directory locked)."""
-LANGUAGES: Final = ("vi", "en")
+_UNSHOWN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Unicode categories that move the cursor, colour or reorder what follows, or show nothing."""
+_WIDE: Final = 10_000
+_WORDS_MIN: Final = 12
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -36,32 +41,76 @@ def language() -> str:
 
 
 def print_json(value: object) -> None:
-    """Print one value as JSON on standard output."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    """Print one value as JSON on standard output, in UTF-8 whatever the terminal."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def plain(value: object) -> str:
+    """Return text fit for a terminal: what others wrote may hold control characters."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(one) in _UNSHOWN else one
+        for one in str(value)
+    )
+
+
+def moment(instant: str) -> str:
+    """Return a printed instant (RFC 3339 at +07:00) to the second, as on a clock."""
+    return instant[:19].replace("T", " ")
+
+
+def print_line(*parts: str | tuple[str, str], indent: int = 0) -> None:
+    """Print one line of texts, or (text, style) pairs; nothing in them is markup."""
+    console.print(_line(*parts, indent=indent), soft_wrap=True)
+
+
+def warn_line(*parts: str | tuple[str, str]) -> None:
+    """Print one line on standard error, as `print_line` does."""
+    warnings.print(_line(*parts), soft_wrap=True)
+
+
+def _line(*parts: str | tuple[str, str], indent: int = 0) -> Text:
+    pairs = ((part, "") if isinstance(part, str) else part for part in parts)
+    return Text.assemble(" " * indent, *((plain(text), style) for text, style in pairs))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; plain text when the output is no terminal."""
-    table = Table(title=title, title_justify="left", show_edge=False)
-    for column in columns:
-        numeric = column.startswith("#")
-        table.add_column(column.lstrip("#"), justify="right" if numeric else "left")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    console.print(table)
+    """Print a table with an empty line above.
+
+    A column named "#…" holds numbers, "~…" words that may run over several lines; all
+    others (ids, codes, states) are never cut, and folded only where nothing else fits.
+    Output that goes to no terminal is as wide as it needs.
+    """
+    cells = [[plain(cell) for cell in row] for row in rows]
+    target = console if console.is_terminal else Console(file=console.file, width=_WIDE)
+    fixed = [place for place, column in enumerate(columns) if not column.startswith("~")]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    room = target.width - _WORDS_MIN * (len(columns) - len(fixed)) - 3 * len(columns)
+    fits = sum(widths[place] for place in fixed) <= room
+    table = Table(title=plain(title), title_justify="left", show_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(
+            column.lstrip("#~"),
+            justify="right" if column.startswith("#") else "left",
+            no_wrap=fits and place in fixed,
+            overflow="fold",
+        )
+    for row in cells:
+        table.add_row(*map(Text, row))
+    target.print()
+    target.print(table)
 
 
 def fail(error: VanbanError) -> NoReturn:
     """Print an error with its code, place and remedy, and end the command."""
     what, remedy = say(error, language())
     place = f" ({error.path})" if error.path else ""
-    warnings.print(f"[bold red]{error.code}[/]{place}: {what}", soft_wrap=True)
-    warnings.print(f"→ {remedy}", soft_wrap=True)
+    warn_line((error.code, "bold red"), f"{place}: {what}")
+    warn_line(f"→ {remedy}")
     raise SystemExit(EXIT_TROUBLE if error.status >= 500 else EXIT_REFUSED)
 
 
 def speaks(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Turn our errors into printed ones; nothing else is caught."""
+    """Turn our errors, and files that can't be read or written, into printed ones."""
 
     @functools.wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -69,6 +118,12 @@ def speaks(command: Callable[_P, _R]) -> Callable[_P, _R]:
             return command(*args, **kwargs)
         except VanbanError as error:
             fail(error)
+        except BrokenPipeError:
+            raise  # click ends quietly
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            warn_line(("vanban", "bold red"), f": {where}{error.strerror or error}")
+            raise SystemExit(EXIT_TROUBLE) from None
 
     return run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,19 @@ import msgspec
 import rich_click as click
 
 from router import limits
+from router.cli.boards import print_deliveries, print_explanation, print_states
 from router.cli.output import (
     EXIT_REFUSED,
-    console,
     json_option,
     language,
+    moment,
     print_json,
+    print_line,
     print_table,
     speaks,
 )
 from router.client import Client
-from router.errors import MalformedError
-from router.model.answers import Delivery, Problem, Settled, Tracking
+from router.model.answers import Delivery, Outcome, Problem, Settled, Tracking
 from router.model.documents import Document
 from router.model.instants import instant_of
 from router.settings import load_settings
@@ -33,12 +33,16 @@ _documents = msgspec.json.Decoder(Document)
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where the daemon is and who asks."""
-    for option in (
-        click.option("--url", help="Address of the daemon [http://127.0.0.1:8080]."),
-        click.option("--token-file", type=click.Path(dir_okay=False), help="File with the token."),
-        click.option("--actor", help="Name of the person acting (at most 64 characters)."),
-        click.option("--config", type=click.Path(dir_okay=False), help="vanban.toml."),
-        json_option,
+    for option in reversed(
+        (
+            click.option("--url", help="Address of the daemon [http://127.0.0.1:8080]."),
+            click.option(
+                "--token-file", type=click.Path(dir_okay=False), help="File with the token."
+            ),
+            click.option("--actor", help="Name of the person acting (at most 64 characters)."),
+            click.option("--config", type=click.Path(dir_okay=False), help="vanban.toml."),
+            json_option,
+        )
     ):
         command = option(command)
     return speaks(command)
@@ -57,40 +61,47 @@ def connect(
 
 
 @click.command(epilog="Example: vanban submit letter.json --token-file H22.token")
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True,
+                type=click.Path(exists=True, allow_dash=True, dir_okay=False))  # fmt: skip
 @connection
 def submit(files: tuple[str, ...], as_json: bool, **where: Any) -> None:
-    """Submit signed envelopes (JSON files, or - for standard input)."""
+    """Submit signed envelopes (JSON files, or - for standard input).
+
+    Exit status 1 when one of them was refused.
+    """
     outcomes = []
     with connect(**where) as client:
         for name in files:
-            data = sys.stdin.buffer.read() if name == "-" else _read(name)
-            outcomes += client.submit_batch([data])
+            (outcome,) = client.submit_batch([_read(name)])
+            outcomes.append(outcome)
+            if not as_json:
+                _print_outcome(name, outcome)
     if as_json:
         print_json(outcomes)
-    else:
-        for name, outcome in zip(files, outcomes, strict=True):
-            if isinstance(outcome, Problem):
-                place = f" ({outcome.path})" if outcome.path else ""
-                console.print(f"{name}: [red]refused[/] {outcome.code}{place}: {outcome.detail}")
-                console.print(f"  → {outcome.remedy}")
-            else:
-                word = "repeated" if outcome.repeated else "accepted"
-                console.print(
-                    f"{name}: [green]{word}[/] key {outcome.key}, "
-                    f"{outcome.effective} recipients, {outcome.accepted_at}"
-                )
     if any(isinstance(outcome, Problem) for outcome in outcomes):
         raise SystemExit(EXIT_REFUSED)
 
 
 def _read(name: str) -> bytes:
-    try:
-        with Path(name).open("rb") as file:
-            return file.read(limits.ENVELOPE_BYTES_MAX + 1)
-    except OSError as error:
-        reason = f"{name}: {error.strerror}"
-        raise MalformedError("request.invalid", reason=reason) from None
+    """Return a file's bytes, or so many that the server will say it is too large."""
+    with click.open_file(name, "rb") as file:
+        data: bytes = file.read(limits.ENVELOPE_BYTES_MAX + 1)
+        return data
+
+
+def _print_outcome(name: str, outcome: Outcome) -> None:
+    if isinstance(outcome, Problem):
+        place = f" ({outcome.path})" if outcome.path else ""
+        print_line(f"{name}: ", ("refused", "red"), f" {outcome.code}{place}: {outcome.detail}")
+        print_line(f"→ {outcome.remedy}", indent=2)
+        return
+    word = "repeated" if outcome.repeated else "accepted"
+    print_line(f"{name}: ", (word, "green"), f" {outcome.document_id}")
+    print_line(
+        f"key {outcome.key}, {outcome.effective} recipients, lane {outcome.lane}, "
+        f"at {moment(outcome.accepted_at)}",
+        indent=2,
+    )
 
 
 @click.command(epilog="Example: vanban inbox --limit 20 --token-file H22.31.token")
@@ -112,12 +123,17 @@ def inbox(
     if as_json:
         print_json(deliveries)
         return
+    if not deliveries:
+        print_line("Nothing waits in this inbox.")
+        return
     rows = []
     for one in deliveries:
         document = _documents.decode(one.payload)
         number = f"{document.number}/{document.notation}"
         rows.append((one.delivery, one.lane, one.sender, number, document.subject))
-    print_table("Inbox", ("delivery", "lane", "sender", "number", "subject"), rows)
+    until = moment(deliveries[0].leased_until)
+    title = f"{len(rows)} deliveries, yours until {until}"
+    print_table(title, ("delivery", "lane", "sender", "number", "~subject"), rows)
 
 
 def _save(folder: Path, delivery: Delivery) -> None:
@@ -152,8 +168,9 @@ def _settled(answers: list[Settled], as_json: bool) -> None:
     if as_json:
         print_json(answers)
     else:
-        rows = [(one.delivery, one.state or one.code, one.repeated) for one in answers]
-        print_table("Settled", ("delivery", "state", "repeated"), rows)
+        for one in answers:
+            word = (one.code, "red") if one.code else (one.state, "green")
+            print_line(f"{one.delivery}: ", word, " (before already)" if one.repeated else "")
     if any(one.code for one in answers):
         raise SystemExit(EXIT_REFUSED)
 
@@ -175,19 +192,12 @@ def track(document: str, limit: int, page: int, as_json: bool, **where: Any) -> 
 
 def print_tracking(answer: Tracking) -> None:
     """Print the board of one document: counts by tier, then the deliveries listed."""
-    console.print(f"[bold]{answer.subject}[/] ({answer.document_id}, lane {answer.lane})")
-    states = sorted(answer.states)
-    rows = [
-        (tier, *(counts.get(state, 0) for state in states))
-        for tier, counts in answer.by_tier.items()
-    ]
-    print_table(f"{answer.recipients} recipients", ("tier", *("#" + s for s in states)), rows)
+    print_line((answer.subject, "bold"))
+    print_line(f"{answer.document_id}, accepted {moment(answer.accepted_at)}, lane {answer.lane}")
+    print_states(answer)
     if answer.deliveries:
-        print_table(
-            "Deliveries",
-            ("unit", "name", "state", "since", "#attempts"),
-            [(d.address, d.name, d.state, d.since, d.attempts) for d in answer.deliveries],
-        )
+        more = f"; go on with --page {answer.next_page}" if answer.next_page else ""
+        print_deliveries(f"Deliveries {len(answer.deliveries)}{more}", answer.deliveries)
 
 
 @click.command(epilog='Example: vanban resolve "descendants(H22) & tier(commune)"')
@@ -210,7 +220,9 @@ def resolve(selector: str, at: Any, limit: int, as_json: bool, **where: Any) -> 
         return
     counts = ", ".join(f"{tier} {count}" for tier, count in answer.by_tier.items())
     rows = [(unit.code, unit.name, unit.tier, unit.kind) for unit in answer.units]
-    print_table(f"{answer.size} units ({counts})", ("code", "name", "tier", "kind"), rows)
+    less = f", the first {len(rows)} shown" if len(rows) < answer.size else ""
+    title = f"{answer.size} units ({counts}){less}"
+    print_table(title, ("code", "~name", "tier", "kind"), rows)
 
 
 @click.command(epilog="Example: vanban explain 0191b… H22.31.20")
@@ -224,10 +236,7 @@ def explain(document: str, unit: str, as_json: bool, **where: Any) -> None:
     if as_json:
         print_json(answer)
         return
-    console.print(answer.summary_vi if language() == "vi" else answer.summary)
-    for step in answer.reasons:
-        mark = "✓" if step.get("matched") else "·"
-        console.print(f"  {mark} {step.get('part')}: {step.get('because')}", soft_wrap=True)
+    print_explanation(answer)
 
 
 @click.command(epilog="Example: vanban whoami --token-file H22.token")
@@ -240,4 +249,4 @@ def whoami(as_json: bool, **where: Any) -> None:
         print_json(answer)
     else:
         role = "operator" if answer.operator else answer.code
-        console.print(f"{answer.name} ({role})")
+        print_line(f"{answer.name} ({role})")

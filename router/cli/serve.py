@@ -28,6 +28,7 @@ def serve(
 ) -> None:
     """Run the daemon on a data directory until SIGTERM or Ctrl-C."""
     from router.engine import Engine
+    from router.errors import StorageError
     from router.server import serve as run
 
     environment = dict(os.environ)
@@ -35,6 +36,8 @@ def serve(
         if value is not None:
             environment[f"VANBAN__{name}"] = str(value)
     settings = load_settings(config, environment)
+    if not (Path(settings.data) / "FORMAT").exists():
+        raise StorageError("store.missing", path=settings.data)
     engine = Engine.open(settings.data, settings=settings)
 
     def ready(base_url: str) -> None:

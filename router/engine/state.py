@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from router._core import runs_contain
+from router import limits
+from router._core import Audience, runs_contain
 from router.directory import Directory, Snapshot
 from router.directory import decode_change as decode_directory
 from router.engine import tokens
@@ -56,6 +57,7 @@ class Rooms:
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
+        self._digests: dict[tuple[int, bytes], bytes] = {}
         for room in (DIRECTORY, TRUST, tokens.ROOM, SNAPSHOT):
             for sequence, record in queue.room_records(room):
                 self._apply(room, record.body, sequence)
@@ -99,6 +101,23 @@ class Rooms:
                 body = encode_record(SnapshotMade(number, *identity))
                 self.append([RoomRecord(SNAPSHOT, body, at_us, 0, "engine")])
             return number
+
+    def digest(self, number: int, snapshot: Snapshot, audience: Audience) -> bytes:
+        """Return an audience's hash over its members' stable numbers, remembered by runs.
+
+        Hashing 123,265 members takes about half a millisecond, and broadcasts repeat.
+        """
+        runs = audience.to_bytes()
+        if len(runs) > limits.DIGEST_RUNS_BYTES_MAX:
+            return snapshot.hierarchy.digest(audience)
+        with self.lock:
+            digest = self._digests.get((number, runs))
+            if digest is None:
+                digest = snapshot.hierarchy.digest(audience)
+                if len(self._digests) >= limits.DIGESTS_CACHED_MAX:
+                    self._digests.clear()
+                self._digests[number, runs] = digest
+            return digest
 
     def snapshot(self, number: int) -> Snapshot:
         """Return a numbered snapshot, compiled again when it is no longer cached."""

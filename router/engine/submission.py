@@ -283,7 +283,7 @@ class Submitter:
         snapshot = resolution.snapshot
         audience = decision.effective
         number = self._rooms.number_of(snapshot, now_us)
-        digest = snapshot.hierarchy.digest(audience)
+        digest = self._rooms.digest(number, snapshot, audience)
         runs = audience.to_bytes()
         topics = snapshot.topics_bytes(audience)
         facts = self._facts(work, number, digest, now_us)

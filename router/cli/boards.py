@@ -1,0 +1,44 @@
+"""How one document is shown: who has it, and why a unit receives it or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from router.cli.output import language, moment, print_line, print_table
+from router.model.answers import Explanation, TrackedDelivery, Tracking
+
+
+def print_states(answer: Tracking) -> None:
+    """Print how many recipients of each tier are in each state."""
+    states = sorted(answer.states)
+    rows = [
+        (tier, *(counts.get(state, 0) for state in states), sum(counts.values()))
+        for tier, counts in answer.by_tier.items()
+    ]
+    columns = ("tier", *("#" + state for state in states), "#all")
+    print_table(f"{answer.recipients} recipients", columns, rows)
+
+
+def print_deliveries(title: str, deliveries: Sequence[TrackedDelivery]) -> None:
+    """Print where each of the deliveries stands, with the reason of a returned one."""
+    rows = [
+        (one.address, one.name, one.state, moment(one.since), one.attempts, _reason(one))
+        for one in deliveries
+    ]
+    if any(row[-1] for row in rows):
+        print_table(title, ("unit", "~name", "state", "since", "#attempts", "~reason"), rows)
+    else:
+        columns = ("unit", "~name", "state", "since", "#attempts")
+        print_table(title, columns, [row[:-1] for row in rows])
+
+
+def _reason(one: TrackedDelivery) -> str:
+    return one.history[-1].reason if one.history else ""
+
+
+def print_explanation(answer: Explanation) -> None:
+    """Print the answer in a sentence, then its steps."""
+    print_line(answer.summary_vi if language() == "vi" else answer.summary)
+    for step in answer.reasons:
+        mark = "✓" if step.get("matched") else "·"
+        print_line(f"{mark} {step.get('part')}: {step.get('because')}", indent=2)

@@ -1,0 +1,113 @@
+"""What the pages show is true: every example runs as written and says what it promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.commands import COMMAND_S_MAX, environment
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+
+
+def blocks(kind):
+    """Return (name, text) of each block of a kind on all pages."""
+    return [
+        pytest.param(match[2], id=f"{page.relative_to(ROOT)}-{number}")
+        for page in PAGES
+        for number, match in enumerate(FENCE.finditer(page.read_text(encoding="utf-8")), 1)
+        if match[1] == kind
+    ]
+
+
+def run(command, cwd, **settings):
+    """Run a command in its own session, so that what it leaves behind can be ended."""
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, _ = process.communicate(timeout=COMMAND_S_MAX)
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return process.returncode, out
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_an_example_in_python_runs(text, tmp_path):
+    file = tmp_path / "example.py"
+    file.write_text(text, encoding="utf-8")
+    status, out = run([sys.executable, "-P", str(file)], tmp_path)
+    assert status == 0, out
+
+
+def test_the_readmes_python_prints_what_its_comments_promise(tmp_path):
+    (text,) = re.findall(r"^```python\n(.*?)^```$", PAGES[0].read_text("utf-8"), re.S | re.M)
+    file = tmp_path / "example.py"
+    file.write_text(text, encoding="utf-8")
+    status, out = run([sys.executable, "-P", str(file)], tmp_path)
+    assert status == 0, out
+    for said in ("for 193 communes", "received from H22 in lane normal", "'queued': 192",
+                 "'delivered': 1", "does not receive it"):  # fmt: skip
+        assert said in out
+    assert len(text.splitlines()) <= 25, "the README promises few lines"
+
+
+@pytest.mark.parametrize("text", blocks("console"))
+def test_a_shell_session_runs(text, tmp_path):
+    """Each line after `$ ` runs in one shell; the environment under test is active already.
+
+    The daemon listens on a port of its own, and the next line waits as a person would.
+    """
+    lines = [line[2:] for line in text.splitlines() if line.startswith("$ ")]
+    assert lines[0] == ". .venv/bin/activate"
+    script = ["set -m"]
+    for line in lines[1:]:
+        script.append(f"{line}\n" if line.endswith("&") else f"{line} || exit 1")
+    port = free_port()
+    status, out = run(
+        ["bash", "-c", "\n".join(script)],
+        tmp_path,
+        VANBAN__HTTP__PORT=port,
+        VANBAN__CLIENT__URL=f"http://127.0.0.1:{port}",
+    )
+    assert status == 0, out
+    for said in ("Made demo-data", "accepted", "193 recipients", "01/QĐ-UBND", "Usage: vanban"):
+        assert said in out, out
+    assert "Traceback" not in out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page):
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_tasks_named_in_the_readme_exist():
+    tasks = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", PAGES[0].read_text("utf-8")))
+    assert named <= tasks
