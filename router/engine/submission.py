@@ -132,8 +132,18 @@ class Submitter:
             and isinstance(work.answer, Receipt)
             and not work.answer.repeated
         ]
+        self._count(works)
+        return [self._conclude(work) for work in works], accepted
+
+    def _count(self, works: Sequence[_Work]) -> None:
         with self._counting:
-            return [self._conclude(work) for work in works], accepted
+            for work in works:
+                if isinstance(work.answer, VanbanError):
+                    self.refused[work.answer.code] += 1
+                elif work.answer is not None and work.answer.repeated:
+                    self.repeated += 1
+                else:
+                    self.accepted += 1
 
     def _door(self, works: Sequence[_Work], now_us: int) -> None:
         for work in works:
@@ -334,16 +344,11 @@ class Submitter:
         )
 
     def _conclude(self, work: _Work) -> Outcome:
-        """Count and audit the answer; a refusal leaves no content behind."""
+        """Audit a refusal; it leaves no content behind."""
         answer, submission = work.answer, work.submission
         assert answer is not None
         if isinstance(answer, Receipt):
-            if answer.repeated:
-                self.repeated += 1
-            else:
-                self.accepted += 1
             return answer
-        self.refused[answer.code] += 1
         _audit.info(
             "refused code=%s unit=%s actor=%s", answer.code, submission.unit, submission.actor
         )

@@ -28,7 +28,7 @@ from support.pki import pki
 
 from router import limits
 from router.client.signing import encode_document, make_envelope
-from router.model.documents import OnBadRecipient, Reference
+from router.model.documents import Act, OnBadRecipient, Reference
 from router.model.instants import SECOND_US, instant_of
 
 FILE = b"noi dung tep"
@@ -112,7 +112,7 @@ BAD: dict[str, tuple[Callable[[Office], bytes], str, str]] = {
     "other file": (lambda o: attached(o, FILE[::-1]), "attachment.content", "$.contents[0]"),
     "recall": (
         lambda o: o.envelope(
-            o.document(**{"act": "recall", "acts_on": (Reference("H22", "x"),)})
+            o.document(act=Act.RECALL, acts_on=(Reference("H22", "x"),))
         ),
         "document.act_unsupported", "$.payload.act",
     ),
@@ -417,6 +417,19 @@ def test_batches_over_the_bound_and_bad_actors_are_refused() -> None:
     assert office.submit() == []
     assert office.stored()["documents"] == 0
     assert not received(office.submit(envelope, actor="a" * 64)[0]).repeated
+
+
+def test_a_document_that_fits_no_record_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    long = office.envelope(recipients="H22 | H22.31" + " " * 20_000)
+    good = office.envelope(), office.envelope()
+    monkeypatch.setattr(limits, "RECORD_BYTES_MAX", 16_384)
+    first, refusal, last = office.submit(good[0], long, good[1])
+    assert place_of(refusal) == ("selector.too_large", TO)
+    assert received(first).key != received(last).key
+    assert office.stored()["documents"] == 2
 
 
 def test_a_ready_envelope_is_taken_like_its_json() -> None:
