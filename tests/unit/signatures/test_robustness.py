@@ -71,7 +71,7 @@ def statements(der: bytes) -> bytes | None:
     """Return what the CA signed of a certificate, None when it can't be read."""
     try:
         return x509.load_der_x509_certificate(der).tbs_certificate_bytes
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
 
 
