@@ -114,13 +114,12 @@ def table(rows: Sequence[Row]) -> Table:
     """Return the rows as a table for people."""
     from rich.table import Table
 
-    shown = Table(title="Benchmarks (a ratio above 1: we are better)", show_edge=False)
-    shown.add_column("row", no_wrap=True)
-    shown.add_column("unit", no_wrap=True)
+    shown = Table(title="Benchmarks (a ratio above 1: we are better)")
+    for heading in ("row", "unit"):
+        shown.add_column(heading, no_wrap=True)
     for heading in ("ours", "peer's", "ratio"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("peer", no_wrap=True)
-    shown.add_column("note", overflow="fold")
     for row in rows:
         shown.add_row(
             f"{row.suite}/{row.name}",
@@ -129,16 +128,19 @@ def table(rows: Sequence[Row]) -> Table:
             "" if row.peer_value is None else _short(row.peer_value),
             "" if row.ratio is None else f"{row.ratio:,.2f}x",
             row.peer or "",
-            row.note,
         )
     return shown
 
 
 def print_table(rows: Sequence[Row], console: Console | None = None) -> None:
-    """Print the table (to standard output unless told)."""
+    """Print the table, then what the rows note (to standard output unless told)."""
     from rich.console import Console
 
-    (console or Console()).print(table(rows))
+    target = console or Console()
+    target.print(table(rows))
+    for row in rows:
+        if row.note:
+            target.print(f"{row.suite}/{row.name}: {row.note}", style="dim", soft_wrap=True)
 
 
 def _short(value: float) -> str:

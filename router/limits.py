@@ -62,6 +62,9 @@ TIERS_MAX: Final = 8
 KINDS_MAX: Final = 4_096
 HIERARCHY_DEPTH_MAX: Final = 16
 SNAPSHOTS_CACHED_MAX: Final = 8
+DIGESTS_CACHED_MAX: Final = 4_096
+DIGEST_RUNS_BYTES_MAX: Final = 1_024
+"""Audiences of more run bytes are hashed anew each time: they hardly ever repeat."""
 
 # Deliveries.
 LANES: Final = 4

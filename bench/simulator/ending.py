@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import msgspec
+
 from router import limits
+from router.errors import NotFoundError
 from router.model.answers import Tracking
+from router.model.documents import Document
 from router.model.instants import SECOND_US
 from vanban_bench.simulator.clients import check_tracking, send, settle, take
 from vanban_bench.simulator.model import require
@@ -32,12 +38,30 @@ def _answer_all(session: Session) -> None:
     latest = max((paper.issued_at for paper in session.model.papers), default=0)
     session.clock.instant_us = max(session.now_us(), latest)
     for paper in session.model.papers:
-        if paper.standing is Standing.MAYBE:
+        stored_unseen = paper.standing is Standing.STORED and paper.receipt is None
+        if paper.standing is Standing.MAYBE or stored_unseen:
             send(session, [paper], None)
-        require(paper.standing is not Standing.MAYBE, f"{paper.document_id}: never answered")
-    for paper in session.model.papers:
-        if paper.standing is Standing.STORED and paper.receipt is None:
-            send(session, [paper], None)
+            if paper.receipt is None and paper.standing is not Standing.ABSENT:
+                _look_up(session, paper)
+
+
+def _look_up(session: Session, paper: Paper) -> None:
+    """Learn by name what became of a document that can't be sent again.
+
+    Its sender has been closed from before its issue time on, since it was first sent.
+    """
+    name = f"{paper.sender.code}|{paper.document_id}"
+    tracking: Tracking | None = None
+    with contextlib.suppress(NotFoundError):
+        tracking = session.engine.track(name, limit=limits.TRACKING_PAGE_MAX)
+    subject = msgspec.json.decode(paper.envelope.payload, type=Document).subject
+    if tracking is None or tracking.subject != subject:
+        session.model.learn_absent(paper)
+        return
+    session.model.learn_stored(paper, tracking.key)
+    reached = {session.world.by_code(one.address).number for one in tracking.deliveries}
+    require(reached in paper.audiences, f"{paper.document_id}: stored with a strange audience")
+    paper.audiences = [frozenset(reached)]
 
 
 def _drain(session: Session) -> None:

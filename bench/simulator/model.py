@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -17,6 +17,7 @@ from router.model.instants import SECOND_US, show_instant, year_of
 from vanban_bench.simulator.paper import LANE_ORDER, LANES, Paper, Signing, Standing
 from vanban_bench.simulator.world import UnresolvableError, World
 
+CONFLICTS = ("document.conflict", "idempotency.conflict")
 SKEW_US = 60 * SECOND_US
 
 
@@ -53,13 +54,15 @@ class Forecast:
 
     `refusals`: codes that end it before storing; empty when it should be stored.
     `decided`: nothing of the stored state changes this forecast.  `taken`: its name was
-    certainly taken when the batch began.
+    certainly taken when the batch began.  `rivals`: whom it may then have been in conflict
+    with, by error code.
     """
 
     refusals: frozenset[str]
     decided: bool = False
     taken: bool = False
     audience: frozenset[int] = frozenset()
+    rivals: dict[str, list[Paper]] = field(default_factory=dict)
 
 
 class Model:
@@ -88,7 +91,11 @@ class Model:
     # Submitting.
 
     def forecast(self, paper: Paper, submitter: int | None, now_us: int) -> Forecast:
-        """Say what a submission must lead to, the stored state left aside."""
+        """Say what a submission must lead to, as things stand before its batch."""
+        rivals = {code: self._rivals(paper, code) for code in CONFLICTS}
+        return replace(self._forecast(paper, submitter, now_us), rivals=rivals)
+
+    def _forecast(self, paper: Paper, submitter: int | None, now_us: int) -> Forecast:
         if paper.issued_at > now_us + SKEW_US:
             return Forecast(frozenset({"document.issued_in_future"}), decided=True)
         if year_of(paper.issued_at) < year_of(now_us) - 1:
@@ -124,7 +131,7 @@ class Model:
     def _same_idempotency(self, paper: Paper) -> list[Paper]:
         return [] if paper.idempotency is None else self._by_idempotency[paper.idempotency]
 
-    def _holders(self, paper: Paper, code: str) -> list[Paper]:
+    def _rivals(self, paper: Paper, code: str) -> list[Paper]:
         """Return the other documents that a conflict may be with; the name is asked first."""
         names = self._by_name[paper.name]
         certain = [one for one in names if one.standing is Standing.STORED]
@@ -149,26 +156,29 @@ class Model:
 
     def _take_refusal(self, paper: Paper, forecast: Forecast, problem: Problem) -> None:
         said = f"{paper.document_id}: refused with {problem.code}"
-        if problem.code in ("document.conflict", "idempotency.conflict"):
+        if problem.code in CONFLICTS:
             require(not forecast.decided, f"{said}, before its name could matter")
-            holders = self._holders(paper, problem.code)
+            holders = list(forecast.rivals[problem.code])
+            if not forecast.taken:
+                now = self._rivals(paper, problem.code)
+                holders += [one for one in now if one not in holders]
             require(bool(holders), f"{said}, but nobody holds that name")
             key = str(problem.facts.get("key", ""))
             if len(holders) == 1:
-                self._learn_stored(holders[0], key)
-            self._learn_absent(paper)
+                self.learn_stored(holders[0], key)
+            self.learn_absent(paper)
             return
         require(problem.code in forecast.refusals, f"{said}, expected {set(forecast.refusals)}")
         if not forecast.decided:
             require(not forecast.taken, f"{said}, but its name was taken already")
-            self._learn_absent(paper)
+            self.learn_absent(paper)
 
     def _take_repeated(self, paper: Paper, forecast: Forecast, receipt: Receipt) -> None:
         said = f"{paper.document_id}: answered as repeated"
         require(not forecast.decided, f"{said}, expected {set(forecast.refusals)}")
         require(paper.standing is not Standing.ABSENT, f"{said}, but it was never accepted")
         first = paper.receipt
-        self._learn_stored(paper, receipt.key)
+        self.learn_stored(paper, receipt.key)
         plain = msgspec.structs.replace(receipt, repeated=False)
         if first is not None:
             require(plain == first, f"{said} with another receipt than the first")
@@ -180,7 +190,7 @@ class Model:
         owners = self._owners(paper, Standing.STORED)
         require(not owners, f"{said} again or over another, as if nothing had been stored")
         paper.audiences = [forecast.audience]
-        self._learn_stored(paper, receipt.key)
+        self.learn_stored(paper, receipt.key)
         self._take_receipt(paper, receipt)
         self.flushed()
 
@@ -202,7 +212,8 @@ class Model:
         paper.receipt = receipt
         paper.sequence = receipt.sequence
 
-    def _learn_stored(self, paper: Paper, key: str) -> None:
+    def learn_stored(self, paper: Paper, key: str) -> None:
+        """Note that a document is certainly stored under that key."""
         require(len(key) == 32, f"{paper.document_id}: {key!r} is no key")
         require(paper.key in ("", key), f"{paper.document_id}: its key changed")
         require(
@@ -211,11 +222,12 @@ class Model:
         )
         paper.standing, paper.key = Standing.STORED, key
         for other in self._owners(paper, Standing.MAYBE):
-            self._learn_absent(other)
+            self.learn_absent(other)
         require(self._owners(paper, Standing.STORED) == [paper],
                 f"{paper.document_id}: stored beside another of the same name")  # fmt: skip
 
-    def _learn_absent(self, paper: Paper) -> None:
+    def learn_absent(self, paper: Paper) -> None:
+        """Note that a document is certainly not stored; one that was must not vanish."""
         require(
             paper.standing is not Standing.STORED,
             f"{paper.document_id}: was accepted, and is now unknown",
@@ -266,7 +278,7 @@ class Model:
         require(paper.standing is not Standing.ABSENT, f"{said}: it was never accepted")
         require(any(address in one for one in paper.audiences), f"{said}: misrouted")
         paper.audiences = [one for one in paper.audiences if address in one]
-        self._learn_stored(paper, one.key)
+        self.learn_stored(paper, one.key)
         require(one.lane == LANES[paper.urgency], f"{said}: in the wrong lane")
         require(one.sender == paper.sender.code, f"{said}: names another sender")
         require(one.signatures == paper.envelope.signatures, f"{said}: signatures were changed")

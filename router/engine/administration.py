@@ -105,14 +105,12 @@ class Administrator:
     def authenticate(self, token: str) -> Principal:
         """Return whom a token stands for.  Raises AuthenticationError."""
         now_us = self._clock.now_us()
-        with self._rooms.lock:
-            return self._principal(self._rooms.tokens.authenticate(token, now_us), now_us)
+        return self._principal(self._rooms.tokens.authenticate(token, now_us), now_us)
 
     def all_tokens(self) -> list[Principal]:
         """List the live tokens (never their secrets)."""
         now_us = self._clock.now_us()
-        with self._rooms.lock:
-            return [self._principal(made, now_us) for made in self._rooms.tokens.all()]
+        return [self._principal(made, now_us) for made in self._rooms.tokens.all()]
 
     def _principal(self, made: TokenMade, now_us: int) -> Principal:
         code = self._rooms.unit(made.unit, now_us).code if made.unit is not None else ""
@@ -121,22 +119,21 @@ class Administrator:
     def resolve(self, selector: str, at_us: int | None, limit: int) -> Resolved:
         """Say whom a selector means at an instant (default: now).  Raises RecipientError."""
         at = self._clock.now_us() if at_us is None else at_us
-        with self._rooms.lock:
-            answer = self._rooms.directory.resolve_batch([ResolveItem(selector, at, False)])[0]
-            if isinstance(answer, VanbanError):
-                raise answer
-            snapshot, audience = answer.snapshot, answer.audience
-            by_tier = _count_tiers(snapshot.hierarchy.count_by_class(audience))
-            return Resolved(
-                selector=selector,
-                at=show_instant(at),
-                size=audience.size,
-                by_tier=by_tier,
-                audience_sha256=snapshot.hierarchy.digest(audience).hex(),
-                units=tuple(
-                    _resolved(snapshot.unit_at(position)) for position in _first(audience, limit)
-                ),
-            )
+        answer = self._rooms.directory.resolve_batch([ResolveItem(selector, at, False)])[0]
+        if isinstance(answer, VanbanError):
+            raise answer
+        snapshot, audience = answer.snapshot, answer.audience
+        by_tier = _count_tiers(snapshot.hierarchy.count_by_class(audience))
+        return Resolved(
+            selector=selector,
+            at=show_instant(at),
+            size=audience.size,
+            by_tier=by_tier,
+            audience_sha256=snapshot.hierarchy.digest(audience).hex(),
+            units=tuple(
+                _resolved(snapshot.unit_at(position)) for position in _first(audience, limit)
+            ),
+        )
 
 
 def _first(audience: Audience, limit: int) -> list[int]:

@@ -60,7 +60,7 @@ class Deliverer:
             )
             code = self._rooms.unit(address, now_us).code
             deliveries += [_delivery(one, address, code, until) for one in leased]
-        return deliveries
+        return sorted(deliveries, key=_lane_of)
 
     def waiting(self, unit: Unit) -> bool:
         """Say whether `lease` would hand anything out now."""
@@ -137,6 +137,10 @@ def check_reason(reason: str) -> None:
 def _check_range(name: str, value: int, maximum: int) -> None:
     if not 1 <= value <= maximum:
         raise InputError("field.invalid", path=f"$.{name}", reason=f"1 to {maximum} is taken")
+
+
+def _lane_of(delivery: Delivery) -> int:
+    return Lane[delivery.lane.upper()].value
 
 
 def _delivery(leased: Leased, address: int, code: str, until: int) -> Delivery:

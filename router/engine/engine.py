@@ -7,6 +7,7 @@ flushed; what raises StorageError left nothing, and the engine must be opened an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,8 @@ from router.ports import Chance, Clock, Store, SystemChance, SystemClock
 from router.queue import LmdbStore, Queue, StoredAudience
 from router.settings import Settings
 from router.signatures import Verifier
+
+_log = logging.getLogger("router.engine")
 
 
 class Arrival:
@@ -166,7 +169,10 @@ class Engine:
             now_us = self._clock.now_us()
             arrivals = [Arrival(self._rooms, one.audience, now_us) for one in accepted]
             for listener in tuple(self._listeners):
-                listener(arrivals)
+                try:
+                    listener(arrivals)
+                except Exception:  # the documents are stored: the sender gets the receipts
+                    _log.exception("a listener failed")
         return outcomes
 
     def track(
@@ -220,7 +226,10 @@ class Engine:
         return self._deliverer.settle(self._unit(unit), deliveries, state, reason, actor)
 
     def listen(self, listener: Listener) -> None:
-        """Call `listener` after each flush with what arrived, on the submitting thread."""
+        """Call `listener` after each flush with what arrived, on the submitting thread.
+
+        What it raises is logged and costs the sender nothing.
+        """
         self._listeners.append(listener)
 
     # Directory, trust, tokens.

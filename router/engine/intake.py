@@ -27,8 +27,13 @@ from router.model.instants import SECOND_US, instant_of, show_instant, year_of
 from router.policy import carries_secrecy_mark
 
 _T = TypeVar("_T")
+_YEAR_MIN: Final = 1970
+_YEAR_MAX: Final = 9998
+"""What lies beyond these years may be no date at all in Vietnam time."""
 _envelopes: Final = msgspec.json.Decoder(Envelope)
 _documents: Final = msgspec.json.Decoder(Document)
+_ready_envelopes: Final = msgspec.msgpack.Decoder(Envelope)
+_pack: Final = msgspec.msgpack.Encoder().encode
 _PLACE: Final = re.compile(r"^(?P<said>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NAMED: Final = re.compile(r"`([^`]{1,64})`")
@@ -46,7 +51,7 @@ class Intake(msgspec.Struct, frozen=True):
 
 def read_envelope(raw: bytes | Envelope, now_us: int) -> Intake:
     """Check one envelope.  Raises InputError with code, path and remedy."""
-    envelope = raw if isinstance(raw, Envelope) else _decode_envelope(raw)
+    envelope = _checked(raw) if isinstance(raw, Envelope) else _decode_envelope(raw)
     if envelope.version != ENVELOPE_VERSION:
         raise InputError("envelope.version", path="$.version", version=envelope.version)
     if len(envelope.payload) > limits.PAYLOAD_BYTES_MAX:
@@ -59,10 +64,14 @@ def read_envelope(raw: bytes | Envelope, now_us: int) -> Intake:
     _check_contents(envelope, document)
     _check_act(document)
     issued_at = _check_issue_time(document, now_us)
+    document_id = unicodedata.normalize("NFC", document.document_id)
+    if len(document_id) > limits.DOCUMENT_ID_CHARS_MAX:  # a few characters grow in NFC
+        said = f"at most {limits.DOCUMENT_ID_CHARS_MAX} characters in NFC"
+        raise InputError("field.too_long", path="$.payload.document_id", reason=said)
     return Intake(
         envelope,
         document,
-        unicodedata.normalize("NFC", document.document_id),
+        document_id,
         hashlib.sha256(envelope.payload).digest(),
         issued_at,
     )
@@ -72,6 +81,19 @@ def _decode_envelope(raw: bytes) -> Envelope:
     if len(raw) > limits.ENVELOPE_BYTES_MAX:
         raise _too_large(len(raw), limits.ENVELOPE_BYTES_MAX)
     return _decode(_envelopes, raw, "$")
+
+
+def _checked(ready: Envelope) -> Envelope:
+    """Hold an envelope made by the embedding program to the bounds JSON is held to.
+
+    Structs don't check themselves when made; reading one back from MessagePack does.
+    """
+    try:
+        return _ready_envelopes.decode(_pack(ready))
+    except msgspec.ValidationError as error:
+        raise _field_error(str(error), "$") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError("field.invalid", path="$", reason="not an envelope's fields") from None
 
 
 def _too_large(size: int, limit: int) -> TooLargeError:
@@ -155,16 +177,19 @@ def _conflict(path: str, reason: str) -> InputError:
 
 
 def _check_issue_time(document: Document, now_us: int) -> int:
-    issued_at = instant_of(document.issued_at)
     path = "$.payload.issued_at"
-    if issued_at > now_us + limits.CLOCK_SKEW_S_MAX * SECOND_US:
-        raise InputError(
-            "document.issued_in_future",
-            path=path,
-            issued_at=show_instant(issued_at),
-            now=show_instant(now_us),
-        )
+    moment = document.issued_at
     first_year = year_of(now_us) - 1
+    if moment.year < _YEAR_MIN:
+        shown = moment.isoformat()
+        raise InputError("document.issued_too_early", path=path, issued_at=shown, year=first_year)
+    if moment.year > _YEAR_MAX:
+        shown, now = moment.isoformat(), show_instant(now_us)
+        raise InputError("document.issued_in_future", path=path, issued_at=shown, now=now)
+    issued_at = instant_of(moment)
+    if issued_at > now_us + limits.CLOCK_SKEW_S_MAX * SECOND_US:
+        shown, now = show_instant(issued_at), show_instant(now_us)
+        raise InputError("document.issued_in_future", path=path, issued_at=shown, now=now)
     if year_of(issued_at) < first_year:
         shown = show_instant(issued_at)
         raise InputError("document.issued_too_early", path=path, issued_at=shown, year=first_year)

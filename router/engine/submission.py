@@ -8,6 +8,7 @@ Nothing is stored before the last stage, and a receipt is given only after its f
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from time import perf_counter
@@ -34,7 +35,7 @@ from router.model.units import Unit, normal_code
 from router.policy import Decision, Policy, Question, Standing, decide_batch, refuse_sender
 from router.ports import Chance, Clock
 from router.queue import Acceptance, Conflict, Queue, Repeated, StoredAudience
-from router.signatures import Verdict, Verifier, VerifyItem
+from router.signatures import SignatureVerdict, Verdict, Verifier, VerifyItem
 
 _audit = logging.getLogger("router.audit")
 _encode = msgspec.msgpack.Encoder().encode
@@ -62,6 +63,7 @@ class _Work(msgspec.Struct):
     intake: Intake | None = None
     sender: Unit | None = None
     verdict: Verdict | None = None
+    agency: SignatureVerdict | None = None
     resolution: Resolution | None = None
     decision: Decision | None = None
     acceptance: Acceptance | None = None
@@ -76,8 +78,8 @@ class _Work(msgspec.Struct):
 class Submitter:
     """The stages over the rooms of one engine; thread-safe.
 
-    `counts` counts accepted, repeated and refused by code; `stage_seconds` sums the time
-    spent in each stage.
+    `accepted`, `repeated` and `refused` (by code) count answers; `stage_seconds` sums the
+    time spent in each stage.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Submitter:
         self._clock = clock
         self._chance = chance
         self._policy = Policy()
+        self._counting = threading.Lock()  # guards the four below
         self.accepted = 0
         self.repeated = 0
         self.refused: Counter[str] = Counter()
@@ -119,7 +122,9 @@ class Submitter:
             left = [work for work in works if work.answer is None]
             if left:
                 stage(left, now_us)
-            self.stage_seconds[name] += perf_counter() - begun
+            spent = perf_counter() - begun
+            with self._counting:
+                self.stage_seconds[name] += spent
         accepted = [
             work.acceptance
             for work in works
@@ -127,7 +132,18 @@ class Submitter:
             and isinstance(work.answer, Receipt)
             and not work.answer.repeated
         ]
+        self._count(works)
         return [self._conclude(work) for work in works], accepted
+
+    def _count(self, works: Sequence[_Work]) -> None:
+        with self._counting:
+            for work in works:
+                if isinstance(work.answer, VanbanError):
+                    self.refused[work.answer.code] += 1
+                elif work.answer is not None and work.answer.repeated:
+                    self.repeated += 1
+                else:
+                    self.accepted += 1
 
     def _door(self, works: Sequence[_Work], now_us: int) -> None:
         for work in works:
@@ -217,12 +233,13 @@ class Submitter:
         for work in works:
             intake, sender = work.past_door()
             assert work.resolution is not None
+            work.agency = self._agency_signature(sender, work.verdict, intake.issued_at)
             questions.append(
                 Question(
                     sender.code,
                     intake.document.urgency,
                     len(intake.envelope.signatures),
-                    self._signed_by(sender, work.verdict, intake.issued_at),
+                    work.agency is not None,
                     work.resolution.audience,
                 )
             )
@@ -230,14 +247,15 @@ class Submitter:
             work.decision = decision
             work.answer = decision.refusal
 
-    def _signed_by(self, sender: Unit, verdict: Verdict | None, issued_at: int) -> bool:
-        if verdict is None:
-            return False
-        with self._rooms.lock:
-            return any(
-                sender.number in self._rooms.trust.bound_unit(one.certificate_sha256, issued_at)
-                for one in verdict.signatures
-            )
+    def _agency_signature(
+        self, sender: Unit, verdict: Verdict | None, issued_at: int
+    ) -> SignatureVerdict | None:
+        """Return the first signature whose certificate spoke for the sender at the issue time."""
+        bound_unit = self._rooms.trust.bound_unit
+        for one in verdict.signatures if verdict is not None else ():
+            if sender.number in bound_unit(one.certificate_sha256, issued_at):
+                return one
+        return None
 
     def _store(self, works: Sequence[_Work], now_us: int) -> None:
         """Write one record a document, all in one flush, then give the receipts."""
@@ -265,7 +283,7 @@ class Submitter:
         snapshot = resolution.snapshot
         audience = decision.effective
         number = self._rooms.number_of(snapshot, now_us)
-        digest = snapshot.hierarchy.digest(audience)
+        digest = self._rooms.digest(number, snapshot, audience)
         runs = audience.to_bytes()
         topics = snapshot.topics_bytes(audience)
         facts = self._facts(work, number, digest, now_us)
@@ -322,20 +340,15 @@ class Submitter:
             skipped=resolution.skipped,
             trust_version=verdict.trust_version if verdict is not None else 0,
             signatures=tuple(signatures),
-            signer=signatures[-1].subject if signatures else "",
+            signer=work.agency.subject if work.agency is not None else "",
         )
 
     def _conclude(self, work: _Work) -> Outcome:
-        """Count and audit the answer; a refusal leaves no content behind."""
+        """Audit a refusal; it leaves no content behind."""
         answer, submission = work.answer, work.submission
         assert answer is not None
         if isinstance(answer, Receipt):
-            if answer.repeated:
-                self.repeated += 1
-            else:
-                self.accepted += 1
             return answer
-        self.refused[answer.code] += 1
         _audit.info(
             "refused code=%s unit=%s actor=%s", answer.code, submission.unit, submission.actor
         )

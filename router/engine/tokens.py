@@ -71,9 +71,16 @@ class Tokens:
         made_at: int,
         expires_at: int | None,
     ) -> tuple[TokenMade, str]:
-        """Return the record to write and the token to hand out (shown once)."""
-        if not name or len(name) > limits.TOKEN_NAME_CHARS_MAX:
-            raise InputError("actor.invalid", path="name", reason="empty or too long")
+        """Return the record to write and the token to hand out (shown once).
+
+        Raises InputError for a name that is no name and for a token that stands for nobody.
+        """
+        if not 0 < len(name) <= limits.TOKEN_NAME_CHARS_MAX or not name.isprintable():
+            reason = "empty, too long or not printable"
+            raise InputError("actor.invalid", path="name", reason=reason)
+        if unit is None and not operator:
+            reason = "a token is a unit's or an operator's"
+            raise InputError("actor.invalid", path="unit", reason=reason)
         if len(self._by_id) >= limits.TOKENS_MAX:
             raise InputError("actor.invalid", path="name", reason="too many tokens")
         token_id = chance.random_bytes(8).hex()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 
 from router import limits
@@ -45,7 +46,8 @@ class Tracker:
         key: bytes | None
         if bar:
             unit = self._rooms.unit(sender, self._clock.now_us())
-            key = self._queue.by_document_id(unit.number, document_id, "new")
+            name = unicodedata.normalize("NFC", document_id)
+            key = self._queue.by_document_id(unit.number, name, "new")
         else:
             key = read_key(document)
         stored = self._queue.document(key) if key is not None else None
@@ -92,8 +94,7 @@ class Tracker:
     def _only_sender(self, stored: StoredDocument, viewer: Unit | None, now_us: int) -> None:
         if viewer is None:
             return
-        with self._rooms.lock:
-            holder = self._rooms.directory.holder(stored.sender, now_us)
+        holder = self._rooms.directory.holder(stored.sender, now_us)
         if viewer.number not in (stored.sender, holder):
             raise NotFoundError("document.not_found")
 
@@ -158,8 +159,7 @@ class Tracker:
     ) -> tuple[dict[str, str | int | bool], ...]:
         if position < 0:
             return ()
-        with self._rooms.lock:
-            steps = explain(parse(facts.selector), snapshot.hierarchy, snapshot, position)
+        steps = explain(parse(facts.selector), snapshot.hierarchy, snapshot, position)
         policy: dict[str, str | int | bool] = {
             "part": "policy",
             "matched": True,

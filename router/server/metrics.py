@@ -20,8 +20,18 @@ Counters = Callable[[], Mapping[str, object]]
 KIND: Final = CONTENT_TYPE_LATEST.encode()
 
 
+_SINCE_OPENING: Final = {
+    "accepted": ("Documents accepted since the opening.", ""),
+    "repeated": ("Repeats answered with their first receipt since the opening.", ""),
+    "refused": ("Documents refused since the opening, by code.", "code"),
+    "stage_seconds": ("Seconds spent in the stages of submission since the opening.", "stage"),
+}
+"""What only grows: its help text, and the label of a table."""
+_STORED: Final = ("What the data directory holds.", "what")
+
+
 class EngineCollector(Collector):
-    """Yields the engine's counters as `vanban_<name>`; a table becomes a label `code`."""
+    """Yields the engine's counters as `vanban_<name>`, counters apart from gauges."""
 
     def __init__(self, counters: Counters, gate: Gate, waiters: Waiters) -> None:
         self._counters = counters
@@ -37,13 +47,20 @@ class EngineCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read everything once."""
         for name, value in sorted(self._counters().items()):
+            words, label = _SINCE_OPENING.get(name, _STORED)
+            family: CounterMetricFamily | GaugeMetricFamily
+            if name in _SINCE_OPENING:
+                family = CounterMetricFamily(
+                    f"vanban_{name}", words, labels=[label] if label else []
+                )
+            else:
+                family = GaugeMetricFamily(f"vanban_{name}", words, labels=[label])
             if isinstance(value, Mapping):
-                family = GaugeMetricFamily(f"vanban_{name}", _help(name), labels=["code"])
-                for label, count in sorted(value.items()):
-                    family.add_metric([str(label)], float(count))
-                yield family
+                for key, count in sorted(value.items()):
+                    family.add_metric([str(key)], float(count))
             elif isinstance(value, int | float):
-                yield GaugeMetricFamily(f"vanban_{name}", _help(name), value=float(value))
+                family.add_metric([], float(value))
+            yield family
         yield from self._server()
 
     def _server(self) -> Iterator[Metric]:

@@ -6,11 +6,13 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from router import limits
 from router.engine.intake import read_envelope
 from router.errors import VanbanError
+from router.model.documents import Envelope, SignatureEntry
 from router.model.instants import VIETNAM_TIME, instant_of
 
 NOW = datetime(2024, 9, 4, 17, 0, tzinfo=VIETNAM_TIME)
@@ -137,6 +139,46 @@ def test_issue_times_outside_the_window_are_refused(moment: datetime, code: str)
 def test_issue_times_at_the_edge_of_the_window_are_taken(moment: datetime) -> None:
     intake = read_envelope(envelope(signed(issued_at=moment.isoformat())), NOW_US)
     assert intake.issued_at == instant_of(moment)
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [
+        ("0001-01-01T00:00:00+14:00", "document.issued_too_early"),
+        ("1969-12-31T23:00:00Z", "document.issued_too_early"),
+        ("9999-12-31T23:59:59-05:00", "document.issued_in_future"),
+        ("9998-12-31T23:59:59-14:00", "document.issued_in_future"),
+    ],
+)
+def test_issue_times_at_the_ends_of_the_calendar_are_refused_like_others(
+    moment: str, code: str
+) -> None:
+    error = refusal(envelope(signed(issued_at=moment)))
+    assert (error.code, error.path) == (code, "$.payload.issued_at")
+
+
+def test_a_document_id_may_not_grow_over_its_bound_in_nfc() -> None:
+    error = refusal(envelope(signed(document_id="\U0001d160" * limits.DOCUMENT_ID_CHARS_MAX)))
+    assert (error.code, error.path) == ("field.too_long", "$.payload.document_id")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "path"),
+    [
+        ({"idempotency_key": "k" * 129}, "field.too_long", "$.idempotency_key"),
+        ({"idempotency_key": "\ud800"}, "field.invalid", "$"),
+        ({"signatures": (SignatureEntry("jws"),) * 9}, "field.too_long", "$.signatures"),
+        ({"payload": "no bytes"}, "field.invalid", "$.payload"),
+        ({"version": 2}, "envelope.version", "$.version"),
+    ],
+)
+def test_ready_structs_are_held_to_the_same_bounds(
+    changes: dict[str, Any], code: str, path: str
+) -> None:
+    ready = msgspec.structs.replace(Envelope(version=1, payload=signed()), **changes)
+    with pytest.raises(VanbanError) as caught:
+        read_envelope(ready, NOW_US)
+    assert (caught.value.code, caught.value.path) == (code, path)
 
 
 def test_oversize_envelopes_cost_no_parsing() -> None:
