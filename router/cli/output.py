@@ -59,13 +59,16 @@ def moment(instant: str) -> str:
 
 
 def print_line(*parts: str | tuple[str, str], indent: int = 0) -> None:
-    """Print one line of texts, or (text, style) pairs; nothing in them is markup."""
-    console.print(_line(*parts, indent=indent), soft_wrap=True)
+    """Print texts, or (text, style) pairs, as one line; nothing in them is markup.
+
+    Only a terminal folds it, between words.
+    """
+    console.print(_line(*parts, indent=indent), soft_wrap=not console.is_terminal)
 
 
 def warn_line(*parts: str | tuple[str, str]) -> None:
     """Print one line on standard error, as `print_line` does."""
-    warnings.print(_line(*parts), soft_wrap=True)
+    warnings.print(_line(*parts), soft_wrap=not warnings.is_terminal)
 
 
 def _line(*parts: str | tuple[str, str], indent: int = 0) -> Text:

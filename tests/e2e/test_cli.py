@@ -435,6 +435,7 @@ def test_units_are_imported_closed_and_shown(quiet):
     below = quiet.run("directory", "close", "H22", "--at", "2037-07-01", "--data", "data")
     assert (below.status, "directory.invalid" in below.err) == (1, True)
     assert "2037-07-01" in quiet.run("directory", "show", "H22.31.20", "--data", "data").out
+    file.write_text(json.dumps([{**units[0], "number": 90_002}]))
     again = quiet.run("directory", "import", "units.json", "--data", "data")
     assert (again.status, "directory.invalid" in again.err) == (1, True)
 

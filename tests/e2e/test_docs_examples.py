@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.commands import COMMAND_S_MAX, environment
+from support.commands import COMMAND_S_MAX, environment, vanban
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,6 +76,15 @@ def test_the_readmes_python_prints_what_its_comments_promise(tmp_path):
                  "'delivered': 1", "does not receive it"):  # fmt: skip
         assert said in out
     assert len(text.splitlines()) <= 25, "the README promises few lines"
+
+
+def test_the_units_in_json_can_be_imported(tmp_path):
+    page = (ROOT / "docs" / "embedding.md").read_text("utf-8")
+    (text,) = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "units.json").write_text(text, encoding="utf-8")
+    assert vanban("init", "--data", "data", cwd=tmp_path).status == 0
+    answer = vanban("directory", "import", "units.json", "--data", "data", cwd=tmp_path)
+    assert (answer.status, answer.out) == (0, "2 units imported\n")
 
 
 @pytest.mark.parametrize("text", blocks("console"))
