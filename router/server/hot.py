@@ -107,7 +107,11 @@ class HotEndpoints:
         return self._engine.lease(unit, asked.limit, lease_s=lease_s, actor=call.actor)
 
     async def _wait(self, call: Call, unit: int, asked: LeaseRequest) -> list[Delivery]:
-        """Lease as soon as there is something; empty at the end of the time or at the stop."""
+        """Lease as soon as there is something; empty at the end of the time or at the stop.
+
+        Asleep it stands outside the gate: sleepers have their own bound, and must not keep
+        those out who are awake.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + asked.wait_s
         with self._waiters.waiting(unit) as waiter:
@@ -118,7 +122,9 @@ class HotEndpoints:
                     deliveries = self._lease_now(call, unit, asked)
                     if deliveries or self._waiters.stopped:
                         return deliveries
-                    if not await _rung(waiter, gone, end - loop.time()):
+                    with call.outside():
+                        rung = await _rung(waiter, gone, end - loop.time())
+                    if not rung:
                         return []
             finally:
                 gone.cancel()
