@@ -57,6 +57,7 @@ class Deliverer:
                 until,
                 now_us,
                 actor,
+                unit=unit.number,
             )
             code = self._rooms.unit(address, now_us).code
             deliveries += [_delivery(one, address, code, until) for one in leased]

@@ -138,12 +138,15 @@ class Queue:
         until: int,
         at: int,
         actor: str,
+        *,
+        unit: int = 0,
     ) -> list[Leased]:
         """Hand out at most `limit` waiting deliveries until the instant `until`.
 
         Lane 0 first, in entry order within a lane.  What an earlier lease did not settle
         in time comes again, in its old place.  Documents past their time to live are
         marked expired.  `member(snapshot, runs)` says whether the address is in there.
+        `unit` is who asks, for the history (0: the address itself).
 
         Only what is on the disk is handed out; the lease itself is flushed with the next
         group, or soon after.  A crash before that hands the same deliveries out again.
@@ -166,7 +169,7 @@ class Queue:
                 return []
             self._pending.add(LeaseRecord(
                 address, tuple([item[0] for item in found.ready]), tuple(found.expired),
-                tuple(found.floors), found.digest, until, at, actor,
+                tuple(found.floors), found.digest, until, at, actor, unit,
             ))  # fmt: skip
             if self._idle is not None:
                 self._idle.wake()

@@ -161,6 +161,13 @@ def test_history_names_who_when_and_why(queue):
     assert queue.history(b"x" * 16, 5) == []
 
 
+def test_history_names_the_holder_that_leased_for_another(queue):
+    item = acceptance(1, [5])
+    queue.accept([item])
+    queue.lease(5, topics_for(5), member_of(5), 1, AT + LEASE, AT, "cổng", unit=6)
+    assert queue.history(item.key, 5)[-1] == Event("leased", AT, 6, "cổng", "")
+
+
 def test_repeated_leases_keep_the_first_and_the_last(queue):
     item = acceptance(1, [5])
     queue.accept([item])
