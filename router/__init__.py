@@ -8,6 +8,7 @@ its own module, such as `router.model.documents`.
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -58,11 +59,24 @@ def __getattr__(name: str) -> object:
 
         value: object = version(_DISTRIBUTION)
     elif name in _ROOMS:
-        value = getattr(importlib.import_module(_ROOMS[name]), name)
+        value = getattr(_room(_ROOMS[name]), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _room(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("router._"):
+            raise
+        raise ImportError(
+            "these are the sources of router, which are not compiled; "
+            "start Python with -P, or from another folder, to reach the installed package",
+            name=error.name,
+        ) from None
 
 
 def __dir__() -> list[str]:

@@ -65,6 +65,12 @@ _INPUT: Final[dict[str, Words]] = {
         "Không hỗ trợ phiên bản {version} của gói tin hoặc văn bản.",
         "Send version 1.", "Hãy gửi phiên bản 1.",
     ),
+    "envelope.foreign": Words(
+        "This file is not a signed envelope; it was not sent.",
+        "Tệp này không phải gói tin đã ký; không gửi đi.",
+        "Name a JSON file that signing made (docs/envelope.md).",
+        "Chỉ định tệp JSON đã ký số (docs/envelope.md).",
+    ),
     "envelope.too_large": Words(
         "The envelope has {size} bytes; at most {limit} are taken.",
         "Gói tin dài {size} byte; tối đa {limit} byte.",
@@ -411,11 +417,17 @@ class _Facts(dict[str, str | int]):
         return "?"
 
 
+def _what_vi(what: str) -> str:
+    return {"token": "Mã truy cập", "certificate": "Chứng thư"}.get(what, what)
+
+
 def say(error: VanbanError, language: str = "en") -> tuple[str, str]:
     """Return (what was wrong, what to do) in "en" or "vi"."""
     row = TABLE[error.code]
     facts = _Facts(error.facts)
     if language == "vi":
+        if error.code == "sender.mismatch":
+            facts["what"] = _what_vi(str(facts["what"]))
         return row.vi.format_map(facts), row.remedy_vi.format_map(facts)
     return row.en.format_map(facts), row.remedy_en.format_map(facts)
 

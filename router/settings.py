@@ -150,7 +150,10 @@ def load_settings(
         return msgspec.convert(values, Settings, strict=False, dec_hook=_decode_secret)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `")
-        raise _invalid(place.rstrip("`").removeprefix("$").lstrip("."), reason) from None
+        path = place.rstrip("`").removeprefix("$").lstrip(".")
+        if path == "client.url":
+            reason = "the address must look like http://127.0.0.1:8080"
+        raise _invalid(path, reason) from None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

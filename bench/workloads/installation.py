@@ -78,7 +78,7 @@ def write_sample(engine: Engine, home: Path) -> dict[str, Path]:
         )
         envelope = make_envelope(document, [signers[code]])
         path = folder / f"letter-{place}.json"
-        written[f"letter {place}"] = _write(path, msgspec.json.encode(envelope))
+        written[f"letter {place} (from {code})"] = _write(path, msgspec.json.encode(envelope))
     return written
 
 

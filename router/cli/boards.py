@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from router.cli.output import language, moment, print_line, print_table
+from router.cli.words import column, count, word
 from router.model.answers import Explanation, TrackedDelivery, Tracking
 
 
@@ -12,24 +13,24 @@ def print_states(answer: Tracking) -> None:
     """Print how many recipients of each tier are in each state."""
     states = sorted(answer.states)
     rows = [
-        (tier, *(counts.get(state, 0) for state in states), sum(counts.values()))
+        (word(tier), *(counts.get(state, 0) for state in states), sum(counts.values()))
         for tier, counts in answer.by_tier.items()
     ]
     columns = ("tier", *("#" + state for state in states), "#all")
-    print_table(f"{answer.recipients} recipients", columns, rows)
+    title = count(answer.recipients, "recipient", "recipients")
+    print_table(title, [column(name) for name in columns], rows)
 
 
 def print_deliveries(title: str, deliveries: Sequence[TrackedDelivery]) -> None:
     """Print where each of the deliveries stands, with the reason of a returned one."""
-    rows = [
-        (one.address, one.name, one.state, moment(one.since), one.attempts, _reason(one))
+    rows: list[tuple[object, ...]] = [
+        (one.address, one.name, word(one.state), moment(one.since), one.attempts, _reason(one))
         for one in deliveries
     ]
-    if any(row[-1] for row in rows):
-        print_table(title, ("unit", "~name", "state", "since", "#attempts", "~reason"), rows)
-    else:
-        columns = ("unit", "~name", "state", "since", "#attempts")
-        print_table(title, columns, [row[:-1] for row in rows])
+    columns = [column(name) for name in ("unit", "~name", "state", "since", "#attempts", "~reason")]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    print_table(title, columns, rows)
 
 
 def _reason(one: TrackedDelivery) -> str:
@@ -40,5 +41,7 @@ def print_explanation(answer: Explanation) -> None:
     """Print the answer in a sentence, then its steps."""
     print_line(answer.summary_vi if language() == "vi" else answer.summary)
     for step in answer.reasons:
+        if step.get("part") == "policy" and not answer.receives:
+            continue  # the policy decides about the document, not about who is addressed
         mark = "✓" if step.get("matched") else "·"
         print_line(f"{mark} {step.get('part')}: {step.get('because')}", indent=2)

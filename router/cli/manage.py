@@ -18,9 +18,11 @@ from router.cli.output import (
     print_line,
     print_table,
     speaks,
+    warn_line,
 )
+from router.cli.words import count as counted
 from router.engine import Engine
-from router.errors import InputError, MalformedError, StorageError
+from router.errors import InputError, StorageError
 from router.limits import CERTIFICATE_BYTES_MAX
 from router.model.instants import SECOND_US, instant_of, show_instant
 from router.model.units import TIER_NAMES, Unit
@@ -72,6 +74,9 @@ def init(data: str, sample: bool, as_json: bool) -> None:
     else:
         print_table(f"Made {home}", ("what", "where"), written.items())
         print_line("")
+        if sample:
+            warn_line(("TEST ONLY", "bold red"), ": the sample's keys are public; "
+                      "keep no real documents here.")  # fmt: skip
         print_line(f"Next: vanban serve --data {shlex.quote(str(home))}")
 
 
@@ -104,7 +109,7 @@ def import_units(file: str, data: str, as_json: bool) -> None:
     if as_json:
         print_json({"units": count})
     else:
-        print_line(f"{count} units imported")
+        print_line(f"{counted(count, 'unit', 'units')} imported")
 
 
 @directory.command(
@@ -201,7 +206,7 @@ def list_tokens(data: str, as_json: bool) -> None:
         print_json(tokens)
     else:
         rows = [(one.token, one.name, "operator" if one.operator else one.code) for one in tokens]
-        print_table(f"{len(rows)} tokens", ("id", "~name", "for"), rows)
+        print_table(counted(len(rows), "token", "tokens"), ("id", "~name", "for"), rows)
 
 
 @token.command("revoke", epilog="Example: vanban token revoke 3f0c…")
@@ -249,6 +254,7 @@ def bind(unit: str, certificate: str, since: Any, until: Any, data: str, as_json
     from router.model.instants import VIETNAM_TIME
 
     der = _read_certificate(certificate)
+    _refuse_issuer(der, certificate)
     start = instant_of(since.replace(tzinfo=VIETNAM_TIME))
     stop = None if until is None else instant_of(until.replace(tzinfo=VIETNAM_TIME))
     with open_existing(data) as engine:
@@ -266,14 +272,36 @@ def _read_certificate(name: str) -> bytes:
 
     with Path(name).open("rb") as file:
         data = file.read(4 * CERTIFICATE_BYTES_MAX)
+    if b"PRIVATE KEY-----" in data:
+        raise InputError(
+            "trust.invalid", path=name, reason="the file holds a private key, not a certificate"
+        )
     try:
         if data.lstrip().startswith(b"-----"):
             return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
         return x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
     except ValueError:
-        raise MalformedError(
-            "certificate.malformed", path=name, reason="neither PEM nor DER"
-        ) from None
+        reason = "the file holds no certificate in PEM or DER"
+        raise InputError("trust.invalid", path=name, reason=reason) from None
+
+
+def _refuse_issuer(der: bytes, name: str) -> None:
+    """Raise InputError `trust.invalid` when it is a CA's certificate, which signs no documents."""
+    from cryptography import x509
+
+    try:
+        basic = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(
+            x509.BasicConstraints
+        )
+    except (ValueError, x509.ExtensionNotFound):
+        return  # the engine judges the rest
+    if basic.value.ca:
+        raise InputError(
+            "trust.invalid",
+            path=name,
+            reason="this is a CA's certificate, which “vanban trust add” takes; "
+            "a unit is bound to its own",
+        )
 
 
 @click.command(epilog="Example: vanban check --data vanban-data")

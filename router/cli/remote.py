@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,16 @@ from router.cli.output import (
     print_table,
     speaks,
 )
+from router.cli.words import NOTHING_WAITS, column, count, word
 from router.client import Client
-from router.model.answers import Delivery, Outcome, Problem, Settled, Tracking
+from router.errors import MalformedError, NotFoundError
+from router.messages import problem_of, say
+from router.model.answers import Delivery, DeliveryState, Outcome, Problem, Settled, Tracking
 from router.model.documents import Document
 from router.model.instants import instant_of
 from router.settings import load_settings
 
+_KEY = re.compile("[0-9a-fA-F]{32}")
 _documents = msgspec.json.Decoder(Document)
 
 
@@ -40,7 +45,11 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--token-file", type=click.Path(dir_okay=False), help="File with the token."
             ),
             click.option("--actor", help="Name of the person acting (at most 64 characters)."),
-            click.option("--config", type=click.Path(dir_okay=False), help="vanban.toml."),
+            click.option(
+                "--config",
+                type=click.Path(dir_okay=False),
+                help="Settings, such as vanban.toml (read only when named here).",
+            ),
             json_option,
         )
     ):
@@ -72,7 +81,7 @@ def submit(files: tuple[str, ...], as_json: bool, **where: Any) -> None:
     outcomes = []
     with connect(**where) as client:
         for name in files:
-            (outcome,) = client.submit_batch([_read(name)])
+            outcome = _submit(client, _read(name))
             outcomes.append(outcome)
             if not as_json:
                 _print_outcome(name, outcome)
@@ -89,26 +98,42 @@ def _read(name: str) -> bytes:
         return data
 
 
+def _submit(client: Client, data: bytes) -> Outcome:
+    """Send one envelope; what can't be one stays here: it may be a key, named by mistake."""
+    if b'"payload"' not in data:
+        return problem_of(MalformedError("envelope.foreign"), language())
+    (outcome,) = client.submit_batch([data])
+    return outcome
+
+
 def _print_outcome(name: str, outcome: Outcome) -> None:
     if isinstance(outcome, Problem):
         place = f" ({outcome.path})" if outcome.path else ""
-        print_line(f"{name}: ", ("refused", "red"), f" {outcome.code}{place}: {outcome.detail}")
+        print_line(
+            f"{name}: ", (word("refused"), "red"), f" {outcome.code}{place}: {outcome.detail}"
+        )
         print_line(f"→ {outcome.remedy}", indent=2)
         return
-    word = "repeated" if outcome.repeated else "accepted"
-    print_line(f"{name}: ", (word, "green"), f" {outcome.document_id}")
+    said = word("repeated" if outcome.repeated else "accepted")
+    print_line(f"{name}: ", (said, "green"), f" {outcome.document_id}")
+    recipients = count(outcome.effective, "recipient", "recipients")
     print_line(
-        f"key {outcome.key}, {outcome.effective} recipients, lane {outcome.lane}, "
-        f"at {moment(outcome.accepted_at)}",
+        f"{word('key')} {outcome.key}, {recipients}, {word('lane')} {word(outcome.lane)}, "
+        f"{word('at')} {moment(outcome.accepted_at)}",
         indent=2,
     )
 
 
 @click.command(epilog="Example: vanban inbox --limit 20 --token-file H22.31.token")
-@click.option("--limit", default=20, show_default=True, help="How many at most.")
+@click.option("--limit", default=20, show_default=True,
+              type=click.IntRange(1, limits.LEASE_DELIVERIES_MAX),
+              help="How many at most.")  # fmt: skip
 @click.option("--lease", "lease_s", default=limits.LEASE_S_DEFAULT, show_default=True,
+              type=click.IntRange(1, limits.LEASE_S_MAX),
               help="Seconds they are reserved for you.")  # fmt: skip
-@click.option("--wait", "wait_s", default=0, show_default=True, help="Seconds to wait for one.")
+@click.option("--wait", "wait_s", default=0, show_default=True,
+              type=click.IntRange(0, limits.WAIT_S_MAX),
+              help="Seconds to wait for one.")  # fmt: skip
 @click.option("--save", type=click.Path(file_okay=False), help="Folder to write documents into.")
 @connection
 def inbox(
@@ -124,16 +149,20 @@ def inbox(
         print_json(deliveries)
         return
     if not deliveries:
-        print_line("Nothing waits in this inbox.")
+        print_line(word(NOTHING_WAITS))
         return
     rows = []
     for one in deliveries:
         document = _documents.decode(one.payload)
-        number = f"{document.number}/{document.notation}"
-        rows.append((one.delivery, one.lane, one.sender, number, document.subject))
+        name = f"{document.sender}|{document.document_id}"
+        rows.append((one.delivery, name, word(one.lane), document.subject))
     until = moment(deliveries[0].leased_until)
-    title = f"{len(rows)} deliveries, yours until {until}"
-    print_table(title, ("delivery", "lane", "sender", "number", "~subject"), rows)
+    title = f"{count(len(rows), 'delivery', 'deliveries')}, {word('yours until')} {until}"
+    columns = ("delivery", "document", "lane", "~subject")
+    print_table(title, [column(name) for name in columns], rows)
+    if save is not None:
+        documents = count(len(deliveries), "document", "documents")
+        print_line(f"{documents} {word('written below')} {save}")
 
 
 def _save(folder: Path, delivery: Delivery) -> None:
@@ -151,34 +180,72 @@ def _save(folder: Path, delivery: Delivery) -> None:
 def ack(deliveries: tuple[str, ...], as_json: bool, **where: Any) -> None:
     """Acknowledge deliveries: your unit has them for good."""
     with connect(**where) as client:
-        _settled(client.acknowledge(list(deliveries)), as_json)
+        _settled(client.acknowledge(list(deliveries)), DeliveryState.DELIVERED, as_json)
 
 
-@click.command(epilog='Example: vanban refuse AZG... --reason "Sai nơi nhận"')
+@click.command(
+    epilog='Example: vanban refuse AZG... --reason "Sai nơi nhận" --token-file H22.31.token'
+)
 @click.argument("deliveries", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why (the sender reads it).")
 @connection
 def refuse(deliveries: tuple[str, ...], reason: str, as_json: bool, **where: Any) -> None:
     """Return deliveries to their sender, with a reason."""
     with connect(**where) as client:
-        _settled(client.refuse(list(deliveries), reason), as_json)
+        _settled(client.refuse(list(deliveries), reason), DeliveryState.REFUSED, as_json)
 
 
-def _settled(answers: list[Settled], as_json: bool) -> None:
+_BEFORE = {
+    "delivered": "it was acknowledged before",
+    "refused": "it was returned before",
+    "expired": "it ran out before",
+}
+
+
+def _settled(answers: list[Settled], wanted: DeliveryState, as_json: bool) -> None:
+    """Print what became of each delivery; exit 1 when one is not in the state wanted."""
     if as_json:
         print_json(answers)
     else:
         for one in answers:
-            word = (one.code, "red") if one.code else (one.state, "green")
-            print_line(f"{one.delivery}: ", word, " (before already)" if one.repeated else "")
-    if any(one.code for one in answers):
+            _print_settled(one, wanted)
+    if any(one.code or one.state != wanted.value for one in answers):
         raise SystemExit(EXIT_REFUSED)
 
 
-@click.command(epilog='Example: vanban track "H22|H22,2024/09/04,05/QĐ-UBND"')
-@click.argument("document")
-@click.option("--limit", default=50, show_default=True, help="Deliveries to list.")
-@click.option("--page", default=0, show_default=True)
+def _print_settled(one: Settled, wanted: DeliveryState) -> None:
+    if one.code:
+        what, remedy = say(NotFoundError(one.code), language())
+        print_line(f"{one.delivery}: ", (one.code, "red"), f": {what}")
+        print_line(f"→ {remedy}", indent=2)
+    elif one.state != wanted.value:
+        failed = "NOT returned" if wanted is DeliveryState.REFUSED else "NOT acknowledged"
+        why = word(_BEFORE.get(one.state, one.state))
+        print_line(f"{one.delivery}: ", (word(failed), "red"), f": {why}")
+    else:
+        before = f" {word('(before already)')}" if one.repeated else ""
+        print_line(f"{one.delivery}: ", (word(one.state), "green"), before)
+
+
+def _check_document(context: click.Context, option: click.Parameter, text: str) -> str:
+    """Refuse what is neither a whole key nor a document's id with its sender."""
+    del context, option
+    if "|" not in text and not _KEY.fullmatch(text):
+        raise click.BadParameter(
+            "give the whole key (32 characters, 0-9 and a-f), or SENDER|DOCUMENT ID "
+            'such as "H22|H22,2024/09/04,05/QĐ-UBND"'
+        )
+    return text
+
+
+@click.command(
+    epilog='Example: vanban track "H22|H22,2024/09/04,05/QĐ-UBND" --token-file H22.token'
+)
+@click.argument("document", callback=_check_document)
+@click.option("--limit", default=50, show_default=True,
+              type=click.IntRange(1, limits.TRACKING_PAGE_MAX),
+              help="Deliveries to list.")  # fmt: skip
+@click.option("--page", default=0, show_default=True, type=click.IntRange(0))
 @connection
 def track(document: str, limit: int, page: int, as_json: bool, **where: Any) -> None:
     """Show who has a document and who not yet (DOCUMENT: key, or SENDER|DOCUMENT ID)."""
@@ -187,24 +254,33 @@ def track(document: str, limit: int, page: int, as_json: bool, **where: Any) -> 
     if as_json:
         print_json(answer)
     else:
-        print_tracking(answer)
+        print_tracking(answer, page * limit)
 
 
-def print_tracking(answer: Tracking) -> None:
-    """Print the board of one document: counts by tier, then the deliveries listed."""
+def print_tracking(answer: Tracking, before: int = 0) -> None:
+    """Print the board of one document: counts by tier, then the deliveries listed.
+
+    `before` counts the deliveries on the pages before this one.
+    """
     print_line((answer.subject, "bold"))
-    print_line(f"{answer.document_id}, accepted {moment(answer.accepted_at)}, lane {answer.lane}")
+    accepted = f"{word('accepted')} {moment(answer.accepted_at)}"
+    print_line(f"{answer.document_id}, {accepted}, {word('lane')} {word(answer.lane)}")
     print_states(answer)
     if answer.deliveries:
-        more = f"; go on with --page {answer.next_page}" if answer.next_page else ""
-        print_deliveries(f"Deliveries {len(answer.deliveries)}{more}", answer.deliveries)
+        more = f"; {word('next')}: --page {answer.next_page}" if answer.next_page else ""
+        last = before + len(answer.deliveries)
+        shown = f"{before + 1}–{last} {word('of')} {answer.recipients}"
+        print_deliveries(f"{word('Deliveries')} {shown}{more}", answer.deliveries)
 
 
-@click.command(epilog='Example: vanban resolve "descendants(H22) & tier(commune)"')
+@click.command(
+    epilog='Example: vanban resolve "descendants(H22) & tier(commune)" --token-file H22.token'
+)
 @click.argument("selector")
 @click.option("--at", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]),
               help="Date or time (default: now).")  # fmt: skip
-@click.option("--limit", default=50, show_default=True, help="Units to list.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000),
+              help="Units to list.")  # fmt: skip
 @connection
 def resolve(selector: str, at: Any, limit: int, as_json: bool, **where: Any) -> None:
     """Show whom a selector means."""
@@ -218,19 +294,22 @@ def resolve(selector: str, at: Any, limit: int, as_json: bool, **where: Any) -> 
     if as_json:
         print_json(answer)
         return
-    counts = ", ".join(f"{tier} {count}" for tier, count in answer.by_tier.items())
-    rows = [(unit.code, unit.name, unit.tier, unit.kind) for unit in answer.units]
-    less = f", the first {len(rows)} shown" if len(rows) < answer.size else ""
-    title = f"{answer.size} units ({counts}){less}"
-    print_table(title, ("code", "~name", "tier", "kind"), rows)
+    counts = ", ".join(f"{word(tier)} {number}" for tier, number in answer.by_tier.items())
+    rows = [(unit.code, unit.name, word(unit.tier), unit.kind) for unit in answer.units]
+    first = word("the first {} shown").format(len(rows))
+    less = f", {first}" if len(rows) < answer.size else ""
+    title = f"{count(answer.size, 'unit', 'units')} ({counts}){less}"
+    print_table(title, [column(name) for name in ("code", "~name", "tier", "kind")], rows)
 
 
-@click.command(epilog="Example: vanban explain 0191b… H22.31.20")
-@click.argument("document")
+@click.command(
+    epilog='Example: vanban explain "H22|H22,2024/09/04,05/QĐ-UBND" H22.31 --token-file H22.token'
+)
+@click.argument("document", callback=_check_document)
 @click.argument("unit")
 @connection
 def explain(document: str, unit: str, as_json: bool, **where: Any) -> None:
-    """Say why UNIT receives DOCUMENT, or why not."""
+    """Say why UNIT receives DOCUMENT, or why not (DOCUMENT: key, or SENDER|DOCUMENT ID)."""
     with connect(**where) as client:
         answer = client.explain(document, unit)
     if as_json:
@@ -248,5 +327,5 @@ def whoami(as_json: bool, **where: Any) -> None:
     if as_json:
         print_json(answer)
     else:
-        role = "operator" if answer.operator else answer.code
+        role = word("operator") if answer.operator else answer.code
         print_line(f"{answer.name} ({role})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from router.settings import load_settings
 
 @click.command(epilog="Example: vanban serve --data vanban-data --port 8080")
 @click.option("--data", type=click.Path(file_okay=False), help="Data directory (see vanban init).")
-@click.option("--config", type=click.Path(dir_okay=False), help="vanban.toml.")
+@click.option("--config", type=click.Path(dir_okay=False),
+              help="Settings, such as vanban.toml (read only when named here).")  # fmt: skip
 @click.option("--host", help="Address to listen on [127.0.0.1].")
 @click.option("--port", type=int, help="Port to listen on, 0 for any free one [8080].")
 @click.option("--ready-file", type=click.Path(dir_okay=False),
@@ -28,7 +30,7 @@ def serve(
 ) -> None:
     """Run the daemon on a data directory until SIGTERM or Ctrl-C."""
     from router.engine import Engine
-    from router.errors import StorageError
+    from router.errors import SettingsError, StorageError
     from router.server import serve as run
 
     environment = dict(os.environ)
@@ -39,6 +41,8 @@ def serve(
     if not (Path(settings.data) / "FORMAT").exists():
         raise StorageError("store.missing", path=settings.data)
     engine = Engine.open(settings.data, settings=settings)
+    if ready_file is not None:
+        Path(ready_file).unlink(missing_ok=True)  # of a run that was killed
 
     def ready(base_url: str) -> None:
         click.echo(f"vanban: listening on {base_url}, data in {settings.data}", err=True)
@@ -47,4 +51,13 @@ def serve(
             partial.write_text(base_url, encoding="ascii")
             partial.replace(ready_file)
 
-    run(engine, settings, ready=ready)
+    try:
+        run(engine, settings, ready=ready)
+    except SettingsError as error:
+        if str(error.facts.get("reason")).startswith(os.strerror(errno.EADDRINUSE)):
+            taken = f"port {settings.http.port} is taken by another program; give --port NUMBER"
+            raise SettingsError(error.code, path=error.path, reason=taken) from None
+        raise
+    finally:
+        if ready_file is not None:
+            Path(ready_file).unlink(missing_ok=True)

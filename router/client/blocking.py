@@ -46,7 +46,8 @@ class Client:
     ) -> None:
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
-            raise InputError("request.invalid", path="base_url", reason="an http(s) URL is needed")
+            reason = "the address must look like http://127.0.0.1:8080"
+            raise InputError("request.invalid", path="base_url", reason=reason)
         self._secure = address.scheme == "https"
         self._host = address.hostname
         self._port = address.port
