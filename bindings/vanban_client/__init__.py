@@ -13,11 +13,13 @@ from router.client import Client
 from router.client.signing import Signer, encode_document, make_envelope
 from router.model.answers import Delivery, Problem, Receipt
 from router.model.documents import Attachment, Document, Envelope, InlineContent
+from router.model.instants import VIETNAM_TIME
 
 if TYPE_CHECKING:
     from router.client import AsyncClient
 
 __all__ = [
+    "VIETNAM_TIME",
     "AsyncClient",
     "Attachment",
     "Client",

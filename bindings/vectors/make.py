@@ -1,8 +1,9 @@
 """Writes the vectors of this folder: envelopes of version 1, good and bad, with the outcome.
 
 Run it from a checkout with the package installed: `python bindings/vectors/make.py`.
-All of it repeats byte for byte but PS256, whose signatures hold a random salt; so only run it
-when the format or a code changes.  The private keys are public (see the test keys' README).
+All of it repeats byte for byte but PS256, PS384 and PS512, whose signatures hold a random salt
+and change on each run; so only run it when the format or a code changes.  The private keys
+are public (see the test keys' README).
 """
 
 from __future__ import annotations

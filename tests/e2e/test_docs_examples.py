@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -87,29 +88,57 @@ def test_the_units_in_json_can_be_imported(tmp_path):
     assert (answer.status, answer.out) == (0, "2 units imported\n")
 
 
-@pytest.mark.parametrize("text", blocks("console"))
-def test_a_shell_session_runs(text, tmp_path):
-    """Each line after `$ ` runs in one shell; the environment under test is active already.
+SAID = {
+    "README.md": ("Made demo-data", "accepted", "193 recipients", "01/QĐ-UBND", "Usage: vanban"),
+    "docs/embedding.md": ("2 units imported", "trusted", "bound to H22", "accepted",
+                          "1 recipient,", "H22|H22,", "phân công nhiệm vụ"),
+}  # fmt: skip
 
-    The daemon listens on a port of its own, and the next line waits as a person would.
-    """
-    lines = [line[2:] for line in text.splitlines() if line.startswith("$ ")]
-    assert lines[0] == ". .venv/bin/activate"
+
+@pytest.mark.parametrize("page", SAID)
+def test_a_shell_session_runs_pasted_whole(page, tmp_path):
+    """In one shell that has the environment under test, with a port of its own."""
+    text = (ROOT / page).read_text("utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    first, rest = block.split("\n", 1)
+    assert first == ". .venv/bin/activate"
+    if "openssl" in block and shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     port = free_port()
-    wait = f"until (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null; do kill -0 $! || exit 1; done"
-    script = ["set -m"]
-    script += [f"{line}\n{wait}" if line.endswith("&") else f"{line} || exit 1"
-               for line in lines[1:]]  # fmt: skip
+    ended = rest.replace("; do sleep", "; do kill -0 $! || exit 1; sleep")
     status, out = run(
-        ["bash", "-c", "\n".join(script)],
+        ["bash", "-c", f"set -em\n{ended}\nkill %1 2>/dev/null || true"],
         tmp_path,
         VANBAN__HTTP__PORT=port,
         VANBAN__CLIENT__URL=f"http://127.0.0.1:{port}",
     )
     assert status == 0, out
-    for said in ("Made demo-data", "accepted", "193 recipients", "01/QĐ-UBND", "Usage: vanban"):
+    for said in SAID[page]:
         assert said in out, out
     assert "Traceback" not in out
+
+
+def test_every_shell_session_of_the_pages_is_run():
+    sessions = [page for page in PAGES if "\n```sh\n. .venv" in page.read_text("utf-8")]
+    assert {str(page.relative_to(ROOT)) for page in sessions} == set(SAID)
+    assert blocks("console") == []
+
+
+def test_the_command_for_the_readmes_python_works_from_the_checkout():
+    page = PAGES[0].read_text("utf-8")
+    (python, *arguments) = re.findall(r"`(\.venv/bin/python .*?)`", page)[0].split()
+    assert python == ".venv/bin/python"
+    status, out = run([sys.executable, *arguments], ROOT)
+    assert status == 0, out
+    assert "does not receive it" in out
+    (shown,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert (ROOT / arguments[-1]).read_text("utf-8").endswith(shown)
+
+
+def test_the_units_shown_are_those_of_the_file():
+    page = (ROOT / "docs" / "embedding.md").read_text("utf-8")
+    assert (ROOT / "docs" / "examples" / "units.json").read_text("utf-8") in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
