@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from router import limits
 from router._core import Audience
 from router.directory import ResolveItem
 from router.directory import encode_change as encode_directory
@@ -12,9 +13,9 @@ from router.engine import tokens
 from router.engine.deliveries import check_actor
 from router.engine.state import DIRECTORY, TRUST, Rooms, encode_record
 from router.engine.tokens import TokenMade
-from router.errors import VanbanError
+from router.errors import InputError, VanbanError
 from router.model.answers import Principal, Resolved, ResolvedUnit
-from router.model.instants import show_instant
+from router.model.instants import INSTANT_MAX, show_instant
 from router.model.units import TIER_NAMES, Unit
 from router.ports import Chance, Clock
 from router.queue import RoomRecord
@@ -117,8 +118,17 @@ class Administrator:
         return Principal(made.id, made.name, made.unit, code, made.operator)
 
     def resolve(self, selector: str, at_us: int | None, limit: int) -> Resolved:
-        """Say whom a selector means at an instant (default: now).  Raises RecipientError."""
+        """Say whom a selector means at an instant (default: now).
+
+        Raises RecipientError, and InputError for an instant or limit out of range.
+        """
         at = self._clock.now_us() if at_us is None else at_us
+        if not 0 <= at <= INSTANT_MAX:
+            said = "an instant is from 1970 to 9999, in microseconds"
+            raise InputError("field.invalid", path="$.at_us", reason=said)
+        if not 0 <= limit <= limits.UNITS_MAX:
+            said = f"0 to {limits.UNITS_MAX} is taken"
+            raise InputError("field.invalid", path="$.limit", reason=said)
         answer = self._rooms.directory.resolve_batch([ResolveItem(selector, at, False)])[0]
         if isinstance(answer, VanbanError):
             raise answer
