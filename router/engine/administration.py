@@ -83,7 +83,11 @@ class Administrator:
     ) -> str:
         """Make a token and return it, the only time it can be seen."""
         now_us = self._clock.now_us()
-        number = self._rooms.unit(unit, now_us).number if unit is not None else None
+        number = None
+        if unit is not None:
+            found = self._rooms.unit(unit, now_us)
+            self._rooms.require_answering(found, now_us)
+            number = found.number
         with self._rooms.lock:
             made, token = self._rooms.tokens.plan(
                 self._chance,

@@ -141,6 +141,12 @@ class Engine:
         self._alive()
         return self._rooms.unit(unit, self._clock.now_us())
 
+    def _recipient(self, unit: str | int) -> Unit:
+        """Return a unit that has an inbox: not one whose successor answers for it."""
+        found = self._unit(unit)
+        self._rooms.require_answering(found, self._clock.now_us())
+        return found
+
     # The sender's side.
 
     def submit(
@@ -203,8 +209,12 @@ class Engine:
         lease_s: int = limits.LEASE_S_DEFAULT,
         actor: str = "",
     ) -> list[Delivery]:
-        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds."""
-        return self._deliverer.lease(self._unit(unit), limit, lease_s, actor)
+        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds.
+
+        Raises ForbiddenError `unit.closed` (naming the successor) for a unit whose documents
+        its successor gets; so do `acknowledge`, `refuse` and `create_token`.
+        """
+        return self._deliverer.lease(self._recipient(unit), limit, lease_s, actor)
 
     def waiting(self, unit: str | int) -> bool:
         """Say whether `lease` would hand anything out now."""
@@ -215,7 +225,7 @@ class Engine:
     ) -> list[Settled]:
         """Take deliveries for good (đã nhận); flushed before it answers, safe to repeat."""
         state = DeliveryState.DELIVERED.value
-        return self._deliverer.settle(self._unit(unit), deliveries, state, "", actor)
+        return self._deliverer.settle(self._recipient(unit), deliveries, state, "", actor)
 
     def refuse(
         self, unit: str | int, deliveries: Sequence[str], reason: str, *, actor: str = ""
@@ -223,7 +233,7 @@ class Engine:
         """Return deliveries to the sender (trả lại) with a reason (QĐ 28/2018, Art. 5.4)."""
         check_reason(reason)
         state = DeliveryState.REFUSED.value
-        return self._deliverer.settle(self._unit(unit), deliveries, state, reason, actor)
+        return self._deliverer.settle(self._recipient(unit), deliveries, state, reason, actor)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` after each flush with what arrived, on the submitting thread.
