@@ -37,7 +37,10 @@ class Administrator:
         self._chance = chance
 
     def _append(self, room: str, bodies: Sequence[bytes], actor: str) -> None:
+        """Write an operator's act; the operator is no unit (number 0) but has a name."""
         check_actor(actor)
+        if not actor.strip():
+            raise InputError("actor.invalid", path="actor", reason="an operator's act needs one")
         at = self._clock.now_us()
         self._rooms.append([RoomRecord(room, body, at, 0, actor) for body in bodies])
 
@@ -115,7 +118,7 @@ class Administrator:
     def all_tokens(self) -> list[Principal]:
         """List the live tokens (never their secrets)."""
         now_us = self._clock.now_us()
-        return [self._principal(made, now_us) for made in self._rooms.tokens.all()]
+        return [self._principal(made, now_us) for made in self._rooms.tokens.all(now_us)]
 
     def _principal(self, made: TokenMade, now_us: int) -> Principal:
         code = self._rooms.unit(made.unit, now_us).code if made.unit is not None else ""

@@ -320,3 +320,41 @@ def test_a_unit_that_opens_at_the_end_of_time_costs_other_documents_nothing() ->
     assert place_of(outcomes[0]) == ("recipient.not_yet_open", "$.payload.recipients")
     assert received(outcomes[1])
     assert [place_of(one) for one in outcomes[2:]] == [("field.invalid", "$")] * 2
+
+
+def test_a_token_is_for_one_and_for_a_time_and_run_out_ones_are_not_listed() -> None:
+    office = Office()
+    create = office.engine.create_token
+    assert error_of(lambda: create("H22", "a", operator=True)) == ("actor.invalid", "unit")
+    for ends in (NOW_US, -1, INSTANT_MAX + 1):
+        place = error_of(lambda at=ends: create("H22", "a", expires_at=at))
+        assert place == ("field.invalid", "expires_at")
+    create("H22", "brief", expires_at=NOW_US + SECOND_US)
+    create("H22", "long")
+    assert [one.name for one in office.engine.tokens()] == ["brief", "long"]
+    office.clock.advance(1)
+    assert [one.name for one in office.engine.tokens()] == ["long"]
+
+
+def test_an_operators_act_has_an_actor() -> None:
+    engine = Office().engine
+    for actor in ("", "  ", "a\nb"):
+        for action in (
+            lambda who=actor: engine.import_units([new_unit(60, "H22.60")], actor=who),
+            lambda who=actor: engine.close_unit(COMMUNE, NOW_US + 1, [OTHER], actor=who),
+            lambda who=actor: engine.create_token("H22", "a", actor=who),
+        ):
+            assert error_of(action)[0] == "actor.invalid"
+
+
+def test_a_refused_actor_is_not_written_to_the_audit_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = Office()
+    caplog.set_level("INFO", "router.audit")
+    outcome = office.submit(office.envelope(), actor="Hoa\nrefused code=forged")[0]
+    assert isinstance(outcome, Problem)
+    assert outcome.code == "actor.invalid"
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused code=actor.invalid unit=None actor=?"
+    ]
