@@ -38,6 +38,9 @@ from router.signatures import Verifier
 
 _log = logging.getLogger("router.engine")
 
+OPERATOR = "operator"
+"""Who changed directory, trust or tokens when the embedding program names nobody."""
+
 
 class Arrival:
     """A newly accepted document, as listeners see it: whom it reaches, nothing else."""
@@ -255,19 +258,19 @@ class Engine:
         """Return a unit by code (either national form) or stable number."""
         return self._unit(code)
 
-    def import_units(self, units: Sequence[Unit], *, actor: str = "") -> int:
+    def import_units(self, units: Sequence[Unit], *, actor: str = OPERATOR) -> int:
         """Add units to the directory, all or none.  Raises InputError with row and field."""
         self._alive()
         return self._administrator.import_units(units, actor)
 
     def close_unit(
-        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = ""
+        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = OPERATOR
     ) -> None:
         """Close a unit at an instant, naming its successors (the default one first)."""
         self._alive()
         self._administrator.close_unit(code, at_us, successors, actor)
 
-    def trust_issuer(self, certificate: bytes, *, actor: str = "") -> str:
+    def trust_issuer(self, certificate: bytes, *, actor: str = OPERATOR) -> str:
         """Trust a CA (DER) as issuer of signing certificates; return its SHA-256 in hex."""
         self._alive()
         return self._administrator.trust_issuer(certificate, actor)
@@ -279,13 +282,13 @@ class Engine:
         valid_from: int,
         valid_to: int | None = None,
         *,
-        actor: str = "",
+        actor: str = OPERATOR,
     ) -> None:
         """Bind a signing certificate (DER) to a unit from one instant to another."""
         self.bind_many([(unit, certificate, valid_from, valid_to)], actor=actor)
 
     def bind_many(
-        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = ""
+        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = OPERATOR
     ) -> int:
         """Bind several certificates in one flush; see `bind`."""
         self._alive()
@@ -298,7 +301,7 @@ class Engine:
         *,
         operator: bool = False,
         expires_at: int | None = None,
-        actor: str = "",
+        actor: str = OPERATOR,
     ) -> str:
         """Make an access token for a unit (or an operator); it is shown only this once."""
         self._alive()
@@ -306,7 +309,7 @@ class Engine:
             unit, name, operator=operator, expires_at=expires_at, actor=actor
         )
 
-    def revoke_token(self, token_id: str, *, actor: str = "") -> None:
+    def revoke_token(self, token_id: str, *, actor: str = OPERATOR) -> None:
         """End a token at once."""
         self._alive()
         self._administrator.revoke_token(token_id, actor)
