@@ -61,7 +61,10 @@ UNITS_PER_RECORD_MAX: Final = 1_000
 TIERS_MAX: Final = 8
 KINDS_MAX: Final = 4_096
 HIERARCHY_DEPTH_MAX: Final = 16
-SNAPSHOTS_CACHED_MAX: Final = 8
+SNAPSHOTS_CACHED_MAX: Final = 256
+SNAPSHOT_UNITS_CACHED_MAX: Final = 1_048_576
+"""Units of all cached snapshots together (a few hundred bytes each): 8 national ones, or many
+small ones.  The one in use is always kept."""
 DIGESTS_CACHED_MAX: Final = 4_096
 DIGEST_RUNS_BYTES_MAX: Final = 1_024
 """Audiences of more run bytes are hashed anew each time: they hardly ever repeat."""

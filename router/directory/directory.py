@@ -196,10 +196,19 @@ class Directory:
             else:
                 found = self._compile(known, at_us)
                 self._snapshots[found.identity] = found
-                while len(self._snapshots) > limits.SNAPSHOTS_CACHED_MAX:
-                    self._snapshots.popitem(last=False)
+                self._forget_snapshots()
             self._snapshots.move_to_end(found.identity)
             return found
+
+    def _forget_snapshots(self) -> None:
+        """Drop the least recently used snapshots over the bounds, never the newest."""
+        held = sum(map(len, self._snapshots.values()))
+        while len(self._snapshots) > 1 and (
+            len(self._snapshots) > limits.SNAPSHOTS_CACHED_MAX
+            or held > limits.SNAPSHOT_UNITS_CACHED_MAX
+        ):
+            _, dropped = self._snapshots.popitem(last=False)
+            held -= len(dropped)
 
     def resolve_batch(self, items: Sequence[ResolveItem]) -> list[Resolution | VanbanError]:
         """Resolve a batch of selectors as known now; see `router.directory.resolve`."""

@@ -139,7 +139,10 @@ def test_a_unit_that_did_not_exist_at_the_issue_time_is_told_so() -> None:
     assert office.send().effective == 8
 
 
-def test_old_documents_are_tracked_right_after_changes_and_reopenings() -> None:
+def test_old_documents_are_tracked_right_after_changes_and_reopenings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOTS_CACHED_MAX", 8)
     office = Office()
     keys = []
     for step in range(limits.SNAPSHOTS_CACHED_MAX + 4):
