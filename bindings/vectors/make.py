@@ -281,7 +281,6 @@ def bad_documents() -> Iterator[Vector]:
     def having(**changes: object) -> Json:
         return signed(json.dumps(fields | changes, ensure_ascii=False).encode())
 
-    file = {"name": "a.txt", "media_type": "text/plain", "size_bytes": 1, "sha256": "ab" * 32}
     cases = (
         ("payload-not-json", "The payload is cut off.", signed(text[:-1]),
          "json.malformed", "$.payload"),
@@ -312,6 +311,29 @@ def bad_documents() -> Iterator[Vector]:
         ("payload-secret-nfd", "The same mark in NFD.",
          having(marks=[unicodedata.normalize("NFD", "Tối mật")]),
          "document.secret", "$.payload.marks"),
+        ("attachment-not-signed", "Inline bytes that no attachment names.",
+         envelope(None, contents=(FILE,)), "attachment.content", "$.contents[0]"),
+    )  # fmt: skip
+    for name, about, made, code, path in cases:
+        yield Vector(name, about, made, code, path, "door")
+    whole = json.dumps(envelope(), ensure_ascii=False)
+    yield Vector("envelope-duplicate-member", "version stands twice.",
+                 whole[:-1] + ', "version": 1}', "json.duplicate_member", "$", "door")  # fmt: skip
+    yield Vector("envelope-unknown-field", "The envelope has another field.",
+                 envelope() | {"to": "H22"}, "field.unknown", "$", "door")  # fmt: skip
+    yield Vector("envelope-version-2", "Version 2 is not known.", envelope() | {"version": 2},
+                 "envelope.version", "$.version", "door")  # fmt: skip
+
+
+def bad_texts() -> Iterator[Vector]:
+    """Yield rightly signed documents with a hidden secrecy mark, or a name that is none."""
+    fields: Json = json.loads(encode_document(document()))
+
+    def having(**changes: object) -> Json:
+        return envelope(json.dumps(fields | changes, ensure_ascii=False).encode())
+
+    file = {"name": "a.txt", "media_type": "text/plain", "size_bytes": 1, "sha256": "ab" * 32}
+    cases = (
         ("payload-secret-hidden", "A mark announced, with an invisible character in it.",
          having(marks=["Độ mật: T\u200bối mật"]), "document.secret", "$.payload.marks"),
         ("payload-secret-subject", "A mark in NFD, in brackets, at the subject's end.",
@@ -328,18 +350,9 @@ def bad_documents() -> Iterator[Vector]:
         ("attachment-hash-newline", "A SHA-256 ends in a line end.",
          having(attachments=[file | {"sha256": "ab" * 32 + "\n"}]),
          "field.too_long", "$.payload.attachments[0].sha256"),
-        ("attachment-not-signed", "Inline bytes that no attachment names.",
-         envelope(None, contents=(FILE,)), "attachment.content", "$.contents[0]"),
     )  # fmt: skip
     for name, about, made, code, path in cases:
         yield Vector(name, about, made, code, path, "door")
-    whole = json.dumps(envelope(), ensure_ascii=False)
-    yield Vector("envelope-duplicate-member", "version stands twice.",
-                 whole[:-1] + ', "version": 1}', "json.duplicate_member", "$", "door")  # fmt: skip
-    yield Vector("envelope-unknown-field", "The envelope has another field.",
-                 envelope() | {"to": "H22"}, "field.unknown", "$", "door")  # fmt: skip
-    yield Vector("envelope-version-2", "Version 2 is not known.", envelope() | {"version": 2},
-                 "envelope.version", "$.version", "door")  # fmt: skip
 
 
 def bad_others() -> Iterator[Vector]:
@@ -397,7 +410,10 @@ def main() -> None:
     """Write all vectors and the CA they need."""
     for folder, makers in (
         ("good", (good,)),
-        ("bad", (bad_headers, bad_signatures, bad_certificates, bad_documents, bad_others)),
+        (
+            "bad",
+            (bad_headers, bad_signatures, bad_certificates, bad_documents, bad_texts, bad_others),
+        ),
     ):
         shutil.rmtree(HERE / folder, ignore_errors=True)
         (HERE / folder).mkdir()
