@@ -100,6 +100,9 @@ LONG_POLLS_MAX: Final = 4_096
 """Sleeping leases; they hold no place among REQUESTS_WAITING_MAX while they sleep."""
 LONG_POLLS_PER_UNIT_MAX: Final = 64
 """Sleeping leases of one unit, so that no token can take the places of all units."""
+LEASE_ENDS_MAX: Final = 65_536
+"""Ends of leases the server remembers to wake sleepers at; beyond them a sleeper finds what
+came back when its own time is over."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
 HEADER_BYTES_MAX: Final = 65_536

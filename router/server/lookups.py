@@ -147,6 +147,8 @@ def _known(request: AnyRequest, error: Exception) -> VanbanError | None:
         return NotFoundError("request.not_found")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("allow", "GET")
+        if "GET" in allowed:  # the front answers HEAD wherever GET is answered
+            allowed += ", HEAD"
         return MalformedError("request.method", method=request.method, allowed=allowed)
     if not isinstance(error.extra, list):
         return MalformedError("json.malformed", reason="the body can't be read")

@@ -239,6 +239,24 @@ def test_a_long_poll_wakes_when_something_arrives(town, base_url, client):
     asleep.close()
 
 
+def test_a_long_poll_gets_what_comes_back_when_a_lease_runs_out(town, client):
+    client("H22").submit(town.envelope("H22", "H22.31.20"))
+    inbox = client("H22.31.20")
+    (first,) = inbox.lease(lease_s=2)
+    (again,) = inbox.lease(wait_s=60)
+    assert again.delivery == first.delivery
+    assert again.attempt == 2
+
+
+def test_a_long_poll_looks_once_more_when_its_time_is_over(town, client, monkeypatch):
+    monkeypatch.setattr("router.limits.LEASE_ENDS_MAX", 0)  # no end of a lease is remembered
+    client("H22").submit(town.envelope("H22", "H22.31.20"))
+    inbox = client("H22.31.20")
+    (first,) = inbox.lease(lease_s=1)
+    (again,) = inbox.lease(wait_s=2)
+    assert again.delivery == first.delivery
+
+
 def test_a_client_that_goes_away_takes_no_delivery_with_it(town, base_url, client):
     with dial(base_url) as gone:
         head = "POST /v1/inbox/lease HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
