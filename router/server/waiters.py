@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from router import limits
-from router.engine import Arrival
+from router.engine import Arrival, reached_by
 from router.errors import OverloadedError
 
 _TIMER_SLACK_S: Final = 0.01
@@ -116,9 +116,8 @@ class Waiters:
             loop.call_soon_threadsafe(self._wake, tuple(arrivals))
 
     def _wake(self, arrivals: Sequence[Arrival]) -> None:
-        for unit in self._by_unit:
-            if any(arrival.reaches(unit) for arrival in arrivals):
-                self._ring(unit)
+        for unit in reached_by(arrivals, tuple(self._by_unit)):
+            self._ring(unit)
 
     def stop(self) -> None:
         """Wake everybody for the last time."""
