@@ -69,6 +69,8 @@ DIGEST_RUNS_BYTES_MAX: Final = 1_024
 # Deliveries.
 LANES: Final = 4
 LEASE_DELIVERIES_MAX: Final = 1_024
+LEASE_BYTES_MAX: Final = 16_777_216
+"""Stored bytes of documents (envelopes and verdicts) that one lease hands out."""
 LEASE_S_DEFAULT: Final = 300
 LEASE_S_MAX: Final = 86_400
 WAIT_S_MAX: Final = 60
@@ -142,6 +144,7 @@ assert (
 ), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
 assert LONG_POLLS_PER_UNIT_MAX < LONG_POLLS_MAX
+assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8

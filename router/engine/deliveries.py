@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import count
 
 import msgspec
 
@@ -32,11 +33,15 @@ class Deliverer:
         self._rooms = rooms
         self._queue = queue
         self._clock = clock
+        self._starts: dict[int, count[int]] = {}  # of holders of several addresses
 
     def lease(self, unit: Unit, limit: int, lease_s: int, actor: str) -> list[Delivery]:
         """Hand out up to `limit` deliveries, flash lane first, each for `lease_s` seconds.
 
-        Until then nobody else gets them; afterwards they are handed out again.
+        Until then nobody else gets them; afterwards they are handed out again.  A holder
+        gets each lane of all its addresses before the next lane; which address comes
+        first changes from call to call.  One answer holds at most `LEASE_BYTES_MAX` stored
+        bytes; the rest waits for the next call.
         """
         _check_range("limit", limit, limits.LEASE_DELIVERIES_MAX)
         _check_range("lease_s", lease_s, limits.LEASE_S_MAX)
@@ -44,23 +49,39 @@ class Deliverer:
         now_us = self._clock.now_us()
         until = now_us + lease_s * SECOND_US
         deliveries: list[Delivery] = []
-        for address in self._rooms.addresses_of(unit.number, now_us):
-            left = limit - len(deliveries)
-            if left <= 0:
-                break
-            topics = self._rooms.subscriptions(address)
+        bytes_left = limits.LEASE_BYTES_MAX
+        for address, lanes in self._turns_of(unit.number, now_us):
             leased = self._queue.lease(
                 address,
-                topics,
+                self._rooms.subscriptions(address),
                 partial(self._rooms.member, address),
-                left,
+                limit - len(deliveries),
                 until,
                 now_us,
                 actor,
+                unit=unit.number,
+                bytes_max=bytes_left,
+                lanes=lanes,
             )
+            if not leased:
+                continue
             code = self._rooms.unit(address, now_us).code
             deliveries += [_delivery(one, address, code, until) for one in leased]
-        return sorted(deliveries, key=_lane_of)
+            bytes_left -= sum(len(one.envelope) + len(one.facts) for one in leased)
+            # Below one record's bound the next document might not fit: a later lane must
+            # not overtake it.
+            if len(deliveries) >= limit or bytes_left < limits.RECORD_BYTES_MAX:
+                break
+        return deliveries
+
+    def _turns_of(self, unit: int, now_us: int) -> list[tuple[int, tuple[int, ...] | None]]:
+        """Return the (address, lanes) to lease from in order; None stands for all lanes."""
+        addresses = self._rooms.addresses_of(unit, now_us)
+        if len(addresses) < 2:
+            return [(address, None) for address in addresses]
+        start = next(self._starts.setdefault(unit, count())) % len(addresses)
+        rotated = addresses[start:] + addresses[:start]
+        return [(address, (lane,)) for lane in range(limits.LANES) for address in rotated]
 
     def waiting(self, unit: Unit) -> bool:
         """Say whether `lease` would hand anything out now."""
@@ -137,10 +158,6 @@ def check_reason(reason: str) -> None:
 def _check_range(name: str, value: int, maximum: int) -> None:
     if not 1 <= value <= maximum:
         raise InputError("field.invalid", path=f"$.{name}", reason=f"1 to {maximum} is taken")
-
-
-def _lane_of(delivery: Delivery) -> int:
-    return Lane[delivery.lane.upper()].value
 
 
 def _delivery(leased: Leased, address: int, code: str, until: int) -> Delivery:

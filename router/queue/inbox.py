@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from router.limits import LANES, LEASE_DELIVERIES_MAX, TOPIC_BYTES_MAX
 from router.ports import View
@@ -21,6 +21,8 @@ from router.queue.records import StoredAudience
 Member = Callable[[int, bytes], bool]
 """Says whether the address is in (snapshot, runs)."""
 ReadAudience = Callable[[View, int], StoredAudience]
+Take = Callable[[int, int, int], bool]
+"""Takes (sequence, lane, attempts so far) of a waiting document, or says that it is too much."""
 
 _FLOOR_GAIN_MIN: Final = 512
 """How many final entries must lie behind before a floor alone is worth a record."""
@@ -31,19 +33,32 @@ _OVER: Final = "over"
 _AFTER_ALL: Final = b"\xff" * 25
 
 
-class Found(NamedTuple):
+class Found:
     """What a walk found.
 
-    `ready` are documents to hand out: (sequence, lane, attempts so far); `expired` ran out
-    before anybody took them; `floors` moved; `floors_worth` says whether they alone merit
-    a record.
+    `ready` counts the documents taken; `expired` ran out before anybody took them; `floors`
+    moved; `floors_worth` says whether they alone merit a record.  `full` ends the walk.
     """
 
-    ready: list[tuple[int, int, int]]
-    expired: list[int]
-    floors: list[tuple[int, int]]
-    digest: bytes
-    floors_worth: bool
+    __slots__ = ("digest", "expired", "floors", "full", "gain", "ready")
+
+    def __init__(self, digest: bytes) -> None:
+        self.digest = digest
+        self.ready = 0
+        self.expired: list[int] = []
+        self.floors: list[tuple[int, int]] = []
+        self.gain = 0
+        self.full = False
+
+    def count(self, taken: bool, limit: int) -> None:
+        """Count a document that was taken, or end the walk."""
+        self.ready += taken
+        self.full = not taken or self.ready >= limit
+
+    @property
+    def floors_worth(self) -> bool:
+        """Whether the next walk would save enough."""
+        return self.gain >= _FLOOR_GAIN_MIN
 
 
 def walk(
@@ -54,26 +69,21 @@ def walk(
     held: frozenset[int],
     limit: int,
     at: int,
+    take: Take,
+    lanes: Sequence[int] | None = None,
 ) -> Found:
     """Find at most `limit` waiting documents: lanes strictly in order, entries in order.
 
     `holds` says which audiences the address is in, `held` are documents whose lease is not
-    in the tables yet.
+    in the tables yet.  The walk ends when `take` refuses a document; `lanes` narrows it.
     """
     topics = checked_topics(subscriptions)
-    found = Found([], [], [], tables.subscriptions_digest(topics), False)
-    gain = 0
-    for lane in range(LANES):
-        floor = _read_floor(view, address, lane, found.digest)
-        moved, passed = _walk_lane(
-            view, address, lane, topics, floor, holds, held, limit, at, found
-        )
-        if moved > floor:
-            found.floors.append((lane, moved))
-            gain += passed
-        if len(found.ready) >= limit or len(found.expired) >= LEASE_DELIVERIES_MAX:
+    found = Found(tables.subscriptions_digest(topics))
+    for lane in range(LANES) if lanes is None else sorted(set(lanes)):
+        _walk_lane(view, address, lane, topics, holds, held, limit, at, take, found)
+        if found.full:
             break
-    return found._replace(floors_worth=gain >= _FLOOR_GAIN_MIN)
+    return found
 
 
 class Membership(dict[int, bool]):
@@ -140,16 +150,16 @@ def _walk_lane(
     address: int,
     lane: int,
     topics: Sequence[bytes],
-    floor: int,
     holds: Membership,
     held: frozenset[int],
     limit: int,
     at: int,
+    take: Take,
     found: Found,
-) -> tuple[int, int]:
-    """Walk one lane; return the new floor and how many entries lie below it."""
-    ready, expired, _, _, _ = found
+) -> None:
+    """Walk one lane; note what was found and how far everything is final."""
     get, unpack, pack_row = view.get, tables.TOPIC_VALUE.unpack, tables.DELIVERY.pack
+    floor = _read_floor(view, address, lane, found.digest)
     clear = True
     passed = 0
     last = b""
@@ -168,20 +178,22 @@ def _walk_lane(
             standing = _standing(row, expires, at) if member else _OVER
         if standing is _READY:
             clear = False
-            ready.append((document, lane, tables.ROW.unpack_from(row)[1] if row else 0))
-            if len(ready) >= limit:
-                break
+            attempts = tables.ROW.unpack_from(row)[1] if row else 0
+            found.count(take(document, lane, attempts), limit)
         elif standing is _HELD:
             clear = False
         else:
             if standing is _EXPIRED:
-                expired.append(document)
+                found.expired.append(document)
             if clear:
                 below = entry
                 passed += 1
-            if len(expired) >= LEASE_DELIVERIES_MAX:
-                break
-    return (tables.SEQUENCE.unpack(below)[0] if below else floor), passed
+            found.full = len(found.expired) >= LEASE_DELIVERIES_MAX
+        if found.full:
+            break
+    if below:
+        found.floors.append((lane, tables.SEQUENCE.unpack(below)[0]))
+        found.gain += passed
 
 
 def _standing(row: bytes | None, expires: int, at: int) -> str:

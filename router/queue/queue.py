@@ -14,16 +14,23 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from router.errors import ClosedError, StorageError
-from router.limits import DOCUMENT_CACHE_BYTES_MAX, LANES, LEASE_DELIVERIES_MAX
+from router.limits import (
+    DOCUMENT_CACHE_BYTES_MAX,
+    LANES,
+    LEASE_BYTES_MAX,
+    LEASE_DELIVERIES_MAX,
+)
 from router.model.instants import year_of
 from router.ports import Store, Transaction, View
 from router.queue import state, tables
 from router.queue.cache import DocumentCache
 from router.queue.check import check_store
 from router.queue.group import GroupCommit
+from router.queue.handout import Handout
 from router.queue.inbox import Member, Membership, checked_topics, walk
 from router.queue.pending import PENDING_LEASES_MAX, IdleFlusher, PendingLeases
 from router.queue.reading import (
@@ -138,12 +145,19 @@ class Queue:
         until: int,
         at: int,
         actor: str,
+        *,
+        unit: int = 0,
+        bytes_max: int = LEASE_BYTES_MAX,
+        lanes: Sequence[int] | None = None,
     ) -> list[Leased]:
         """Hand out at most `limit` waiting deliveries until the instant `until`.
 
         Lane 0 first, in entry order within a lane.  What an earlier lease did not settle
         in time comes again, in its old place.  Documents past their time to live are
         marked expired.  `member(snapshot, runs)` says whether the address is in there.
+        `unit` is who asks, for the history (0: the address itself).  What would exceed
+        `bytes_max` stored bytes is left for the next call, save the first.  `lanes` narrows
+        the call to some lanes.
 
         Only what is on the disk is handed out; the lease itself is flushed with the next
         group, or soon after.  A crash before that hands the same deliveries out again.
@@ -160,13 +174,14 @@ class Queue:
                 held = frozenset()
             with self._store.view() as view:
                 holds = Membership(view, member, self._audience)
-                found = walk(view, address, topics, holds, held, limit, at)
-                leased = [self._leased(view, *item) for item in found.ready]
-            if not (found.ready or found.expired or found.floors_worth):
+                handout = Handout(partial(self._document_at, view), bytes_max)
+                found = walk(view, address, topics, holds, held, limit, at, handout.take, lanes)
+            leased = handout.leased
+            if not (leased or found.expired or found.floors_worth):
                 return []
             self._pending.add(LeaseRecord(
-                address, tuple([item[0] for item in found.ready]), tuple(found.expired),
-                tuple(found.floors), found.digest, until, at, actor,
+                address, tuple([item.sequence for item in leased]), tuple(found.expired),
+                tuple(found.floors), found.digest, until, at, actor, unit,
             ))  # fmt: skip
             if self._idle is not None:
                 self._idle.wake()
@@ -228,7 +243,8 @@ class Queue:
             held = frozenset()
         with self._store.view() as view:
             holds = Membership(view, member, self._audience)
-            return bool(walk(view, address, subscriptions, holds, held, 1, at).ready)
+            found = walk(view, address, subscriptions, holds, held, 1, at, lambda *_: True)
+            return found.ready > 0
 
     def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
         """Yield (sequence, record) of one room in order."""
@@ -400,13 +416,6 @@ class Queue:
             if sequence <= view.durable:
                 self._documents.put(sequence, found)
         return found
-
-    def _leased(self, view: View, sequence: int, lane: int, attempts: int) -> Leased:
-        document = self._document_at(view, sequence)
-        return Leased(
-            document.key, sequence, lane, attempts + 1, document.envelope, document.facts,
-            document.at,
-        )  # fmt: skip
 
     def _audience(self, view: View, audience_id: int) -> StoredAudience:
         """Return the audience of that id."""

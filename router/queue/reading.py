@@ -66,7 +66,7 @@ def who_made(view: View, sequence: int, document: int) -> tuple[int, str, str]:
     record = decode(data, sequence)
     match record:
         case LeaseRecord():
-            return record.address, record.actor, ""
+            return record.unit or record.address, record.actor, ""
         case SettleRecord():
             reason = next((reason for item, _, reason in record.items if item == document), "")
             return record.unit, record.actor, reason

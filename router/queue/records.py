@@ -72,7 +72,7 @@ class LeaseRecord(msgspec.Struct, frozen=True, array_like=True, tag="lease"):
 
     `documents` and `expired` are document sequences.  `floors` are (lane, entry): all
     candidates up to that entry are final for this address, as long as its subscriptions
-    have the digest `subscriptions`.
+    have the digest `subscriptions`.  `unit` is who asked: the address itself or its holder.
     """
 
     address: int
@@ -83,6 +83,7 @@ class LeaseRecord(msgspec.Struct, frozen=True, array_like=True, tag="lease"):
     until: int
     at: int
     actor: str
+    unit: int = 0
 
 
 class SettleRecord(msgspec.Struct, frozen=True, array_like=True, tag="settle"):

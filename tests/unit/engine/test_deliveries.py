@@ -167,6 +167,46 @@ def test_a_holder_gets_the_lanes_of_all_its_addresses_in_order() -> None:
     assert [one.state for one in settled] == ["delivered"] * 2
 
 
+def test_a_holder_empties_a_lane_of_all_its_addresses_before_the_next() -> None:
+    office = Office()
+    for place in (COMMUNE, OTHER):
+        for urgency in (Urgency.NORMAL, Urgency.FLASH, Urgency.NORMAL):
+            office.send(recipients=place, urgency=urgency)
+    office.close_commune(COMMUNE, [OTHER])
+    lanes = [one.lane for _ in range(6) for one in office.lease(OTHER, 1)]
+    assert lanes == ["flash"] * 2 + ["normal"] * 4
+
+
+def test_no_address_of_a_holder_starves_another() -> None:
+    office = Office()
+    for place in (COMMUNE, OTHER):
+        for _ in range(4):
+            office.send(recipients=place)
+    office.close_commune(COMMUNE, [OTHER])
+    places = [one.address for _ in range(6) for one in office.lease(OTHER, 1)]
+    assert sorted(places) == [COMMUNE] * 3 + [OTHER] * 3
+
+
+def test_one_lease_of_a_holder_is_bounded_in_bytes_and_overtakes_nothing(monkeypatch) -> None:
+    office = Office()
+    for place in (COMMUNE, OTHER):
+        for urgency in (Urgency.NORMAL, Urgency.FLASH):
+            office.send(recipients=place, urgency=urgency)
+    office.close_commune(COMMUNE, [OTHER])
+    monkeypatch.setattr(limits, "LEASE_BYTES_MAX", 1)
+    answers = [[one.lane for one in office.lease(OTHER)] for _ in range(5)]
+    assert answers == [["flash"], ["flash"], ["normal"], ["normal"], []]
+
+
+def test_history_names_the_holder_that_leased() -> None:
+    office = Office()
+    key = office.send(recipients=COMMUNE).key
+    office.close_commune(COMMUNE, [OTHER])
+    office.lease(OTHER, actor="Hoa")
+    event = office.engine.track(key, unit="H22").deliveries[0].history[-1]
+    assert (event.state, event.unit, event.actor) == ("leased", OTHER, "Hoa")
+
+
 def test_listeners_hear_of_new_documents_only_and_whom_they_reach() -> None:
     office = Office()
     heard: list[list[bool]] = []

@@ -161,6 +161,13 @@ def test_history_names_who_when_and_why(queue):
     assert queue.history(b"x" * 16, 5) == []
 
 
+def test_history_names_the_holder_that_leased_for_another(queue):
+    item = acceptance(1, [5])
+    queue.accept([item])
+    queue.lease(5, topics_for(5), member_of(5), 1, AT + LEASE, AT, "cổng", unit=6)
+    assert queue.history(item.key, 5)[-1] == Event("leased", AT, 6, "cổng", "")
+
+
 def test_repeated_leases_keep_the_first_and_the_last(queue):
     item = acceptance(1, [5])
     queue.accept([item])
@@ -230,6 +237,38 @@ def test_long_reasons_are_spread_over_records(queue):
     assert all(answer.found and not answer.repeated for answer in answers)
     assert queue.history(items[399].key, 5)[-1].reason == reason
     assert queue.check() == []
+
+
+def test_a_lease_stops_before_it_exceeds_its_bytes(queue):
+    sizes = [900, 300, 300, 100, 700]
+    queue.accept([
+        acceptance(n, [5], lane=n % 2, envelope=b"e" * size, facts=b"")
+        for n, size in enumerate(sizes)
+    ])  # fmt: skip
+
+    def lease_bytes(limit=9):
+        got = queue.lease(5, topics_for(5), member_of(5), limit, AT + LEASE, AT, "x", bytes_max=800)
+        return [len(item.envelope) for item in got]
+
+    assert lease_bytes() == [900]
+    assert lease_bytes() == [300]
+    assert lease_bytes() == [700]
+    assert lease_bytes() == [300, 100]
+    assert lease_bytes() == []
+    assert queue.counts()["attempts"] == len(sizes)
+    assert queue.check() == []
+
+
+def test_a_lease_may_be_narrowed_to_lanes(queue):
+    queue.accept([acceptance(n, [5], lane=n) for n in range(4)])
+
+    def lanes(*wanted):
+        got = queue.lease(5, topics_for(5), member_of(5), 9, AT + LEASE, AT, "x", lanes=wanted)
+        return [item.lane for item in got]
+
+    assert lanes(2, 1) == [1, 2]
+    assert lanes(1) == []
+    assert lanes(3, 0) == [0, 3]
 
 
 def test_a_lease_of_nothing_writes_nothing(queue, box):
