@@ -107,6 +107,9 @@ LEASE_ENDS_MAX: Final = 65_536
 came back when its own time is over."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
+WRITE_S_MAX: Final = 30
+"""A client must take the rest of an answer, or WRITE_BYTES_MIN of it, within this time."""
+WRITE_BYTES_MIN: Final = 1_048_576
 HEADER_BYTES_MAX: Final = 65_536
 """Request line and headers of one request."""
 CONTROL_BODY_BYTES_MAX: Final = 1_048_576
