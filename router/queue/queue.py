@@ -182,6 +182,7 @@ class Queue:
             self._pending.add(LeaseRecord(
                 address, tuple([item.sequence for item in leased]), tuple(found.expired),
                 tuple(found.floors), found.digest, until, at, actor, unit,
+                tuple(found.opened), tuple(found.closed),
             ))  # fmt: skip
             if self._idle is not None:
                 self._idle.wake()
