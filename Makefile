@@ -136,7 +136,7 @@ $(STAMPS)/made:
 		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.11 …"; exit 1; }
 	command -v gcc >/dev/null || command -v cc >/dev/null || \
 		{ echo "A C compiler is needed: apt-get install gcc"; exit 1; }
-	echo "Making $(VENV) with $$($(PYTHON) --version)"
+	echo "Making $(VENV) with $$($(PYTHON) --version)" >&2
 	rm -rf $(VENV)
 	if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
 		$(PYTHON) -m venv $(VENV)
@@ -165,7 +165,7 @@ $(STAMPS)/sources: FORCE | $(STAMPS)/made
 
 # build/lib would carry deleted modules into the wheel, so it is made anew.
 $(STAMPS)/package: $(STAMPS)/tools $(STAMPS)/sources $(SOURCES)
-	@echo "Building and installing the package"
+	@echo "Building and installing the package" >&2
 	rm -rf build/lib* build/bdist* $(WHEELS)
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir $(WHEELS) .
 	$(PIP) install --no-deps --force-reinstall $(WHEELS)/*.whl
@@ -176,7 +176,7 @@ $(STAMPS)/http: EXTRAS := http
 $(STAMPS)/test: EXTRAS := http,bench,test
 $(STAMPS)/lint: EXTRAS := http,bench,test,lint
 $(STAMPS)/http $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/package
-	@echo "Installing what [$(EXTRAS)] needs"
+	@echo "Installing what [$(EXTRAS)] needs" >&2
 	$(PIP) install "$$(ls $(WHEELS)/*.whl)[$(EXTRAS)]"
 	touch $@
 

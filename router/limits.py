@@ -99,6 +99,9 @@ REQUEST_BODY_BYTES_MAX: Final = BATCH_BYTES_MAX
 REQUESTS_WAITING_MAX: Final = 1_024
 BODY_BYTES_WAITING_MAX: Final = 134_217_728
 LONG_POLLS_MAX: Final = 4_096
+"""Sleeping leases; they hold no place among REQUESTS_WAITING_MAX while they sleep."""
+LONG_POLLS_PER_UNIT_MAX: Final = 64
+"""Sleeping leases of one unit, so that no token can take the places of all units."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
 HEADER_BYTES_MAX: Final = 65_536
@@ -139,6 +142,7 @@ assert (
     SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
 ), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
+assert LONG_POLLS_PER_UNIT_MAX < LONG_POLLS_MAX
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS

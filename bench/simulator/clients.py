@@ -289,8 +289,10 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
         row = session.model.rows.get((paper.key, number))
         if row is None or row.state == "open":
             allowed = {"queued", "leased"} | (row.perhaps if row else set())
-            if (paper.content, number) in session.model.asked_late:
+            if paper.expires_at is not None and paper.expires_at <= session.now_us():
                 allowed |= {"expired"}
+                if paper.expires_at + 1_000 <= session.now_us():
+                    allowed.discard("queued")
         else:
             allowed = {row.state}
         require(one.state in allowed, f"{said} says {one.address} has it {one.state}")

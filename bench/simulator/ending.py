@@ -103,7 +103,7 @@ def _check_all_final(session: Session) -> None:
         require(len(paper.audiences) == 1, f"{paper.document_id}: its audience is not known")
         for address in paper.audiences[0]:
             row = model.rows.get((paper.key, address))
-            expired = (paper.content, address) in model.asked_late
+            expired = model.asked_late(paper, address)
             final = row is not None and row.state != "open"
             code = session.world.places[address].code
             require(final or expired, f"{paper.document_id}: never delivered to {code}")

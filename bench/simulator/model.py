@@ -77,7 +77,7 @@ class Model:
         self.rows: dict[tuple[str, int], Row] = {}
         self.row_of_id: dict[str, tuple[Paper, int]] = {}
         self.lease_lost_until: dict[int, int] = {}
-        self.asked_late: set[tuple[str, int]] = set()
+        self.asked_at: dict[int, int] = {}
         self._unflushed: list[tuple[Row, int]] = []
 
     def add(self, paper: Paper) -> None:
@@ -260,7 +260,7 @@ class Model:
         for order in places.values():
             require(order == sorted(order), "handed out in another order than lane, then entry")
         for address in held:
-            self._note_expiry(address, now_us)
+            self._note_asking(address, now_us)
             if len(deliveries) < limit:
                 self._require_nothing_left(address, now_us)
 
@@ -288,7 +288,7 @@ class Model:
         require(row.state == "open", f"{said}: handed out again after it was {row.state}")
         free = row.leased_until <= now_us or row.lease_lost
         require(free, f"{said}: handed out twice at a time")
-        ended = paper.expires_at is not None and paper.expires_at <= now_us
+        ended = paper.expires_at is not None and paper.expires_at + 1_000 <= now_us
         require(not ended, f"{said}: handed out after its time to live")
         require(one.attempt > row.attempts, f"{said}: attempts do not grow")
         row.perhaps.clear()
@@ -306,11 +306,12 @@ class Model:
         require(row.delivery == delivery, f"delivery {row.delivery} is now called {delivery}")
         return row
 
-    def _note_expiry(self, address: int, now_us: int) -> None:
-        """Note what may have been marked expired: its address asked after its end."""
-        for paper in self.papers:
-            if paper.expires_at is not None and paper.expires_at <= now_us:
-                self.asked_late.add((paper.content, address))
+    def asked_late(self, paper: Paper, address: int) -> bool:
+        """Say whether it may have been marked expired: its address asked after its end."""
+        return paper.expires_at is not None and paper.expires_at <= self.asked_at.get(address, 0)
+
+    def _note_asking(self, address: int, now_us: int) -> None:
+        self.asked_at[address] = max(now_us, self.asked_at.get(address, 0))
 
     def _require_nothing_left(self, address: int, now_us: int) -> None:
         if self.lease_lost_until.get(address, now_us) > now_us:
@@ -320,7 +321,7 @@ class Model:
             leasable = row is None or (
                 row.state == "open" and not row.perhaps and row.leased_until <= now_us
             )
-            if leasable and (paper.content, address) not in self.asked_late:
+            if leasable and not self.asked_late(paper, address):
                 code = self.world.places[address].code
                 raise WrongError(f"{paper.document_id}: waits for {code}, and was not handed out")
 
@@ -349,7 +350,7 @@ class Model:
         for address in self.world.held_by(unit, now_us):
             known = self.lease_lost_until.get(address, until)
             self.lease_lost_until[address] = max(known, until)
-            self._note_expiry(address, now_us)
+            self._note_asking(address, now_us)
 
     # Settling.
 
@@ -370,7 +371,7 @@ class Model:
             else:
                 allowed.add((state, False))
                 paper, address = self.row_of_id[one.delivery]
-                if (paper.content, address) in self.asked_late:
+                if self.asked_late(paper, address):
                     allowed.add(("expired", True))
             require(not one.code, f"delivery {one.delivery}: {one.code}, but it is this unit's")
             require((one.state, one.repeated) in allowed, f"{said}, repeated {one.repeated}")

@@ -68,7 +68,7 @@ class Paper:
     skip: bool
     urgency: Urgency
     signing: Signing
-    expires_at: int | None
+    life_us: int | None
     envelope: Envelope
     raw: bytes
     content: str
@@ -82,6 +82,16 @@ class Paper:
     def name(self) -> tuple[int, str]:
         """What identifies it: sender and document id."""
         return (self.sender.number, self.document_id)
+
+    @property
+    def expires_at(self) -> int | None:
+        """When its time to live ends, up to a millisecond early; None before its key is known.
+
+        It counts from acceptance, whose millisecond the key begins with.
+        """
+        if self.life_us is None or not self.key:
+            return None
+        return int(self.key[:12], 16) * 1_000 + self.life_us
 
     @property
     def idempotency(self) -> tuple[int, str] | None:
@@ -164,7 +174,7 @@ def write_paper(random: Random, order: Order) -> Paper:
         skip,
         urgency,
         order.signing,
-        None if life_s is None else order.issued_at + life_s * SECOND_US,
+        None if life_s is None else life_s * SECOND_US,
         envelope,
         msgspec.json.encode(envelope),
         hashlib.sha256(payload).hexdigest(),

@@ -18,7 +18,7 @@ from router.engine.deliveries import Deliverer, check_reason
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
-from router.errors import ClosedError
+from router.errors import ClosedError, VanbanError
 from router.model.answers import (
     Delivery,
     DeliveryState,
@@ -314,15 +314,27 @@ class Engine:
     # Operation.
 
     def counters(self) -> dict[str, int | dict[str, int] | dict[str, float]]:
-        """Return counters for metrics: since opening, and of the stored state."""
+        """Return counters for metrics: since opening, and of the stored state.
+
+        `stored` is empty once the store can't be read: whoever watches an engine must hear
+        from it then above all.
+        """
         submitter = self._submitter
         return {
             "accepted": submitter.accepted,
             "repeated": submitter.repeated,
             "refused": dict(submitter.refused),
             "stage_seconds": dict(submitter.stage_seconds),
-            "stored": {} if self._closed else self._queue.counts(),
+            "stored": self._stored_counts(),
         }
+
+    def _stored_counts(self) -> dict[str, int]:
+        if self._closed:
+            return {}
+        try:
+            return self._queue.counts()
+        except VanbanError:
+            return {}
 
     def healthy(self) -> bool:
         """Say whether writes work; False from the first failed write or flush on."""

@@ -312,7 +312,7 @@ class Submitter:
             at=now_us,
             unit=work.submission.unit or sender.number,
             actor=work.submission.actor,
-            expires_at=None if life_s is None else intake.issued_at + life_s * SECOND_US,
+            expires_at=None if life_s is None else now_us + life_s * SECOND_US,
         )
 
     def _facts(self, work: _Work, snapshot: int, digest: bytes, now_us: int) -> Facts:

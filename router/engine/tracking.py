@@ -27,6 +27,7 @@ from router.selectors import explain, parse
 
 QUEUED = DeliveryState.QUEUED.value
 LEASED = DeliveryState.LEASED.value
+EXPIRED = DeliveryState.EXPIRED.value
 
 
 class Tracker:
@@ -70,12 +71,12 @@ class Tracker:
         audience = Audience.from_bytes(stored.audience.runs)
         members = snapshot.hierarchy.numbers(audience)
         rows = dict(self._queue.deliveries(key, members))
-        by_tier = _count(snapshot, audience, rows, now_us)
+        by_tier = _count(snapshot, audience, rows, stored, now_us)
         first = page * limit
         deliveries = []
         for position in list(audience.positions())[first : first + limit]:
             unit = snapshot.unit_at(position)
-            deliveries.append(self._tracked(key, unit, rows.get(unit.number), facts, now_us))
+            deliveries.append(self._tracked(key, unit, rows.get(unit.number), stored, now_us))
         more = limit > 0 and first + limit < audience.size
         return Tracking(
             key=key.hex(),
@@ -99,12 +100,13 @@ class Tracker:
             raise NotFoundError("document.not_found")
 
     def _tracked(
-        self, key: bytes, unit: Unit, row: DeliveryRow | None, facts: Facts, now_us: int
+        self, key: bytes, unit: Unit, row: DeliveryRow | None, stored: StoredDocument, now_us: int
     ) -> TrackedDelivery:
         tier = TIER_NAMES.get(unit.tier, str(unit.tier))
+        state, since_us = _state_now(row, stored, now_us)
+        since = show_instant(since_us)
         if row is None:
-            since = show_instant(facts.accepted_at)
-            return TrackedDelivery(unit.code, unit.name, tier, QUEUED, since)
+            return TrackedDelivery(unit.code, unit.name, tier, state, since)
         history = tuple(
             HistoryEvent(
                 event.state,
@@ -119,8 +121,8 @@ class Tracker:
             unit.code,
             unit.name,
             tier,
-            _state_now(row, now_us),
-            show_instant(row.since),
+            state,
+            since,
             row.attempts,
             history,
         )
@@ -169,24 +171,39 @@ class Tracker:
 
 
 def _count(
-    snapshot: Snapshot, audience: Audience, rows: dict[int, DeliveryRow], now_us: int
+    snapshot: Snapshot,
+    audience: Audience,
+    rows: dict[int, DeliveryRow],
+    stored: StoredDocument,
+    now_us: int,
 ) -> dict[str, dict[str, int]]:
-    """Count by tier and state: all members queued, then moved by the rows there are."""
+    """Count by tier and state: all members untouched, then moved by the rows there are."""
     hierarchy = snapshot.hierarchy
+    untouched, _ = _state_now(None, stored, now_us)
     by_tier: dict[str, Counter[str]] = {}
     for (tier, _), count in hierarchy.count_by_class(audience).items():
-        by_tier.setdefault(TIER_NAMES.get(tier, str(tier)), Counter())[QUEUED] += count
+        by_tier.setdefault(TIER_NAMES.get(tier, str(tier)), Counter())[untouched] += count
     for address, row in rows.items():
         tier = hierarchy.tier(hierarchy.position(address))
         states = by_tier[TIER_NAMES.get(tier, str(tier))]
-        states[QUEUED] -= 1
-        states[_state_now(row, now_us)] += 1
+        states[untouched] -= 1
+        states[_state_now(row, stored, now_us)[0]] += 1
     return {tier: dict(+states) for tier, states in by_tier.items()}
 
 
-def _state_now(row: DeliveryRow, now_us: int) -> str:
-    """Return the state; a lease that ran out counts as queued again."""
-    return QUEUED if row.state == LEASED and row.until <= now_us else row.state
+def _state_now(row: DeliveryRow | None, stored: StoredDocument, now_us: int) -> tuple[str, int]:
+    """Return a delivery's state and since when.
+
+    A lease that ran out counts as queued again; what waits past the document's time to live
+    counts as expired from that instant, whether or not a lease has come by to write it down.
+    """
+    state, since = (QUEUED, stored.at) if row is None else (row.state, row.since)
+    if row is not None and state == LEASED and row.until <= now_us:
+        state = QUEUED
+    ends = stored.expires_at
+    if state == QUEUED and ends is not None and ends <= now_us:
+        return EXPIRED, ends
+    return state, since
 
 
 _EN = {

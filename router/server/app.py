@@ -79,7 +79,7 @@ class Service:
         http = settings.http
         self.gate = Gate(http.requests_waiting_max, http.body_bytes_waiting_max)
         self.waiters = Waiters(http.long_polls_max)
-        self._collector = EngineCollector(engine.counters, self.gate, self.waiters)
+        self._collector = EngineCollector(engine.counters, engine.healthy, self.gate, self.waiters)
         self._metrics = MetricsPage(self._collector)
         self._litestar = litestar_app(engine)
         self._openapi = json.dumps(build_document(self._litestar), ensure_ascii=False).encode()

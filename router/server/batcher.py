@@ -103,10 +103,17 @@ class Batcher:
         return shares
 
     def _call(self, group: Sequence[Submission]) -> Sequence[Outcome]:
+        """Submit a group; one that meets a fault is submitted again one by one.
+
+        So a document that trips the engine costs its neighbours nothing.  Those of them
+        that were flushed before the fault are answered with their first receipt.
+        """
         try:
             return self._submit_many(group)
         except VanbanError as error:
             known = error
         except Exception as error:
+            if len(group) > 1:
+                return [outcome for item in group for outcome in self._call([item])]
             known = self._fault(error)
         return [problem_of(known, item.language) for item in group]

@@ -68,12 +68,7 @@ class HotEndpoints:
         unit = own_unit(call)
         call.require_type(NDJSON)
         body = await self._read(call, limits.BATCH_BYTES_MAX)
-        lines = body.split(b"\n")
-        if not lines[-1].strip():
-            lines.pop()
-        if len(lines) > limits.BATCH_DOCUMENTS_MAX:
-            limit = limits.BATCH_DOCUMENTS_MAX
-            raise TooLargeError("batch.too_large", size=len(lines), limit=limit)
+        lines = lines_of(body)
         items = [Submission(line, unit, call.actor, call.language) for line in lines]
         outcomes = await self._batcher.submit(items)
         await call.answer(200, _lines(outcomes), NDJSON)
@@ -107,7 +102,11 @@ class HotEndpoints:
         return self._engine.lease(unit, asked.limit, lease_s=lease_s, actor=call.actor)
 
     async def _wait(self, call: Call, unit: int, asked: LeaseRequest) -> list[Delivery]:
-        """Lease as soon as there is something; empty at the end of the time or at the stop."""
+        """Lease as soon as there is something; empty at the end of the time or at the stop.
+
+        Asleep it stands outside the gate: sleepers have their own bound, and must not keep
+        those out who are awake.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + asked.wait_s
         with self._waiters.waiting(unit) as waiter:
@@ -118,7 +117,9 @@ class HotEndpoints:
                     deliveries = self._lease_now(call, unit, asked)
                     if deliveries or self._waiters.stopped:
                         return deliveries
-                    if not await _rung(waiter, gone, end - loop.time()):
+                    with call.outside():
+                        rung = await _rung(waiter, gone, end - loop.time())
+                    if not rung:
                         return []
             finally:
                 gone.cancel()
@@ -130,6 +131,22 @@ class HotEndpoints:
         call.require_type(JSON)
         body = await self._read(call, limits.CONTROL_BODY_BYTES_MAX)
         return decode(decoder, body)
+
+
+def lines_of(body: bytes) -> list[bytes]:
+    """Return the lines of a batch; one that is blank may end it.
+
+    Raises TooLargeError `batch.too_large` over BATCH_DOCUMENTS_MAX lines, before it takes a
+    body of millions of line breaks apart, which would cost many times its bytes.
+    """
+    limit = limits.BATCH_DOCUMENTS_MAX
+    lines = body.split(b"\n", limit + 1)
+    if not lines[-1].strip():
+        lines.pop()
+    if len(lines) > limit:
+        size = body.count(b"\n") + (not body.endswith(b"\n"))
+        raise TooLargeError("batch.too_large", size=size, limit=limit)
+    return lines
 
 
 def _lines(outcomes: list[Outcome]) -> bytes:

@@ -33,8 +33,11 @@ _STORED: Final = ("What the data directory holds.", "what")
 class EngineCollector(Collector):
     """Yields the engine's counters as `vanban_<name>`, counters apart from gauges."""
 
-    def __init__(self, counters: Counters, gate: Gate, waiters: Waiters) -> None:
+    def __init__(
+        self, counters: Counters, healthy: Callable[[], bool], gate: Gate, waiters: Waiters
+    ) -> None:
         self._counters = counters
+        self._healthy = healthy
         self._gate = gate
         self._waiters = waiters
         self.requests: dict[tuple[str, int], int] = {}
@@ -45,7 +48,10 @@ class EngineCollector(Collector):
         self.requests[key] = self.requests.get(key, 0) + 1
 
     def collect(self) -> Iterator[Metric]:
-        """Read everything once."""
+        """Read everything once; what the store holds is left out when it can't be read."""
+        yield GaugeMetricFamily(
+            "vanban_healthy", "1 while documents can be stored, else 0.", value=self._healthy()
+        )
         for name, value in sorted(self._counters().items()):
             words, label = _SINCE_OPENING.get(name, _STORED)
             family: CounterMetricFamily | GaugeMetricFamily

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -72,6 +73,10 @@ class Gate:
             raise OverloadedError("server.stopping", retry_after_s=limits.RETRY_AFTER_S)
         if self.requests >= self._requests_max:
             raise OverloadedError("server.busy", retry_after_s=limits.RETRY_AFTER_S)
+        self.requests += 1
+
+    def enter_again(self) -> None:
+        """Count a request that left to sleep in again: it was admitted, so never refused."""
         self.requests += 1
 
     def hold(self, count: int) -> None:
@@ -161,6 +166,19 @@ class Call:
         self.body_read = not message.get("more_body", False)
         body: bytes = message.get("body", b"")
         return body
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Leave the gate for as long as the block sleeps.
+
+        The body was read and decoded by then, so its bytes are given back for good.
+        """
+        self._gate.leave(self.held)
+        self.held = 0
+        try:
+            yield
+        finally:
+            self._gate.enter_again()
 
     async def gone(self) -> None:
         """Return when the client has closed the connection."""

@@ -45,9 +45,10 @@ class Waiters:
     def waiting(self, unit: int) -> Iterator[Waiter]:
         """Register before looking into the inbox, so that no arrival falls in between.
 
-        Raises OverloadedError `server.busy` at the bound.
+        Raises OverloadedError `server.busy` at the bounds: of all, of this unit.
         """
-        if self.count >= self._count_max:
+        mine = self._by_unit.get(unit, ())
+        if self.count >= self._count_max or len(mine) >= limits.LONG_POLLS_PER_UNIT_MAX:
             raise OverloadedError("server.busy", retry_after_s=limits.RETRY_AFTER_S)
         waiter = Waiter()
         self.count += 1

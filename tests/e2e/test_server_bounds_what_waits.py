@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import select
 
 from support.daemon import UNITS, found
 from support.http import ask, dial
 
+from router import limits
 from router.engine import Engine
 from router.server import BackgroundServer
 from router.settings import HttpSettings, Settings
@@ -120,3 +122,50 @@ def test_a_fault_is_answered_with_a_reference_and_logged_without_content(tmp_pat
             assert ask(server.base_url, "GET", "/healthz").status == 200
     assert "RuntimeError" in caplog.text
     assert "noi dung mat" not in caplog.text
+
+
+def sleep_on(connection, token):
+    """Send a lease that waits."""
+    body = b'{"wait_s":60}'
+    head = (
+        f"POST /v1/inbox/lease HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body)
+
+
+def test_sleeping_polls_keep_nobody_awake_out(tmp_path):
+    with (
+        house(tmp_path / "store", requests_waiting_max=2) as (town, base_url),
+        contextlib.ExitStack() as open_ones,
+    ):
+        sleepers = [open_ones.enter_context(dial(base_url)) for _ in range(5)]
+        for count, sleeper in enumerate(sleepers, 1):
+            sleep_on(sleeper, town.tokens["H22.31.20"])
+            wait_for(base_url, f"vanban_http_long_polls {count}.0")
+        page = ask(base_url, "GET", "/metrics").body.decode()
+        assert "vanban_http_requests_waiting 0.0" in page
+        assert "vanban_http_body_bytes_waiting 0.0" in page
+        envelope = town.envelope("H22", "H22.31.20")
+        token = town.tokens["H22"]
+        assert ask(base_url, "POST", "/v1/documents", envelope, token, JSON).status == 201
+        ready, _, _ = select.select(sleepers, [], [], 60)
+        assert b'"deliveries":[{' in ready[0].recv(65_536)
+        ready[0].close()
+        wait_for(base_url, "vanban_http_long_polls 4.0")
+        wait_for(base_url, "vanban_http_requests_waiting 0.0")
+
+
+def test_one_unit_cannot_take_the_long_polls_of_all(tmp_path):
+    with (
+        house(tmp_path / "store") as (town, base_url),
+        contextlib.ExitStack() as open_ones,
+    ):
+        token = town.tokens["H22.31.20"]
+        for _ in range(limits.LONG_POLLS_PER_UNIT_MAX):
+            sleep_on(open_ones.enter_context(dial(base_url)), token)
+        wait_for(base_url, f"vanban_http_long_polls {limits.LONG_POLLS_PER_UNIT_MAX}.0")
+        assert_busy(ask(base_url, "POST", "/v1/inbox/lease", b'{"wait_s":5}', token, JSON))
+        other = town.tokens["H22.31.21"]
+        answer = ask(base_url, "POST", "/v1/inbox/lease", b'{"wait_s":1}', other, JSON)
+        assert answer.status == 200

@@ -7,6 +7,7 @@ import pytest
 from support.office import COMMITTEE, DONG_VAN, NOW_US, PROVINCE, Office, error_of
 
 from router import limits
+from router.model.instants import SECOND_US, datetime_of, show_instant
 from router.model.units import Unit
 
 COMMUNE, OTHER = "H22.31.20", "H22.31.21"
@@ -165,3 +166,19 @@ def test_old_documents_are_tracked_right_after_changes_and_reopenings() -> None:
         assert [one.address for one in tracking.deliveries][:2] == [COMMUNE, OTHER]
         assert office.engine.explain(key, "H22.31.40", viewer="H22").receives == (size > 2)
     assert office.send(recipients="descendants(H22.31)").snapshot == len(keys) + 1
+
+
+def test_time_to_live_counts_from_acceptance_and_its_end_is_seen_without_a_lease() -> None:
+    office = Office()
+    issued = datetime_of(NOW_US - 3_600 * SECOND_US)
+    key = office.send(recipients="H22.31.20 | H22.31.21", issued_at=issued, time_to_live_s=60).key
+    office.clock.advance(59)
+    office.lease(COMMUNE, lease_s=10)
+    assert office.engine.track(key).states == {"queued": 1, "leased": 1}
+    office.clock.advance(1)
+    tracking = office.engine.track(key)
+    assert tracking.states == {"leased": 1, "expired": 1}
+    ended = {one.address: one for one in tracking.deliveries}[OTHER]
+    assert (ended.state, ended.since) == ("expired", show_instant(NOW_US + 60 * SECOND_US))
+    office.clock.advance(9)
+    assert office.engine.track(key).by_tier == {"commune": {"expired": 2}}

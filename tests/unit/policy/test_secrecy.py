@@ -47,3 +47,33 @@ def test_circulation_marks_are_no_secrecy_marks(mark: str) -> None:
 @pytest.mark.parametrize("subject", ["Về bảo vệ bí mật", "(Khẩn) Báo cáo", "Mật ong bạc hà"])
 def test_a_subject_about_secrets_is_not_secret(subject: str) -> None:
     assert not carries_secrecy_mark(document(subject))
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["Độ mật: Tối mật", "Tài liệu mật", "Văn bản TUYỆT MẬT", "ＭẬＴ", "M\u00adật", "TỐI\u200b MẬT",
+     "m\u034fật", "a\u200d".join(["M", "\u0302\u0323t"]), "M Ậ T", "tối mat", "*Mật*",
+     "Mức độ mật: Mật", "State-Secret", "Bi mat nha nuoc"],
+)  # fmt: skip
+def test_trivial_spellings_do_not_hide_a_mark(mark: str) -> None:
+    for form in ("NFC", "NFD", "NFKD"):
+        assert carries_secrecy_mark(document(marks=(unicodedata.normalize(form, mark),)))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [unicodedata.normalize("NFD", "[BÍ MẬT NHÀ NƯỚC] x"), "[Độ mật: Mật] x", "【MẬT】 x",
+     "“TUYỆT MẬT” x", "V/v x [MẬT]", "\u200b[MẬT] x", "[Khẩn] [MẬT] x", "[“Mật”] x", "（ＭẬＴ）x",
+     "«Tối mật»: x", "V/v x (tài liệu mật).", "\"Mật\" x", "[ Mức độ mật của văn bản: Mật ] x"],
+)  # fmt: skip
+def test_any_bracket_at_either_end_of_the_subject_counts(subject: str) -> None:
+    assert carries_secrecy_mark(document(subject))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Về bảo vệ bí mật nhà nước (Luật 117)", "Giải thích từ “mật” trong Luật", "Mật",
+     "[Mất] con dấu", "(Mặt bằng) Báo cáo", "[Khẩn] về quản lý mật ong", "x" * 500, "[" * 500],
+)  # fmt: skip
+def test_words_beside_a_mark_are_not_taken_for_one(subject: str) -> None:
+    assert not carries_secrecy_mark(document(subject))

@@ -106,6 +106,47 @@ def test_an_exception_of_the_engine_answers_every_item_of_its_group(raised, code
     asyncio.run(run())
 
 
+def test_a_document_that_trips_the_engine_costs_its_neighbours_nothing():
+    recorder = Recorder()
+    faults = []
+
+    def trip_over_one(group):
+        outcomes = recorder.submit_many(group)
+        if any(item.envelope == b"odd0" for item in group):
+            raise OverflowError("a fault of ours")
+        return outcomes
+
+    def noted(error):
+        faults.append(error)
+        return fault(error)
+
+    async def run():
+        batcher = Batcher(trip_over_one, noted)
+        before, odd, after = await asyncio.gather(
+            *(
+                batcher.submit(items(name, count))
+                for name, count in (("a", 3), ("odd", 1), ("b", 2))
+            )
+        )
+        assert before == expected(items("a", 3))
+        assert after == expected(items("b", 2))
+        assert [outcome.code for outcome in odd] == ["server.fault"]
+
+    asyncio.run(run())
+    assert len(faults) == 1
+
+
+def test_a_failed_disk_is_not_asked_again_for_each_document():
+    groups = []
+
+    def fail(group):
+        groups.append(len(group))
+        raise StorageError("store.failed", reason="disk")
+
+    asyncio.run(Batcher(fail, fault).submit(items("d", 5)))
+    assert groups == [5]
+
+
 def test_nothing_submitted_is_nothing_answered():
     assert asyncio.run(Batcher(Recorder().submit_many, fault).submit([])) == []
 
