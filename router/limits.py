@@ -132,6 +132,8 @@ GROUP_OPERATIONS_MAX: Final = 256
 GROUP_BYTES_MAX: Final = 67_108_864
 """Record bytes after which a group takes no further caller in."""
 DOCUMENT_CACHE_BYTES_MAX: Final = 67_108_864
+AUDIENCE_CACHE_BYTES_MAX: Final = 16_777_216
+"""Audiences kept for membership tests; one of a whole country in runs may take 50 KB."""
 LOG_VERIFY_BYTES_AT_OPEN: Final = 67_108_864
 """How much of the log's end is checked at each opening; every reading checks its record."""
 FACT_CHARS_MAX: Final = 200
