@@ -281,6 +281,7 @@ def bad_documents() -> Iterator[Vector]:
     def having(**changes: object) -> Json:
         return signed(json.dumps(fields | changes, ensure_ascii=False).encode())
 
+    file = {"name": "a.txt", "media_type": "text/plain", "size_bytes": 1, "sha256": "ab" * 32}
     cases = (
         ("payload-not-json", "The payload is cut off.", signed(text[:-1]),
          "json.malformed", "$.payload"),
@@ -311,6 +312,22 @@ def bad_documents() -> Iterator[Vector]:
         ("payload-secret-nfd", "The same mark in NFD.",
          having(marks=[unicodedata.normalize("NFD", "Tối mật")]),
          "document.secret", "$.payload.marks"),
+        ("payload-secret-hidden", "A mark announced, with an invisible character in it.",
+         having(marks=["Độ mật: T\u200bối mật"]), "document.secret", "$.payload.marks"),
+        ("payload-secret-subject", "A mark in NFD, in brackets, at the subject's end.",
+         having(subject=unicodedata.normalize("NFD", "Kế hoạch 【Tài liệu mật】")),
+         "document.secret", "$.payload.marks"),
+        ("payload-control-character", "The subject holds a control character.",
+         having(subject="Về việc\u001b[2J"), "field.invalid", "$.payload.subject"),
+        ("attachment-path", "An attachment is named with a folder.",
+         having(attachments=[file | {"name": "../a.txt"}]),
+         "field.invalid", "$.payload.attachments[0].name"),
+        ("attachment-two-sizes", "One SHA-256 is named with two sizes.",
+         having(attachments=[file, file | {"size_bytes": 2}]),
+         "attachment.content", "$.payload.attachments[1]"),
+        ("attachment-hash-newline", "A SHA-256 ends in a line end.",
+         having(attachments=[file | {"sha256": "ab" * 32 + "\n"}]),
+         "field.too_long", "$.payload.attachments[0].sha256"),
         ("attachment-not-signed", "Inline bytes that no attachment names.",
          envelope(None, contents=(FILE,)), "attachment.content", "$.contents[0]"),
     )  # fmt: skip

@@ -127,10 +127,14 @@ class Directory:
         with self._lock:
             return self._table.find(normal_code(code), at_us)
 
+    def bearers(self, code: str) -> list[Unit]:
+        """Return every unit that ever bore this code, open or not, the earliest first."""
+        with self._lock:
+            return self._table.bearers_of(normal_code(code))
+
     def find_any(self, code: str) -> Unit | None:
         """Return the last bearer of this code, open or not."""
-        with self._lock:
-            known = self._table.bearers_of(normal_code(code))
+        known = self.bearers(code)
         return known[-1] if known else None
 
     def require(self, code: str, at_us: int, *, role: str = "sender") -> Unit:

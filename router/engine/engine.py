@@ -41,6 +41,9 @@ _log = logging.getLogger("router.engine")
 _Positions = dict[int, list[tuple[int, int]]]
 """For a snapshot's number the positions there of the units asked about."""
 
+OPERATOR = "operator"
+"""Who changed directory, trust or tokens when the embedding program names nobody."""
+
 
 class Arrival:
     """A newly accepted document, as listeners see it: whom it reaches, nothing else."""
@@ -186,6 +189,12 @@ class Engine:
         self._alive()
         return self._rooms.unit(unit, self._clock.now_us())
 
+    def _recipient(self, unit: str | int) -> Unit:
+        """Return a unit that has an inbox: not one whose successor answers for it."""
+        found = self._unit(unit)
+        self._rooms.require_answering(found, self._clock.now_us())
+        return found
+
     # The sender's side.
 
     def submit(
@@ -248,8 +257,12 @@ class Engine:
         lease_s: int = limits.LEASE_S_DEFAULT,
         actor: str = "",
     ) -> list[Delivery]:
-        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds."""
-        return self._deliverer.lease(self._unit(unit), limit, lease_s, actor)
+        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds.
+
+        Raises ForbiddenError `unit.closed` (naming the successor) for a unit whose documents
+        its successor gets; so do `acknowledge`, `refuse` and `create_token`.
+        """
+        return self._deliverer.lease(self._recipient(unit), limit, lease_s, actor)
 
     def waiting(self, unit: str | int) -> bool:
         """Say whether `lease` would hand anything out now."""
@@ -260,7 +273,7 @@ class Engine:
     ) -> list[Settled]:
         """Take deliveries for good (đã nhận); flushed before it answers, safe to repeat."""
         state = DeliveryState.DELIVERED.value
-        return self._deliverer.settle(self._unit(unit), deliveries, state, "", actor)
+        return self._deliverer.settle(self._recipient(unit), deliveries, state, "", actor)
 
     def refuse(
         self, unit: str | int, deliveries: Sequence[str], reason: str, *, actor: str = ""
@@ -268,7 +281,7 @@ class Engine:
         """Return deliveries to the sender (trả lại) with a reason (QĐ 28/2018, Art. 5.4)."""
         check_reason(reason)
         state = DeliveryState.REFUSED.value
-        return self._deliverer.settle(self._unit(unit), deliveries, state, reason, actor)
+        return self._deliverer.settle(self._recipient(unit), deliveries, state, reason, actor)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` after each flush with what arrived, on the submitting thread.
@@ -290,19 +303,19 @@ class Engine:
         """Return a unit by code (either national form) or stable number."""
         return self._unit(code)
 
-    def import_units(self, units: Sequence[Unit], *, actor: str = "") -> int:
+    def import_units(self, units: Sequence[Unit], *, actor: str = OPERATOR) -> int:
         """Add units to the directory, all or none.  Raises InputError with row and field."""
         self._alive()
         return self._administrator.import_units(units, actor)
 
     def close_unit(
-        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = ""
+        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = OPERATOR
     ) -> None:
         """Close a unit at an instant, naming its successors (the default one first)."""
         self._alive()
         self._administrator.close_unit(code, at_us, successors, actor)
 
-    def trust_issuer(self, certificate: bytes, *, actor: str = "") -> str:
+    def trust_issuer(self, certificate: bytes, *, actor: str = OPERATOR) -> str:
         """Trust a CA (DER) as issuer of signing certificates; return its SHA-256 in hex."""
         self._alive()
         return self._administrator.trust_issuer(certificate, actor)
@@ -314,13 +327,13 @@ class Engine:
         valid_from: int,
         valid_to: int | None = None,
         *,
-        actor: str = "",
+        actor: str = OPERATOR,
     ) -> None:
         """Bind a signing certificate (DER) to a unit from one instant to another."""
         self.bind_many([(unit, certificate, valid_from, valid_to)], actor=actor)
 
     def bind_many(
-        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = ""
+        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = OPERATOR
     ) -> int:
         """Bind several certificates in one flush; see `bind`."""
         self._alive()
@@ -333,7 +346,7 @@ class Engine:
         *,
         operator: bool = False,
         expires_at: int | None = None,
-        actor: str = "",
+        actor: str = OPERATOR,
     ) -> str:
         """Make an access token for a unit (or an operator); it is shown only this once."""
         self._alive()
@@ -341,7 +354,7 @@ class Engine:
             unit, name, operator=operator, expires_at=expires_at, actor=actor
         )
 
-    def revoke_token(self, token_id: str, *, actor: str = "") -> None:
+    def revoke_token(self, token_id: str, *, actor: str = OPERATOR) -> None:
         """End a token at once."""
         self._alive()
         self._administrator.revoke_token(token_id, actor)
