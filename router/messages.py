@@ -262,7 +262,16 @@ _ACCESS: Final[dict[str, Words]] = {
     ),
     "token.missing": Words(
         "An access token is needed.", "Cần có mã truy cập.",
-        "Send “Authorization: Bearer <token>”.", "Gửi “Authorization: Bearer <mã>”.",
+        "Give --token-file FILE (or client.token_file in vanban.toml); "
+        "over HTTP send “Authorization: Bearer <token>”.",
+        "Dùng --token-file TỆP (hoặc client.token_file trong vanban.toml); "
+        "qua HTTP gửi “Authorization: Bearer <mã>”.",
+    ),
+    "token.malformed": Words(
+        "This is not an access token (it begins with “vb1.”).",
+        "Đây không phải mã truy cập (mã bắt đầu bằng “vb1.”).",
+        "Name the .token file, not a key or a letter.",
+        "Chỉ định tệp .token, không phải tệp khóa hay văn bản.",
     ),
     "token.not_found": Words(
         "There is no token {token}.", "Không có mã truy cập {token}.",

@@ -16,10 +16,12 @@ import msgspec
 from msgspec import Meta
 
 from router import limits
-from router.errors import SettingsError
+from router.errors import AuthenticationError, SettingsError
 
 ENVIRONMENT_PREFIX: Final = "VANBAN__"
 SECRET_BYTES_MAX: Final = 4_096
+TOKEN_PREFIX: Final = b"vb1."
+"""What every access token begins with; the clients check the rest of its form."""
 
 
 class Secret:
@@ -100,14 +102,22 @@ class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     actor: Annotated[str, Meta(max_length=limits.ACTOR_CHARS_MAX)] = ""
 
     def read_token(self) -> str:
-        """Return the token.  Raises SettingsError when its file can't be read."""
+        """Return the token, without blanks around it.
+
+        Raises SettingsError `settings.invalid` when its file can't be read, and
+        AuthenticationError `token.malformed`, which tells nothing of the content, when the
+        file holds nothing, or what can't be a token.
+        """
         if self.token_file is None:
             return self.token.reveal()
         try:
             with Path(self.token_file).open("rb") as file:
-                return file.read(SECRET_BYTES_MAX).decode("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise _invalid("client.token_file", _why(error)) from None
+                token = file.read(SECRET_BYTES_MAX).strip()
+        except OSError as error:
+            raise _invalid("client.token_file", f"{self.token_file}: {_why(error)}") from None
+        if not token.startswith(TOKEN_PREFIX) or not token.isascii() or len(token.split()) != 1:
+            raise AuthenticationError("token.malformed", path=self.token_file)
+        return token.decode("ascii")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

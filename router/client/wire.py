@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
@@ -55,6 +56,8 @@ TIMEOUT_S: Final = 60.0
 ATTEMPTS: Final = 3
 PAUSE_S: Final = 0.2
 """Before the second attempt; doubled before each further one."""
+TOKEN_FORM: Final = re.compile(r"vb1\.[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,128}")
+"""``vb1.<id>.<secret>``, as the engine makes them."""
 _encode: Final = msgspec.json.Encoder().encode
 _problems: Final = msgspec.json.Decoder(Problem)
 
@@ -93,8 +96,24 @@ class Request(NamedTuple):
     wait_s: float = 0.0
 
 
+def token_of(text: str) -> str:
+    """Return an access token without the blanks and line ends around it; "" stays "".
+
+    Raises AuthenticationError `token.malformed` for anything else, and never names it: what
+    is given here by mistake may be a private key.
+    """
+    token = text.strip()
+    if token and TOKEN_FORM.fullmatch(token) is None:
+        raise AuthenticationError("token.malformed")
+    return token
+
+
 def headers_of(token: str, actor: str, language: str) -> dict[str, str]:
-    """Return the headers every request carries.  Raises InputError `actor.invalid`."""
+    """Return the headers every request carries.
+
+    Raises AuthenticationError `token.malformed`, InputError `actor.invalid`.
+    """
+    token = token_of(token)
     if len(actor) > limits.ACTOR_CHARS_MAX or not actor.isprintable():
         raise InputError("actor.invalid", reason="too long or not printable")
     headers = {"Accept": JSON, "Accept-Language": language}

@@ -230,9 +230,33 @@ def test_whoami_names_unit_or_operator_and_never_the_token(house):
 def test_without_a_token_or_with_a_wrong_one_nothing_is_told(house):
     missing = house.run("whoami")
     assert (missing.status, "token.missing" in missing.err) == (1, True)
-    wrong = house.run("inbox", VANBAN__CLIENT__TOKEN="vb_wrong")
-    assert (wrong.status, "token.invalid" in wrong.err) == (1, True)
-    assert "vb_wrong" not in wrong.err + wrong.out
+    assert "--token-file FILE" in missing.err
+    for text, code in (("vb1.no.where", "token.invalid"), ("vb_wrong", "token.malformed")):
+        wrong = house.run("inbox", VANBAN__CLIENT__TOKEN=text)
+        assert (wrong.status, code in wrong.err) == (1, True)
+        assert text not in wrong.err + wrong.out
+
+
+def test_a_file_that_holds_no_token_is_refused_and_not_shown(house):
+    key = (house.home / "data/sample/H22.key.pem").read_text()
+    token = house.secrets()[0]
+    (house.home / "two.token").write_text(f"{token}\nsecond\n")
+    (house.home / "odd.token").write_text("vb1.a.bí-mật-é\n", encoding="utf-8")
+    (house.home / "empty.token").write_text("\n")
+    files = ("data/sample/H22.key.pem", "data/sample/letter-1.json", "two.token", "odd.token",
+             "empty.token", "data/sample/H22.cert.der")  # fmt: skip
+    for file in files:
+        answer = house.run("submit", "data/sample/letter-1.json", "--token-file", file)
+        assert (answer.status, answer.out) == (1, ""), answer
+        assert f"token.malformed ({file})" in answer.err
+        assert ".token file" in answer.err
+        for told in (*key.split(), token, "second", "mật"):
+            assert len(told) < 5 or told not in answer.err
+    missing = house.run("whoami", "--token-file", "nothing.token")
+    assert (missing.status, "nothing.token" in missing.err) == (2, True)
+    direct = house.run("whoami", VANBAN__CLIENT__TOKEN=key)
+    assert (direct.status, "token.malformed" in direct.err) == (1, True)
+    assert not [line for line in key.splitlines()[1:-1] if line in direct.err + direct.out]
 
 
 def test_everything_is_said_in_vietnamese_too(house):

@@ -93,9 +93,9 @@ def test_a_wrong_secret_is_refused_without_being_quoted(tmp_path):
 
 
 def test_a_token_file_wins_and_must_be_readable(tmp_path):
-    (tmp_path / "token").write_text("vb_from-file\n", encoding="ascii")
+    (tmp_path / "token").write_text("vb1.from.file\n", encoding="ascii")
     text = f'[client]\ntoken_file = "{tmp_path / "token"}"\n'
-    assert load_settings(write(tmp_path, text)).client.read_token() == "vb_from-file"
+    assert load_settings(write(tmp_path, text)).client.read_token() == "vb1.from.file"
     lost = load_settings(None, {"VANBAN__CLIENT__TOKEN_FILE": str(tmp_path / "absent")})
     with pytest.raises(SettingsError):
         lost.client.read_token()
