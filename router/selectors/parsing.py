@@ -6,6 +6,7 @@ most SELECTOR_CHARS_MAX characters, so hostile text costs bounded time.
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Final, NoReturn
 
@@ -32,7 +33,10 @@ from router.selectors.nodes import (
 
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _WORD: Final = re.compile(r"[A-Za-z0-9.]+")
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z-]*")
+_LETTERS: Final = re.compile(r"[\w.\u0300-\u036f]+")
+"""A word as a person sees it, for messages: letters of any script with their marks."""
+_NAME: Final = re.compile(r"[^\W\d_][\w\u0300-\u036f-]*")
+_BY_CODE: Final = "recipients are named by code, e.g. H22.32.21"
 _FUNCTIONS: Final = ("children", "descendants", "tier", "kind")
 
 
@@ -77,13 +81,21 @@ class _Reader:
     def expect(self, sign: str) -> None:
         found = self.peek()
         if found != sign:
+            self.no_list(found)
             self.wrong(f"“{sign}” expected, {_quoted(found)} found")
         self.place += 1
 
     def end(self) -> None:
         found = self.peek()
         if found:
-            self.wrong(f"an operator (| & -) or the end expected, {_quoted(found)} found")
+            self.no_list(found)
+            hint = f"; {_BY_CODE}" if found.isalnum() else ""
+            self.wrong(f"an operator (| & -) or the end expected, {_quoted(found)} found{hint}")
+
+    def no_list(self, found: str) -> None:
+        """Help those who list recipients as in a letter."""
+        if found and found in ",;":
+            self.wrong(f"{_quoted(found)} found: write “|” between recipients")
 
     def count(self) -> None:
         self.nodes += 1
@@ -127,6 +139,9 @@ class _Reader:
             self.expect(")")
             return inner
         found = _WORD.match(self.text, start)
+        letters = _LETTERS.match(self.text, start)
+        if letters is not None and (found is None or letters.end() > found.end()):
+            self.no_code(letters.group(), start)
         if found is None:
             self.wrong(f"a code, “all”, a function or “(” expected, {_quoted(sign)} found")
         self.count()
@@ -142,7 +157,11 @@ class _Reader:
 
     def function(self, word: str, start: int, depth: int) -> Node:
         if word not in _FUNCTIONS:
-            self.wrong(f"no function {_quoted(word)}; there are {', '.join(_FUNCTIONS)}", start)
+            near = difflib.get_close_matches(word[:CODE_CHARS_MAX], _FUNCTIONS, 1)
+            meant = f"; did you mean “{near[0]}”?" if near else ""
+            known = ", ".join(_FUNCTIONS)
+            called = _quoted(word[:CODE_CHARS_MAX])
+            self.wrong(f"no function {called}; there are {known}{meant}", start)
         self.expect("(")
         if word in ("tier", "kind"):
             self.peek()
@@ -160,8 +179,12 @@ class _Reader:
     def code(self, word: str, start: int) -> Node:
         code = normal_code(word)
         if len(code) > CODE_CHARS_MAX or code_form(code) is None:
-            self.wrong(f"{_quoted(code[:CODE_CHARS_MAX])} is no unit's code", start)
+            self.no_code(code, start)
         return CodeNode(code, start)
+
+    def no_code(self, word: str, start: int) -> NoReturn:
+        shown = _quoted(word[:CODE_CHARS_MAX])
+        self.wrong(f"{shown} is no unit's code; {_BY_CODE}", start)
 
 
 def _quoted(found: str) -> str:

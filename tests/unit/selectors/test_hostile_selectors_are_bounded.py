@@ -71,7 +71,7 @@ def test_functions_of_many_units_are_counted():
         ("H1 & H2 | H3", 8, "write parentheses"),
         ("H1 - H2 & H3", 8, "write parentheses"),
         ("all(H1)", 0, "no function"),
-        ("é", 0, "“é” found"),
+        ("é", 0, "“é” is no unit"),
         ("H1.", 0, "no unit's code"),
         ("A" * 36, 0, "no unit's code"),
     ],
