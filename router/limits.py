@@ -61,7 +61,10 @@ UNITS_PER_RECORD_MAX: Final = 1_000
 TIERS_MAX: Final = 8
 KINDS_MAX: Final = 4_096
 HIERARCHY_DEPTH_MAX: Final = 16
-SNAPSHOTS_CACHED_MAX: Final = 8
+SNAPSHOTS_CACHED_MAX: Final = 256
+SNAPSHOT_UNITS_CACHED_MAX: Final = 1_048_576
+"""Units of all cached snapshots together (a few hundred bytes each): 8 national ones, or many
+small ones.  The one in use is always kept."""
 DIGESTS_CACHED_MAX: Final = 4_096
 DIGEST_RUNS_BYTES_MAX: Final = 1_024
 """Audiences of more run bytes are hashed anew each time: they hardly ever repeat."""
@@ -102,8 +105,14 @@ LONG_POLLS_MAX: Final = 4_096
 """Sleeping leases; they hold no place among REQUESTS_WAITING_MAX while they sleep."""
 LONG_POLLS_PER_UNIT_MAX: Final = 64
 """Sleeping leases of one unit, so that no token can take the places of all units."""
+LEASE_ENDS_MAX: Final = 65_536
+"""Ends of leases the server remembers to wake sleepers at; beyond them a sleeper finds what
+came back when its own time is over."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
+WRITE_S_MAX: Final = 30
+"""A client must take the rest of an answer, or WRITE_BYTES_MIN of it, within this time."""
+WRITE_BYTES_MIN: Final = 1_048_576
 HEADER_BYTES_MAX: Final = 65_536
 """Request line and headers of one request."""
 CONTROL_BODY_BYTES_MAX: Final = 1_048_576
@@ -126,6 +135,8 @@ GROUP_OPERATIONS_MAX: Final = 256
 GROUP_BYTES_MAX: Final = 67_108_864
 """Record bytes after which a group takes no further caller in."""
 DOCUMENT_CACHE_BYTES_MAX: Final = 67_108_864
+AUDIENCE_CACHE_BYTES_MAX: Final = 16_777_216
+"""Audiences kept for membership tests; one of a whole country in runs may take 50 KB."""
 LOG_VERIFY_BYTES_AT_OPEN: Final = 67_108_864
 """How much of the log's end is checked at each opening; every reading checks its record."""
 FACT_CHARS_MAX: Final = 200

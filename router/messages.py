@@ -261,6 +261,11 @@ _ACCESS: Final[dict[str, Words]] = {
         "No unit has the code {unit}.", "Không có đơn vị mang mã {unit}.",
         "Check the code in the directory.", "Kiểm tra mã trong danh mục.",
     ),
+    "unit.closed": Words(
+        "The unit {unit} is closed; {successor} answers for it.",
+        "Đơn vị {unit} đã đóng mã; {successor} kế thừa.",
+        "Use the successor's token.", "Dùng mã truy cập của đơn vị kế thừa.",
+    ),
     "token.missing": Words(
         "An access token is needed.", "Cần có mã truy cập.",
         "Give --token-file FILE (or client.token_file in vanban.toml); "

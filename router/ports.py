@@ -139,7 +139,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Release everything; idempotent."""
+        """Release everything; idempotent.  Waits for a running group and for open views."""
         ...
 
 

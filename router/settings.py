@@ -87,7 +87,7 @@ class SignatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The daemon's log on standard error: `level` is the least severity written."""
 
-    level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)(?![\s\S])")] = "info"
 
 
 class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,7 +96,7 @@ class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     `token_file` names a file that holds nothing but the token; it wins over `token`.
     """
 
-    url: Annotated[str, Meta(pattern="^https?://[^/]+/?$")] = "http://127.0.0.1:8080"
+    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?(?![\s\S])")] = "http://127.0.0.1:8080"
     token: Secret = Secret("")
     token_file: str | None = None
     actor: Annotated[str, Meta(max_length=limits.ACTOR_CHARS_MAX)] = ""

@@ -7,7 +7,7 @@ from typing import Final
 
 from router import limits
 from router.engine import Engine
-from router.errors import InputError, NotFoundError
+from router.errors import ForbiddenError, InputError, NotFoundError
 from router.model.answers import Settled, Tracking
 from router.model.instants import SECOND_US
 from vanban_bench.simulator.model import Forecast, require
@@ -119,6 +119,8 @@ def _recipient(session: Session) -> Place | None:
 
 def take(session: Session, unit: int, limit: int, lease_s: int, now_us: int) -> list[str]:
     """Lease and check what came; return the delivery ids."""
+    if _closed(session, unit, lambda engine: engine.lease(unit, limit, lease_s=lease_s)):
+        return []
     until = now_us + lease_s * SECOND_US
     deliveries = session.call(
         lambda engine: engine.lease(unit, limit, lease_s=lease_s, actor="văn thư"),
@@ -134,6 +136,24 @@ def take(session: Session, unit: int, limit: int, lease_s: int, now_us: int) -> 
         waiting = session.call(lambda engine: engine.waiting(unit))
         require(not waiting, "something waits that was not handed out")
     return ids
+
+
+def _closed(session: Session, unit: int, action: Callable[[Engine], object]) -> bool:
+    """Say whether another unit answers for this one; its own acts must then be refused."""
+    holder = session.world.holder(unit, session.now_us())
+    if holder == unit:
+        return False
+
+    def refused(engine: Engine) -> bool:
+        try:
+            action(engine)
+        except ForbiddenError as error:
+            successor = session.world.places[holder].code
+            return error.code == "unit.closed" and error.facts["successor"] == successor
+        return False
+
+    require(bool(session.call(refused)), "a closed unit acted for itself")
+    return True
 
 
 def acknowledge(session: Session) -> None:
@@ -167,6 +187,8 @@ def _settle_some(session: Session, state: str) -> None:
 def settle(session: Session, unit: int, chosen: list[str], state: str) -> None:
     """Acknowledge or refuse deliveries and check the answers."""
     now_us = session.now_us()
+    if _closed(session, unit, lambda engine: engine.acknowledge(unit, chosen)):
+        return
     answers: list[Settled] | None = session.call(
         lambda engine: (
             engine.acknowledge(unit, chosen, actor="văn thư")
@@ -263,7 +285,7 @@ def track(session: Session) -> None:
     if tracking is not None:
         check_tracking(session, paper, tracking)
     stranger = random.choice(sorted(session.world.places))
-    if stranger not in (paper.sender.number, holder):
+    if stranger != holder:
         require(not session.call(lambda engine: _sees(engine, paper, stranger)),
                 f"{paper.document_id}: a stranger may track it")  # fmt: skip
 

@@ -326,6 +326,36 @@ def bad_documents() -> Iterator[Vector]:
                  "envelope.version", "$.version", "door")  # fmt: skip
 
 
+def bad_texts() -> Iterator[Vector]:
+    """Yield rightly signed documents with a hidden secrecy mark, or a name that is none."""
+    fields: Json = json.loads(encode_document(document()))
+
+    def having(**changes: object) -> Json:
+        return envelope(json.dumps(fields | changes, ensure_ascii=False).encode())
+
+    file = {"name": "a.txt", "media_type": "text/plain", "size_bytes": 1, "sha256": "ab" * 32}
+    cases = (
+        ("payload-secret-hidden", "A mark announced, with an invisible character in it.",
+         having(marks=["Độ mật: T\u200bối mật"]), "document.secret", "$.payload.marks"),
+        ("payload-secret-subject", "A mark in NFD, in brackets, at the subject's end.",
+         having(subject=unicodedata.normalize("NFD", "Kế hoạch 【Tài liệu mật】")),
+         "document.secret", "$.payload.marks"),
+        ("payload-control-character", "The subject holds a control character.",
+         having(subject="Về việc\u001b[2J"), "field.invalid", "$.payload.subject"),
+        ("attachment-path", "An attachment is named with a folder.",
+         having(attachments=[file | {"name": "../a.txt"}]),
+         "field.invalid", "$.payload.attachments[0].name"),
+        ("attachment-two-sizes", "One SHA-256 is named with two sizes.",
+         having(attachments=[file, file | {"size_bytes": 2}]),
+         "attachment.content", "$.payload.attachments[1]"),
+        ("attachment-hash-newline", "A SHA-256 ends in a line end.",
+         having(attachments=[file | {"sha256": "ab" * 32 + "\n"}]),
+         "field.too_long", "$.payload.attachments[0].sha256"),
+    )  # fmt: skip
+    for name, about, made, code, path in cases:
+        yield Vector(name, about, made, code, path, "door")
+
+
 def bad_others() -> Iterator[Vector]:
     """Yield rightly signed, well formed envelopes that the directory or the law refuses."""
     stranger = PKI.issue(3, "H22.1", "Sở Nội vụ", kind="ec", index=1)
@@ -381,7 +411,10 @@ def main() -> None:
     """Write all vectors and the CA they need."""
     for folder, makers in (
         ("good", (good,)),
-        ("bad", (bad_headers, bad_signatures, bad_certificates, bad_documents, bad_others)),
+        (
+            "bad",
+            (bad_headers, bad_signatures, bad_certificates, bad_documents, bad_texts, bad_others),
+        ),
     ):
         shutil.rmtree(HERE / folder, ignore_errors=True)
         (HERE / folder).mkdir()

@@ -127,10 +127,14 @@ class Directory:
         with self._lock:
             return self._table.find(normal_code(code), at_us)
 
+    def bearers(self, code: str) -> list[Unit]:
+        """Return every unit that ever bore this code, open or not, the earliest first."""
+        with self._lock:
+            return self._table.bearers_of(normal_code(code))
+
     def find_any(self, code: str) -> Unit | None:
         """Return the last bearer of this code, open or not."""
-        with self._lock:
-            known = self._table.bearers_of(normal_code(code))
+        known = self.bearers(code)
         return known[-1] if known else None
 
     def require(self, code: str, at_us: int, *, role: str = "sender") -> Unit:
@@ -192,10 +196,19 @@ class Directory:
             else:
                 found = self._compile(known, at_us)
                 self._snapshots[found.identity] = found
-                while len(self._snapshots) > limits.SNAPSHOTS_CACHED_MAX:
-                    self._snapshots.popitem(last=False)
+                self._forget_snapshots()
             self._snapshots.move_to_end(found.identity)
             return found
+
+    def _forget_snapshots(self) -> None:
+        """Drop the least recently used snapshots over the bounds, never the newest."""
+        held = sum(map(len, self._snapshots.values()))
+        while len(self._snapshots) > 1 and (
+            len(self._snapshots) > limits.SNAPSHOTS_CACHED_MAX
+            or held > limits.SNAPSHOT_UNITS_CACHED_MAX
+        ):
+            _, dropped = self._snapshots.popitem(last=False)
+            held -= len(dropped)
 
     def resolve_batch(self, items: Sequence[ResolveItem]) -> list[Resolution | VanbanError]:
         """Resolve a batch of selectors as known now; see `router.directory.resolve`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from router import limits
 from router._core import Audience
 from router.directory import ResolveItem
 from router.directory import encode_change as encode_directory
@@ -12,9 +13,9 @@ from router.engine import tokens
 from router.engine.deliveries import check_actor
 from router.engine.state import DIRECTORY, TRUST, Rooms, encode_record
 from router.engine.tokens import TokenMade
-from router.errors import VanbanError
+from router.errors import InputError, VanbanError
 from router.model.answers import Principal, Resolved, ResolvedUnit
-from router.model.instants import show_instant
+from router.model.instants import INSTANT_MAX, show_instant
 from router.model.units import TIER_NAMES, Unit
 from router.ports import Chance, Clock
 from router.queue import RoomRecord
@@ -36,7 +37,10 @@ class Administrator:
         self._chance = chance
 
     def _append(self, room: str, bodies: Sequence[bytes], actor: str) -> None:
+        """Write an operator's act; the operator is no unit (number 0) but has a name."""
         check_actor(actor)
+        if not actor.strip():
+            raise InputError("actor.invalid", path="actor", reason="an operator's act needs one")
         at = self._clock.now_us()
         self._rooms.append([RoomRecord(room, body, at, 0, actor) for body in bodies])
 
@@ -82,7 +86,11 @@ class Administrator:
     ) -> str:
         """Make a token and return it, the only time it can be seen."""
         now_us = self._clock.now_us()
-        number = self._rooms.unit(unit, now_us).number if unit is not None else None
+        number = None
+        if unit is not None:
+            found = self._rooms.unit(unit, now_us)
+            self._rooms.require_answering(found, now_us)
+            number = found.number
         with self._rooms.lock:
             made, token = self._rooms.tokens.plan(
                 self._chance,
@@ -110,15 +118,24 @@ class Administrator:
     def all_tokens(self) -> list[Principal]:
         """List the live tokens (never their secrets)."""
         now_us = self._clock.now_us()
-        return [self._principal(made, now_us) for made in self._rooms.tokens.all()]
+        return [self._principal(made, now_us) for made in self._rooms.tokens.all(now_us)]
 
     def _principal(self, made: TokenMade, now_us: int) -> Principal:
         code = self._rooms.unit(made.unit, now_us).code if made.unit is not None else ""
         return Principal(made.id, made.name, made.unit, code, made.operator)
 
     def resolve(self, selector: str, at_us: int | None, limit: int) -> Resolved:
-        """Say whom a selector means at an instant (default: now).  Raises RecipientError."""
+        """Say whom a selector means at an instant (default: now).
+
+        Raises RecipientError, and InputError for an instant or limit out of range.
+        """
         at = self._clock.now_us() if at_us is None else at_us
+        if not 0 <= at <= INSTANT_MAX:
+            said = "an instant is from 1970 to 9999, in microseconds"
+            raise InputError("field.invalid", path="$.at_us", reason=said)
+        if not 0 <= limit <= limits.UNITS_MAX:
+            said = f"0 to {limits.UNITS_MAX} is taken"
+            raise InputError("field.invalid", path="$.limit", reason=said)
         answer = self._rooms.directory.resolve_batch([ResolveItem(selector, at, False)])[0]
         if isinstance(answer, VanbanError):
             raise answer

@@ -142,7 +142,7 @@ class Deliverer:
 
 def check_actor(actor: str) -> None:
     """Refuse an actor's name that is over 64 characters or not printable (InputError)."""
-    if len(actor) > limits.ACTOR_CHARS_MAX or not actor.isprintable():
+    if not isinstance(actor, str) or len(actor) > limits.ACTOR_CHARS_MAX or not actor.isprintable():
         raise InputError("actor.invalid", reason="too long or not printable")
 
 

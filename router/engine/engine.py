@@ -8,11 +8,12 @@ flushed; what raises StorageError left nothing, and the engine must be opened an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from router import limits
+from router._core import Audience, runs_contain
 from router.engine.administration import RESOLVED_UNITS_DEFAULT, Administrator
 from router.engine.deliveries import Deliverer, check_reason
 from router.engine.state import Rooms
@@ -37,6 +38,11 @@ from router.settings import Settings
 from router.signatures import Verifier
 
 _log = logging.getLogger("router.engine")
+_Positions = dict[int, list[tuple[int, int]]]
+"""For a snapshot's number the positions there of the units asked about."""
+
+OPERATOR = "operator"
+"""Who changed directory, trust or tokens when the embedding program names nobody."""
 
 
 class Arrival:
@@ -53,6 +59,48 @@ class Arrival:
             self._rooms.member(address, self._audience.snapshot, self._audience.runs)
             for address in self._rooms.addresses_of(unit, self._now_us)
         )
+
+    @property
+    def audience(self) -> tuple[int, bytes]:
+        """Equal for arrivals that reach the same units: the snapshot's number and the runs."""
+        return self._audience.snapshot, self._audience.runs
+
+    def reached(self, asked: Collection[int], positions: _Positions) -> set[int]:
+        """Return which of the units asked about are reached.
+
+        Costs as much as the smaller of both: a letter to few asks for each member's holder,
+        a broadcast asks for each unit, whose positions are looked up once (`positions`).
+        """
+        snapshot, runs = self.audience
+        rooms = self._rooms
+        if self._audience.size <= len(asked):
+            numbers = rooms.snapshot(snapshot).hierarchy.numbers(Audience.from_bytes(runs))
+            holders = {rooms.directory.holder(number, self._now_us) for number in numbers}
+            return holders.intersection(asked)
+        of_units = positions.get(snapshot)
+        if of_units is None:
+            position_of = rooms.snapshot(snapshot).hierarchy.position
+            of_units = positions[snapshot] = [
+                (unit, position)
+                for unit in asked
+                for address in rooms.addresses_of(unit, self._now_us)
+                if (position := position_of(address)) >= 0
+            ]
+        return {unit for unit, position in of_units if runs_contain(runs, position)}
+
+
+def reached_by(arrivals: Sequence[Arrival], units: Collection[int]) -> set[int]:
+    """Return which of the units (by stable number) are reached by any of the arrivals.
+
+    Equal audiences are looked at once.  Much cheaper than asking each arrival about each unit.
+    """
+    positions: _Positions = {}
+    found: set[int] = set()
+    for arrival in {one.audience: one for one in arrivals}.values():
+        if len(found) == len(units):
+            break
+        found |= arrival.reached(units, positions)
+    return found
 
 
 Listener = Callable[[Sequence[Arrival]], None]
@@ -141,6 +189,12 @@ class Engine:
         self._alive()
         return self._rooms.unit(unit, self._clock.now_us())
 
+    def _recipient(self, unit: str | int) -> Unit:
+        """Return a unit that has an inbox: not one whose successor answers for it."""
+        found = self._unit(unit)
+        self._rooms.require_answering(found, self._clock.now_us())
+        return found
+
     # The sender's side.
 
     def submit(
@@ -203,8 +257,12 @@ class Engine:
         lease_s: int = limits.LEASE_S_DEFAULT,
         actor: str = "",
     ) -> list[Delivery]:
-        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds."""
-        return self._deliverer.lease(self._unit(unit), limit, lease_s, actor)
+        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds.
+
+        Raises ForbiddenError `unit.closed` (naming the successor) for a unit whose documents
+        its successor gets; so do `acknowledge`, `refuse` and `create_token`.
+        """
+        return self._deliverer.lease(self._recipient(unit), limit, lease_s, actor)
 
     def waiting(self, unit: str | int) -> bool:
         """Say whether `lease` would hand anything out now."""
@@ -215,7 +273,7 @@ class Engine:
     ) -> list[Settled]:
         """Take deliveries for good (đã nhận); flushed before it answers, safe to repeat."""
         state = DeliveryState.DELIVERED.value
-        return self._deliverer.settle(self._unit(unit), deliveries, state, "", actor)
+        return self._deliverer.settle(self._recipient(unit), deliveries, state, "", actor)
 
     def refuse(
         self, unit: str | int, deliveries: Sequence[str], reason: str, *, actor: str = ""
@@ -223,7 +281,7 @@ class Engine:
         """Return deliveries to the sender (trả lại) with a reason (QĐ 28/2018, Art. 5.4)."""
         check_reason(reason)
         state = DeliveryState.REFUSED.value
-        return self._deliverer.settle(self._unit(unit), deliveries, state, reason, actor)
+        return self._deliverer.settle(self._recipient(unit), deliveries, state, reason, actor)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` after each flush with what arrived, on the submitting thread.
@@ -245,19 +303,19 @@ class Engine:
         """Return a unit by code (either national form) or stable number."""
         return self._unit(code)
 
-    def import_units(self, units: Sequence[Unit], *, actor: str = "") -> int:
+    def import_units(self, units: Sequence[Unit], *, actor: str = OPERATOR) -> int:
         """Add units to the directory, all or none.  Raises InputError with row and field."""
         self._alive()
         return self._administrator.import_units(units, actor)
 
     def close_unit(
-        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = ""
+        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = OPERATOR
     ) -> None:
         """Close a unit at an instant, naming its successors (the default one first)."""
         self._alive()
         self._administrator.close_unit(code, at_us, successors, actor)
 
-    def trust_issuer(self, certificate: bytes, *, actor: str = "") -> str:
+    def trust_issuer(self, certificate: bytes, *, actor: str = OPERATOR) -> str:
         """Trust a CA (DER) as issuer of signing certificates; return its SHA-256 in hex."""
         self._alive()
         return self._administrator.trust_issuer(certificate, actor)
@@ -269,13 +327,13 @@ class Engine:
         valid_from: int,
         valid_to: int | None = None,
         *,
-        actor: str = "",
+        actor: str = OPERATOR,
     ) -> None:
         """Bind a signing certificate (DER) to a unit from one instant to another."""
         self.bind_many([(unit, certificate, valid_from, valid_to)], actor=actor)
 
     def bind_many(
-        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = ""
+        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = OPERATOR
     ) -> int:
         """Bind several certificates in one flush; see `bind`."""
         self._alive()
@@ -288,7 +346,7 @@ class Engine:
         *,
         operator: bool = False,
         expires_at: int | None = None,
-        actor: str = "",
+        actor: str = OPERATOR,
     ) -> str:
         """Make an access token for a unit (or an operator); it is shown only this once."""
         self._alive()
@@ -296,7 +354,7 @@ class Engine:
             unit, name, operator=operator, expires_at=expires_at, actor=actor
         )
 
-    def revoke_token(self, token_id: str, *, actor: str = "") -> None:
+    def revoke_token(self, token_id: str, *, actor: str = OPERATOR) -> None:
         """End a token at once."""
         self._alive()
         self._administrator.revoke_token(token_id, actor)

@@ -36,6 +36,7 @@ _ready_envelopes: Final = msgspec.msgpack.Decoder(Envelope)
 _pack: Final = msgspec.msgpack.Encoder().encode
 _PLACE: Final = re.compile(r"^(?P<said>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NAMED: Final = re.compile(r"`([^`]{1,64})`")
 
 
@@ -51,7 +52,13 @@ class Intake(msgspec.Struct, frozen=True):
 
 def read_envelope(raw: bytes | Envelope, now_us: int) -> Intake:
     """Check one envelope.  Raises InputError with code, path and remedy."""
-    envelope = _checked(raw) if isinstance(raw, Envelope) else _decode_envelope(raw)
+    if isinstance(raw, Envelope):
+        envelope = _checked(raw)
+    elif isinstance(raw, bytes):
+        envelope = _decode_envelope(raw)
+    else:
+        said = "an envelope is JSON in bytes, or an Envelope"
+        raise InputError("field.invalid", path="$", reason=said)
     if envelope.version != ENVELOPE_VERSION:
         raise InputError("envelope.version", path="$.version", version=envelope.version)
     if len(envelope.payload) > limits.PAYLOAD_BYTES_MAX:
@@ -61,6 +68,8 @@ def read_envelope(raw: bytes | Envelope, now_us: int) -> Intake:
         raise InputError("envelope.version", path="$.payload.format", version=document.format)
     if carries_secrecy_mark(document):
         raise PolicyRefusedError("document.secret", path="$.payload.marks")
+    _check_printable(document)
+    _check_attachments(document)
     _check_contents(envelope, document)
     _check_act(document)
     issued_at = _check_issue_time(document, now_us)
@@ -132,6 +141,33 @@ def _field_error(said: str, root: str) -> InputError:
     if "length <=" in reason:
         return InputError("field.too_long", path=path, reason=reason)
     return InputError("field.invalid", path=path, reason=reason)
+
+
+def _check_printable(document: Document) -> None:
+    """Refuse control characters in what people read (they rewrite terminals and lists)."""
+    names = ("document_id", "number", "notation", "document_type", "subject")
+    shown = [(f"$.payload.{name}", str(getattr(document, name))) for name in names]
+    shown += [(f"$.payload.marks[{n}]", mark) for n, mark in enumerate(document.marks)]
+    shown += [
+        (f"$.payload.attachments[{n}].name", one.name) for n, one in enumerate(document.attachments)
+    ]
+    for path, text in shown:
+        if _CONTROL.search(text):
+            raise InputError("field.invalid", path=path, reason="it holds a control character")
+
+
+def _check_attachments(document: Document) -> None:
+    """Names are names of files, never paths; one SHA-256 is of one size."""
+    sizes: dict[str, int] = {}
+    for index, attachment in enumerate(document.attachments):
+        path = f"$.payload.attachments[{index}]"
+        name = attachment.name
+        if "/" in name or "\\" in name or name.strip(". ") == "":
+            said = "a file's name, without folders"
+            raise InputError("field.invalid", path=f"{path}.name", reason=said)
+        if sizes.setdefault(attachment.sha256, attachment.size_bytes) != attachment.size_bytes:
+            said = "one SHA-256 is named with two sizes"
+            raise InputError("attachment.content", path=path, reason=said)
 
 
 def _check_contents(envelope: Envelope, document: Document) -> None:

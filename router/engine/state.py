@@ -16,7 +16,7 @@ from router._core import Audience, runs_contain
 from router.directory import Directory, Snapshot
 from router.directory import decode_change as decode_directory
 from router.engine import tokens
-from router.errors import NotFoundError, StorageError
+from router.errors import ForbiddenError, NotFoundError, StorageError
 from router.model.units import Unit
 from router.queue import Queue, RoomRecord
 from router.signatures import TrustStore
@@ -144,6 +144,16 @@ class Rooms:
         if found is None:
             raise NotFoundError("unit.not_found", unit=unit)
         return found
+
+    def require_answering(self, unit: Unit, now_us: int) -> None:
+        """Raise ForbiddenError `unit.closed` for a unit whose documents its successor gets.
+
+        A closed unit without a successor still empties its own inbox.
+        """
+        holder = self.directory.holder(unit.number, now_us)
+        if holder != unit.number:
+            successor = self.directory.unit(holder).code
+            raise ForbiddenError("unit.closed", unit=unit.code, successor=successor)
 
     def addresses_of(self, holder: int, now_us: int) -> tuple[int, ...]:
         """Return the units `holder` answers for today: itself while open, and closed ones.

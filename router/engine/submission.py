@@ -17,6 +17,7 @@ import msgspec
 
 from router import limits
 from router.directory import Resolution, ResolveItem
+from router.engine.deliveries import check_actor
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
 from router.engine.intake import Intake, read_envelope
 from router.engine.state import Rooms
@@ -148,9 +149,7 @@ class Submitter:
     def _door(self, works: Sequence[_Work], now_us: int) -> None:
         for work in works:
             try:
-                actor = work.submission.actor
-                if len(actor) > limits.ACTOR_CHARS_MAX or not (actor.isprintable()):
-                    raise InputError("actor.invalid", reason="too long or not printable")
+                check_actor(work.submission.actor)
                 work.intake = read_envelope(work.submission.envelope, now_us)
             except InputError as error:
                 work.answer = error
@@ -349,7 +348,6 @@ class Submitter:
         assert answer is not None
         if isinstance(answer, Receipt):
             return answer
-        _audit.info(
-            "refused code=%s unit=%s actor=%s", answer.code, submission.unit, submission.actor
-        )
+        actor = "?" if answer.code == "actor.invalid" else submission.actor
+        _audit.info("refused code=%s unit=%s actor=%s", answer.code, submission.unit, actor)
         return problem_of(answer, submission.language)

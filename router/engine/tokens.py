@@ -14,6 +14,7 @@ import msgspec
 
 from router import limits
 from router.errors import AuthenticationError, InputError, NotFoundError
+from router.model.instants import INSTANT_MAX
 from router.ports import Chance
 
 ROOM = "token"
@@ -30,6 +31,10 @@ class TokenMade(msgspec.Struct, frozen=True, tag_field="change", tag="made"):
     operator: bool
     made_at: int
     expires_at: int | None
+
+    def live_at(self, now_us: int) -> bool:
+        """Say whether it has not run out at that instant."""
+        return self.expires_at is None or now_us < self.expires_at
 
 
 class TokenRevoked(msgspec.Struct, frozen=True, tag_field="change", tag="revoked"):
@@ -78,10 +83,13 @@ class Tokens:
         if not 0 < len(name) <= limits.TOKEN_NAME_CHARS_MAX or not name.isprintable():
             reason = "empty, too long or not printable"
             raise InputError("actor.invalid", path="name", reason=reason)
-        if unit is None and not operator:
-            reason = "a token is a unit's or an operator's"
+        if (unit is None) != operator:
+            reason = "a token is a unit's or an operator's, not both"
             raise InputError("actor.invalid", path="unit", reason=reason)
-        if len(self._by_id) >= limits.TOKENS_MAX:
+        if expires_at is not None and not made_at < expires_at <= INSTANT_MAX:
+            reason = "a token ends after it is made"
+            raise InputError("field.invalid", path="expires_at", reason=reason)
+        if len(self._by_id) >= limits.TOKENS_MAX and len(self.all(made_at)) >= limits.TOKENS_MAX:
             raise InputError("actor.invalid", path="name", reason="too many tokens")
         token_id = chance.random_bytes(8).hex()
         secret = base64.urlsafe_b64encode(chance.random_bytes(32)).rstrip(b"=").decode()
@@ -96,9 +104,9 @@ class Tokens:
             raise NotFoundError("token.not_found", token=token_id)
         return made
 
-    def all(self) -> list[TokenMade]:
-        """List the live tokens, oldest first."""
-        return list(self._by_id.values())
+    def all(self, now_us: int) -> list[TokenMade]:
+        """List the tokens that are neither revoked nor run out, oldest first."""
+        return [made for made in tuple(self._by_id.values()) if made.live_at(now_us)]
 
     def authenticate(self, token: str, now_us: int) -> TokenMade:
         """Return whom the token stands for.  Raises AuthenticationError, never saying why."""
@@ -109,6 +117,6 @@ class Tokens:
         known = made.sha256 if made is not None else bytes(32)
         if not hmac.compare_digest(digest, known) or prefix != PREFIX or made is None:
             raise AuthenticationError("token.invalid")
-        if made.expires_at is not None and made.expires_at <= now_us:
+        if not made.live_at(now_us):
             raise AuthenticationError("token.invalid")
         return made

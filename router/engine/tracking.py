@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 
 from router import limits
 from router._core import Audience
@@ -38,48 +39,61 @@ class Tracker:
         self._queue = queue
         self._clock = clock
 
-    def find(self, document: str) -> tuple[bytes, StoredDocument, Facts]:
-        """Return a document by key (hex) or by ``<sender code>|<document id>``.
+    def _found(self, document: str) -> Iterator[StoredDocument]:
+        """Yield what a key (hex) or ``<sender code>|<document id>`` may mean.
 
+        A code may have had several bearers, each with its documents: the latest comes first.
         Raises NotFoundError.
         """
         sender, bar, document_id = document.partition("|")
-        key: bytes | None
+        keys: list[bytes | None]
         if bar:
-            unit = self._rooms.unit(sender, self._clock.now_us())
+            bearers = self._rooms.directory.bearers(sender)
+            if not bearers:
+                raise NotFoundError("unit.not_found", unit=sender)
             name = unicodedata.normalize("NFC", document_id)
-            key = self._queue.by_document_id(unit.number, name, "new")
+            keys = [
+                self._queue.by_document_id(unit.number, name, "new") for unit in reversed(bearers)
+            ]
         else:
-            key = read_key(document)
-        stored = self._queue.document(key) if key is not None else None
-        if key is None or stored is None:
-            raise NotFoundError("document.not_found")
-        return key, stored, decode_facts(stored.facts)
+            keys = [read_key(document)]
+        for key in keys:
+            stored = self._queue.document(key) if key is not None else None
+            if stored is not None:
+                yield stored
+
+    def _answers_for(self, viewer: Unit | None, address: int, now_us: int) -> bool:
+        """Say whether the viewer is who answers for a unit today; an operator does for all."""
+        return viewer is None or viewer.number == self._rooms.directory.holder(address, now_us)
 
     def track(self, document: str, viewer: Unit | None, limit: int, page: int) -> Tracking:
         """Count the states by tier and list one page of deliveries, in directory order.
 
-        A viewer other than the sender (or its holder today) finds nothing.
+        A viewer other than who answers for the sender today finds nothing.
         """
         if not 0 <= limit <= limits.TRACKING_PAGE_MAX or page < 0:
             said = f"limit is 0 to {limits.TRACKING_PAGE_MAX}, page from 0"
             raise InputError("field.invalid", path="$.limit", reason=said)
         now_us = self._clock.now_us()
-        key, stored, facts = self.find(document)
-        self._only_sender(stored, viewer, now_us)
+        for stored in self._found(document):
+            if self._answers_for(viewer, stored.sender, now_us):
+                break
+        else:
+            raise NotFoundError("document.not_found")
+        facts = decode_facts(stored.facts)
         snapshot = self._rooms.snapshot(stored.audience.snapshot)
         audience = Audience.from_bytes(stored.audience.runs)
         members = snapshot.hierarchy.numbers(audience)
-        rows = dict(self._queue.deliveries(key, members))
+        rows = dict(self._queue.deliveries(stored.key, members))
         by_tier = _count(snapshot, audience, rows, stored, now_us)
         first = page * limit
         deliveries = []
         for position in list(audience.positions())[first : first + limit]:
             unit = snapshot.unit_at(position)
-            deliveries.append(self._tracked(key, unit, rows.get(unit.number), stored, now_us))
+            deliveries.append(self._tracked(unit, rows.get(unit.number), stored, now_us))
         more = limit > 0 and first + limit < audience.size
         return Tracking(
-            key=key.hex(),
+            key=stored.key.hex(),
             document_id=facts.document_id,
             sender=facts.sender,
             accepted_at=show_instant(facts.accepted_at),
@@ -92,15 +106,8 @@ class Tracker:
             next_page=page + 1 if more else 0,
         )
 
-    def _only_sender(self, stored: StoredDocument, viewer: Unit | None, now_us: int) -> None:
-        if viewer is None:
-            return
-        holder = self._rooms.directory.holder(stored.sender, now_us)
-        if viewer.number not in (stored.sender, holder):
-            raise NotFoundError("document.not_found")
-
     def _tracked(
-        self, key: bytes, unit: Unit, row: DeliveryRow | None, stored: StoredDocument, now_us: int
+        self, unit: Unit, row: DeliveryRow | None, stored: StoredDocument, now_us: int
     ) -> TrackedDelivery:
         tier = TIER_NAMES.get(unit.tier, str(unit.tier))
         state, since_us = _state_now(row, stored, now_us)
@@ -115,7 +122,7 @@ class Tracker:
                 event.actor,
                 event.reason,
             )
-            for event in self._queue.history(key, unit.number)
+            for event in self._queue.history(stored.key, unit.number)
         )
         return TrackedDelivery(
             unit.code,
@@ -133,21 +140,28 @@ class Tracker:
     def explain(self, document: str, unit: str, viewer: Unit | None) -> Explanation:
         """Say why a unit receives a document, or why not.
 
-        The sender may ask about any unit, another viewer about itself.
-        Raises NotFoundError for documents that are not the viewer's.
+        Who answers for the sender today may ask about any unit; who answers for a recipient,
+        about that one.  Raises NotFoundError for documents that are not the viewer's.
         """
         now_us = self._clock.now_us()
-        key, stored, facts = self.find(document)
-        asked = self._rooms.unit(unit, facts.issued_at)
-        if viewer is None or viewer.number != asked.number:
-            self._only_sender(stored, viewer, now_us)
-        snapshot = self._rooms.snapshot(stored.audience.snapshot)
-        position = snapshot.hierarchy.position(asked.number)
-        receives = position >= 0 and position in Audience.from_bytes(stored.audience.runs)
-        if viewer is not None and not receives:
-            self._only_sender(stored, viewer, now_us)
+        for stored in self._found(document):
+            facts = decode_facts(stored.facts)
+            sender = self._answers_for(viewer, stored.sender, now_us)
+            try:
+                asked = self._rooms.unit(unit, facts.issued_at)
+            except NotFoundError:
+                if sender:
+                    raise
+                continue  # a stranger must not learn from the answer that there is a document
+            snapshot = self._rooms.snapshot(stored.audience.snapshot)
+            position = snapshot.hierarchy.position(asked.number)
+            receives = position >= 0 and position in Audience.from_bytes(stored.audience.runs)
+            if sender or (receives and self._answers_for(viewer, asked.number, now_us)):
+                break
+        else:
+            raise NotFoundError("document.not_found")
         return Explanation(
-            document=key.hex(),
+            document=stored.key.hex(),
             unit=asked.code,
             name=asked.name,
             receives=receives,

@@ -132,7 +132,8 @@ class TrackedDelivery(msgspec.Struct, frozen=True, omit_defaults=True):
 class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who has the document and who not: counts first, then a page of deliveries.
 
-    `by_tier` maps tier -> state -> count; `next_address` continues the page.
+    `by_tier` maps tier -> state -> count; `next_page` is the number of the
+    page to ask for next, 0 after the last one.
     """
 
     key: str

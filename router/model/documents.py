@@ -20,10 +20,13 @@ from router import limits
 ENVELOPE_VERSION = 1
 DOCUMENT_FORMAT = 1
 
+# In patterns `(?![\s\S])` is the end of the text, in Python as in JSON Schema; Python's `$`
+# also stands before a last newline.
+
 Code = Annotated[str, Meta(min_length=1, max_length=limits.CODE_CHARS_MAX)]
 DocumentId = Annotated[str, Meta(min_length=1, max_length=limits.DOCUMENT_ID_CHARS_MAX)]
 SelectorText = Annotated[str, Meta(min_length=1, max_length=limits.SELECTOR_CHARS_MAX)]
-Sha256Hex = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256Hex = Annotated[str, Meta(max_length=64, pattern="^[0-9a-f]{64}$")]
 ZonedTime = Annotated[datetime, Meta(tz=True)]
 
 
@@ -67,7 +70,9 @@ class Attachment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One attached file as the signature covers it: name, type, size in bytes, SHA-256."""
 
     name: Annotated[str, Meta(min_length=1, max_length=limits.ATTACHMENT_NAME_CHARS_MAX)]
-    media_type: Annotated[str, Meta(min_length=3, max_length=127, pattern="^[!-~]+/[!-~ ]+$")]
+    media_type: Annotated[
+        str, Meta(min_length=3, max_length=127, pattern=r"^[!-~]+/[!-~ ]+(?![\s\S])")
+    ]
     size_bytes: Annotated[int, Meta(ge=0, le=limits.ATTACHMENT_SIZE_BYTES_MAX)]
     sha256: Sha256Hex
 

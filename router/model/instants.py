@@ -10,9 +10,10 @@ from functools import lru_cache
 
 VIETNAM_TIME = timezone(timedelta(hours=7), "+07:00")
 SECOND_US = 1_000_000
-INSTANT_MAX = 253_402_300_799 * SECOND_US
-"""The last whole second of the year 9999."""
+INSTANT_MAX = 253_402_214_399 * SECOND_US
+"""The last whole second of 30 December 9999: a date also in zones ahead of UTC."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT_MIN = -62_135_510_400 * SECOND_US  # 2 January of the year 1
 
 
 def instant_of(moment: datetime) -> int:
@@ -23,8 +24,12 @@ def instant_of(moment: datetime) -> int:
 
 
 def datetime_of(instant_us: int) -> datetime:
-    """Return the instant as a datetime in Vietnam time."""
-    return (_EPOCH + timedelta(microseconds=instant_us)).astimezone(VIETNAM_TIME)
+    """Return the instant as a datetime in Vietnam time.
+
+    What lies beyond the calendar becomes its first or last day: showing never raises.
+    """
+    shown_us = min(max(instant_us, _INSTANT_MIN), INSTANT_MAX)
+    return (_EPOCH + timedelta(microseconds=shown_us)).astimezone(VIETNAM_TIME)
 
 
 @lru_cache(maxsize=4_096)

@@ -24,7 +24,9 @@ _MARK: Final = re.compile(
 """What announces a mark (độ mật, tài liệu, văn bản, …), then the mark; letters only, each
 with or without its diacritics."""
 _EDGE: Final = re.compile(
-    "[" + re.escape("[]{}()<>\"'*|/«»‹›“”„‟‘’‚‛〈〉《》「」『』【】〔〕〖〗〘〙〚〛〝〞⟦⟧⟨⟩⟪⟫❝❞") + "]"
+    "["
+    + re.escape("[]{}()<>\"'*|/«»‹›“”„‟‘’‚‛〈〉《》「」『』【】〔〕〖〗〘〙〚〛〝〞⟦⟧⟨⟩⟪⟫❝❞")
+    + "]"
 )
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _IGNORED: Final = frozenset({0x034F, *range(0xFE00, 0xFE10)})

@@ -26,6 +26,7 @@ def check_store(store: Store) -> list[str]:
         with store.view() as view:
             _check_entries(view, problems)
             _check_deliveries(view, problems)
+            _check_open(view, problems)
             _check_counts(view, problems)
         _check_replay(store, problems)
     except VanbanError as error:
@@ -70,6 +71,18 @@ def _check_entries(view: View, problems: list[str]) -> None:
         entry = view.get(tables.ENTRIES, tables.SEQUENCE.pack(document) + key[-8:])
         if entry is None or tables.ENTRY_VALUE.unpack(entry)[0] != audience_id:
             problems.append(f"topics: a topic of document {document} does not match its entry")
+
+
+def _check_open(view: View, problems: list[str]) -> None:
+    """See that each open entry is an entry of its document."""
+    for key, value in _all(view, tables.OPEN):
+        address, _, entry = tables.OPEN_ENTRY.unpack(key)
+        audience_id, document, _ = tables.TOPIC_VALUE.unpack(value)
+        found = view.get(tables.ENTRIES, tables.ENTRY.pack(document, entry))
+        if found is None or tables.ENTRY_VALUE.unpack(found)[0] != audience_id:
+            problems.append(
+                f"open: entry {entry} for address {address} does not match document {document}"
+            )
 
 
 def _check_deliveries(view: View, problems: list[str]) -> None:

@@ -2,15 +2,19 @@
 
 Nothing is stored per recipient when a document is accepted.  An inbox is computed: the
 entries of all topics the unit subscribes to, merged in entry order, lane by lane, minus
-those whose audience does not hold the unit, minus what is final or leased.  A floor per
-address and lane remembers how far everything is final, so old entries are not walked again.
+those whose audience does not hold the unit, minus what is final or leased.
+
+A floor per address and lane remembers how far everything is final, so old entries are not
+walked again.  When much that is final lies behind something open (leased for long, or never
+settled), the floor moves past it, and what is open below the floor is kept in rows of its
+own.  So a walk costs what is open for the address, and never grows with what is settled.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from router.limits import LANES, LEASE_DELIVERIES_MAX, TOPIC_BYTES_MAX
@@ -26,6 +30,10 @@ Take = Callable[[int, int, int], bool]
 
 _FLOOR_GAIN_MIN: Final = 512
 """How many final entries must lie behind before a floor alone is worth a record."""
+_OPENED_MAX: Final = 4_096
+"""Open entries that one record may note."""
+_CLOSED_MAX: Final = 4_096
+"""Open entries found final that one record may take off."""
 _READY: Final = "ready"
 _HELD: Final = "held"
 _EXPIRED: Final = "expired"
@@ -37,16 +45,19 @@ class Found:
     """What a walk found.
 
     `ready` counts the documents taken; `expired` ran out before anybody took them; `floors`
-    moved; `floors_worth` says whether they alone merit a record.  `full` ends the walk.
+    moved; `floors_worth` says whether they alone merit a record.  `opened` and `closed`
+    are changes of the open entries below the floors.  `full` ends the walk.
     """
 
-    __slots__ = ("digest", "expired", "floors", "full", "gain", "ready")
+    __slots__ = ("closed", "digest", "expired", "floors", "full", "gain", "opened", "ready")
 
     def __init__(self, digest: bytes) -> None:
         self.digest = digest
         self.ready = 0
         self.expired: list[int] = []
         self.floors: list[tuple[int, int]] = []
+        self.opened: list[tuple[int, int, int, int, int]] = []
+        self.closed: list[tuple[int, int]] = []
         self.gain = 0
         self.full = False
 
@@ -55,10 +66,71 @@ class Found:
         self.ready += taken
         self.full = not taken or self.ready >= limit
 
+    def expire(self, document: int) -> None:
+        """Note a document that ran out; too many end the walk."""
+        self.expired.append(document)
+        self.full = len(self.expired) >= LEASE_DELIVERIES_MAX
+
+    def note(
+        self, passage: _Passage, lane: int, entry: bytes, value: bytes, standing: str, below: bool
+    ) -> None:
+        """Note where an entry stands that lies below the floor or above it."""
+        final = standing is _OVER or standing is _EXPIRED
+        if not below:
+            if final:
+                passage.passed(entry)
+            else:
+                passage.left(entry, value)
+        elif final and len(self.closed) < _CLOSED_MAX:
+            self.closed.append((lane, tables.SEQUENCE.unpack(entry)[0]))
+
     @property
     def floors_worth(self) -> bool:
         """Whether the next walk would save enough."""
-        return self.gain >= _FLOOR_GAIN_MIN
+        return self.gain + len(self.closed) >= _FLOOR_GAIN_MIN
+
+
+class _Passage:
+    """What was passed in one lane above its floor: open entries, and final ones behind them."""
+
+    __slots__ = ("_before", "_behind", "_clear", "_last", "_open")
+
+    def __init__(self) -> None:
+        self._clear = 0  # final entries before the first open one
+        self._open: list[tuple[bytes, bytes]] = []
+        self._behind = 0  # final entries after the first open one
+        self._last = b""  # the last final one below a floor that may be set
+        self._before = 0  # how many open ones lie before it
+
+    def passed(self, entry: bytes) -> None:
+        """Note a final entry."""
+        if self._open:
+            self._behind += 1
+            if self._behind < _FLOOR_GAIN_MIN:
+                return
+        else:
+            self._clear += 1
+        self._last = entry
+        self._before = len(self._open)
+
+    def left(self, entry: bytes, value: bytes) -> None:
+        """Note an open entry."""
+        self._open.append((entry, value))
+
+    def move_floor(self, lane: int, found: Found) -> None:
+        """Note the new floor of the lane and the open entries that come to lie below it."""
+        if not self._last:
+            return
+        floor = tables.SEQUENCE.unpack(self._last)[0]
+        below = self._open[: min(self._before, _OPENED_MAX - len(found.opened))]
+        if len(below) < self._before:
+            floor = tables.SEQUENCE.unpack(self._open[len(below)][0])[0] - 1
+        for entry, value in below:
+            found.opened.append(
+                (lane, tables.SEQUENCE.unpack(entry)[0], *tables.TOPIC_VALUE.unpack(value))
+            )
+        found.floors.append((lane, floor))
+        found.gain += self._clear + (self._behind if below else 0)
 
 
 def walk(
@@ -160,11 +232,13 @@ def _walk_lane(
     """Walk one lane; note what was found and how far everything is final."""
     get, unpack, pack_row = view.get, tables.TOPIC_VALUE.unpack, tables.DELIVERY.pack
     floor = _read_floor(view, address, lane, found.digest)
-    clear = True
-    passed = 0
+    floor_entry = tables.SEQUENCE.pack(floor)
+    passage = _Passage()
     last = b""
-    below = b""
-    for entry, value in _candidates(view, lane, topics, floor, 2 * limit + 16):
+    for entry, value in chain(
+        _open_below(view, address, lane, floor),
+        _candidates(view, lane, topics, floor, 2 * limit + 16),
+    ):
         if entry == last:
             continue
         last = entry
@@ -177,23 +251,23 @@ def _walk_lane(
             member = row is not None or holds[audience_id]
             standing = _standing(row, expires, at) if member else _OVER
         if standing is _READY:
-            clear = False
             attempts = tables.ROW.unpack_from(row)[1] if row else 0
             found.count(take(document, lane, attempts), limit)
-        elif standing is _HELD:
-            clear = False
-        else:
-            if standing is _EXPIRED:
-                found.expired.append(document)
-            if clear:
-                below = entry
-                passed += 1
-            found.full = len(found.expired) >= LEASE_DELIVERIES_MAX
+        elif standing is _EXPIRED:
+            found.expire(document)
+        found.note(passage, lane, entry, value, standing, entry <= floor_entry)
         if found.full:
             break
-    if below:
-        found.floors.append((lane, tables.SEQUENCE.unpack(below)[0]))
-        found.gain += passed
+    passage.move_floor(lane, found)
+
+
+def _open_below(view: View, address: int, lane: int, floor: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (entry, topic value) of what was open when the floor moved past it."""
+    if floor:
+        start = tables.OPEN_ENTRY.pack(address, lane, 0)
+        stop = tables.OPEN_ENTRY.pack(address, lane, floor + 1)
+        for key, value in view.scan(tables.OPEN, start, stop):
+            yield key[-8:], value
 
 
 def _standing(row: bytes | None, expires: int, at: int) -> str:

@@ -54,6 +54,8 @@ class LmdbStore:
         self._place = place
         self._owner = os.getpid()
         self._writing = threading.Lock()  # guards the one write group
+        self._reading = threading.Condition()  # guards _views
+        self._views = 0
         self._fence: StorageError | None = None
         self._closed = False
         self._tables: dict[str, Any] = {}
@@ -126,37 +128,45 @@ class LmdbStore:
     @contextmanager
     def view(self) -> Iterator[View]:
         """Open a short reading of all that is durable.  Raises StorageError, ClosedError."""
-        self._check_usable()
-        durable = self._last
+        with self._reading:
+            self._check_usable()
+            self._views += 1
         try:
-            txn = self._env.begin()
-        except lmdb.Error as error:
-            raise _storage_error(error, self._place) from error
-        try:
-            yield _LmdbView(self, txn, durable)
+            durable = self._last
+            with self._env.begin() as txn:
+                yield _LmdbView(self, txn, durable)
         except lmdb.Error as error:
             raise _storage_error(error, self._place) from error
         finally:
-            txn.abort()
+            with self._reading:
+                self._views -= 1
+                if self._closed and not self._views:
+                    self._reading.notify_all()
 
     def healthy(self) -> bool:
         """Return False once a write or flush has failed, or after `close`."""
         return self._fence is None and not self._closed
 
     def close(self) -> None:
-        """Release environment and directory; idempotent.  Waits for a running group."""
+        """Release environment and directory; idempotent.
+
+        Waits for a running group and for all open views: LMDB must not be closed under
+        them.  What comes later raises ClosedError.  Must not be called within either.
+        """
         with self._writing:
             if not self._closed:
                 self._closed = True
-                if os.getpid() == self._owner:
+                if os.getpid() == self._owner:  # after a fork the views are another's
+                    with self._reading:
+                        self._reading.wait_for(lambda: not self._views)
                     self._env.close()
                 self._directory.release()
 
     def _check_usable(self) -> None:
-        if self._fence is not None:
-            raise StorageError(self._fence.code, path=self._fence.path, **self._fence.facts)
         if self._closed:
             raise ClosedError("engine.closed")
+        if self._fence is not None:
+            raise StorageError(self._fence.code, path=self._fence.path, **self._fence.facts)
         if os.getpid() != self._owner:
             raise StorageError(
                 "store.locked", path=str(self._place), reason="opened before this process forked"

@@ -152,17 +152,17 @@ class MemoryStore:
         return self._fence is None and not self._closed and not self._crashed
 
     def close(self) -> None:
-        """Release the disk; idempotent."""
+        """Release the disk; idempotent.  Waits for a running group and for open views."""
         with self._guard:
             self._closed = True
 
     def _check_usable(self) -> None:
         if self._crashed:
             raise SimulatedCrashError("the store crashed")
-        if self._fence is not None:
-            raise StorageError(self._fence.code, path=self._fence.path, **self._fence.facts)
         if self._closed:
             raise ClosedError("engine.closed")
+        if self._fence is not None:
+            raise StorageError(self._fence.code, path=self._fence.path, **self._fence.facts)
         if self._disk.epoch != self._epoch:
             raise StorageError("store.locked", path=_PLACE)
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
+    AUDIENCE_CACHE_BYTES_MAX,
     DOCUMENT_CACHE_BYTES_MAX,
     LANES,
     LEASE_BYTES_MAX,
@@ -27,7 +28,7 @@ from router.limits import (
 from router.model.instants import year_of
 from router.ports import Store, Transaction, View
 from router.queue import state, tables
-from router.queue.cache import DocumentCache
+from router.queue.cache import Cache, audience_bytes, document_bytes
 from router.queue.check import check_store
 from router.queue.group import GroupCommit
 from router.queue.handout import Handout
@@ -62,7 +63,6 @@ FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
 
 _PAGE: Final = 2_048
-_AUDIENCES_CACHED_MAX: Final = 4_096
 _SETTLE_RECORD_CHARS_MAX: Final = 100_000
 """Characters of reasons in one settle record (at most 4 bytes each)."""
 _AFTER_ALL: Final = b"\xff" * 9
@@ -82,8 +82,8 @@ class Queue:
         self._idle: IdleFlusher | None = None
         if store.idle_flush_s is not None:
             self._idle = IdleFlusher(self.flush, store.idle_flush_s)
-        self._documents = DocumentCache(document_cache_bytes)
-        self._audiences: dict[int, StoredAudience] = {}
+        self._documents = Cache(document_cache_bytes, document_bytes)
+        self._audiences = Cache(AUDIENCE_CACHE_BYTES_MAX, audience_bytes)
 
     # Writing.
 
@@ -182,6 +182,7 @@ class Queue:
             self._pending.add(LeaseRecord(
                 address, tuple([item.sequence for item in leased]), tuple(found.expired),
                 tuple(found.floors), found.digest, until, at, actor, unit,
+                tuple(found.opened), tuple(found.closed),
             ))  # fmt: skip
             if self._idle is not None:
                 self._idle.wake()
@@ -426,9 +427,7 @@ class Queue:
                 raise StorageError("store.corrupt", reason=f"audience {audience_id} is missing")
             found = state.read_audience(data)
             if audience_id <= view.durable:
-                if len(self._audiences) >= _AUDIENCES_CACHED_MAX:
-                    self._audiences.clear()
-                self._audiences[audience_id] = found
+                self._audiences.put(audience_id, found)
         return found
 
 

@@ -71,8 +71,10 @@ class LeaseRecord(msgspec.Struct, frozen=True, array_like=True, tag="lease"):
     """Deliveries of one address handed out until `until`, and others found expired.
 
     `documents` and `expired` are document sequences.  `floors` are (lane, entry): all
-    candidates up to that entry are final for this address, as long as its subscriptions
-    have the digest `subscriptions`.  `unit` is who asked: the address itself or its holder.
+    candidates up to that entry are final for this address or among its open entries, as
+    long as its subscriptions have the digest `subscriptions`.  `opened` joined the open
+    entries: (lane, entry, audience id, document, expiry); `closed` left them.  `unit`
+    is who asked: the address itself or its holder.
     """
 
     address: int
@@ -84,6 +86,8 @@ class LeaseRecord(msgspec.Struct, frozen=True, array_like=True, tag="lease"):
     at: int
     actor: str
     unit: int = 0
+    opened: tuple[tuple[int, int, int, int, int], ...] = ()
+    closed: tuple[tuple[int, int], ...] = ()
 
 
 class SettleRecord(msgspec.Struct, frozen=True, array_like=True, tag="settle"):

@@ -137,6 +137,14 @@ def _apply_lease(record: LeaseRecord, sequence: int, txn: Transaction) -> None:
             tables.FLOOR.pack(record.address, lane),
             tables.FLOOR_VALUE.pack(record.subscriptions, entry),
         )
+    for lane, entry, audience, document, expires in record.opened:
+        txn.put(
+            tables.OPEN,
+            tables.OPEN_ENTRY.pack(record.address, lane, entry),
+            tables.TOPIC_VALUE.pack(audience, document, expires),
+        )
+    for lane, entry in record.closed:
+        txn.delete(tables.OPEN, tables.OPEN_ENTRY.pack(record.address, lane, entry))
     _put_counts(txn, counts)
 
 

@@ -17,6 +17,7 @@ order is number order.
 | topics       | lane, topic, entry sequence           | audience id, document sequence, expiry |
 | deliveries   | address, document sequence            | row |
 | floors       | address, lane                         | subscriptions digest, entry |
+| open         | address, lane, entry sequence         | as in topics |
 | rooms        | room, sequence                        | (empty) |
 | counts       | one fixed name                        | all counters |
 
@@ -43,12 +44,13 @@ ENTRIES: Final = "entries"
 TOPICS: Final = "topics"
 DELIVERIES: Final = "deliveries"
 FLOORS: Final = "floors"
+OPEN: Final = "open"
 ROOMS: Final = "rooms"
 COUNTS: Final = "counts"
 
 TABLES: Final = (
     DOCUMENTS, KEYS, IDS, IDEMPOTENCY, AUDIENCES, AUDIENCE_IDS,
-    ENTRIES, TOPICS, DELIVERIES, FLOORS, ROOMS, COUNTS,
+    ENTRIES, TOPICS, DELIVERIES, FLOORS, OPEN, ROOMS, COUNTS,
 )  # fmt: skip
 
 KEY_BYTES: Final = 16
@@ -69,6 +71,7 @@ ENTRY_VALUE: Final = struct.Struct(">QB")
 TOPIC_VALUE: Final = struct.Struct(">QQq")
 DELIVERY: Final = struct.Struct(">IQ")
 FLOOR: Final = struct.Struct(">IB")
+OPEN_ENTRY: Final = struct.Struct(">IBQ")
 FLOOR_VALUE: Final = struct.Struct(">8sQ")
 ROW: Final = struct.Struct(">BIqq")
 """The head of a delivery row: state, attempts, since, until; then marks."""

@@ -46,6 +46,7 @@ from router.settings import Settings
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[Call], Awaitable[None]]
+_ALLOWED: Final = {"GET": ("GET", "HEAD"), "POST": ("POST",)}
 _PREFIXES: Final = ("/v1/", "/healthz", "/readyz")
 
 
@@ -82,6 +83,7 @@ class Service:
         self._collector = EngineCollector(engine.counters, engine.healthy, self.gate, self.waiters)
         self._metrics = MetricsPage(self._collector)
         self._litestar = litestar_app(engine)
+        self._posts = {route.path for route in self._litestar.routes if _takes_posts(route)}
         self._openapi = json.dumps(build_document(self._litestar), ensure_ascii=False).encode()
         hot = HotEndpoints(engine, settings, Batcher(engine.submit_many, log_fault), self.waiters)
         self._hot: dict[str, Handler] = {
@@ -136,8 +138,9 @@ class Service:
 
     async def _serve(self, call: Call, handler: Handler, method: str) -> None:
         given: str = call.scope["method"]
-        if given != method:
-            raise MalformedError("request.method", method=given, allowed=method)
+        allowed = _ALLOWED[method]
+        if given not in allowed:
+            raise MalformedError("request.method", method=given, allowed=", ".join(allowed))
         if method == "POST":
             self._authenticate(call)
         await handler(call)
@@ -156,15 +159,18 @@ class Service:
         """Hand the request to Litestar with its body read and the principal in the scope."""
         if not path.startswith(_PREFIXES):
             raise NotFoundError("request.not_found")
-        scope = call.scope
+        scope = dict(call.scope)
+        if scope["method"] == "HEAD":  # answered as GET; the server below drops the body
+            scope["method"] = "GET"
         if path.startswith("/v1/"):
             self._authenticate(call)
             # The handlers unquote once themselves, so that an id may hold a slash as %2F.
             scope["path"] = scope["raw_path"].decode("ascii")
-        if scope["method"] == "POST":
+        posted = scope["method"] == "POST" and path.rstrip("/") in self._posts
+        if posted:  # else the router says 404 or 405, which matter more than the type
             call.require_type(JSON)
         body = await call.read(limits.CONTROL_BODY_BYTES_MAX, self._settings.http.body_read_s)
-        if not body and scope["method"] == "POST":
+        if not body and posted:
             raise MalformedError("json.malformed", reason="the body is empty")
         scope[CALL] = call
         call.stopping = self.gate.stopping
@@ -197,6 +203,10 @@ def log_fault(error: Exception) -> VanbanError:
     reference = secrets.token_hex(6)
     logger.error("fault %s: %s", reference, describe_fault(error))
     return VanbanError("server.fault", reference=reference)
+
+
+def _takes_posts(route: object) -> bool:
+    return "POST" in getattr(route, "methods", ())
 
 
 def _replayed(body: bytes) -> Receive:

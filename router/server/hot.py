@@ -99,7 +99,10 @@ class HotEndpoints:
 
     def _lease_now(self, call: Call, unit: int, asked: LeaseRequest) -> list[Delivery]:
         lease_s = asked.lease_s or self._settings.inbox.lease_s
-        return self._engine.lease(unit, asked.limit, lease_s=lease_s, actor=call.actor)
+        deliveries = self._engine.lease(unit, asked.limit, lease_s=lease_s, actor=call.actor)
+        if deliveries:
+            self._waiters.lent(unit, lease_s)
+        return deliveries
 
     async def _wait(self, call: Call, unit: int, asked: LeaseRequest) -> list[Delivery]:
         """Lease as soon as there is something; empty at the end of the time or at the stop.
@@ -111,16 +114,15 @@ class HotEndpoints:
         end = loop.time() + asked.wait_s
         with self._waiters.waiting(unit) as waiter:
             gone = loop.create_task(call.gone())
+            rung = True
             try:
-                while True:
+                while True:  # and a last time when the time is over
                     waiter.bell.clear()
                     deliveries = self._lease_now(call, unit, asked)
-                    if deliveries or self._waiters.stopped:
+                    if deliveries or self._waiters.stopped or not rung:
                         return deliveries
                     with call.outside():
                         rung = await _rung(waiter, gone, end - loop.time())
-                    if not rung:
-                        return []
             finally:
                 gone.cancel()
 

@@ -47,19 +47,27 @@ def configure_logging(level: str = "info") -> AccessLog:
     root = logging.getLogger()
     root.handlers[:] = [_Forward()]
     root.setLevel(number)
+    # Audit lines have their own level: a quieter log must not lose who was refused what.
+    logging.getLogger("router.audit").setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(max(number, logging.WARNING))
     return cast("AccessLog", structlog.get_logger())
 
 
 class _Forward(logging.Handler):
-    """Hands records of the standard library's logging to structlog."""
+    """Hands records of the standard library's logging to structlog; their level was judged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._write = structlog.wrap_logger(
+            structlog.BytesLogger(sys.stderr.buffer),
+            wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         values: dict[str, object] = {"logger": record.name}
         if record.exc_info is not None and record.exc_info[1] is not None:
             values["fault"] = describe_fault(record.exc_info[1])
-        write = structlog.get_logger()
-        write.log(record.levelno, record.getMessage(), **values)
+        self._write.log(record.levelno, record.getMessage(), **values)
 
 
 def describe_fault(error: BaseException) -> str:

@@ -65,7 +65,11 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         limit: Annotated[int, QueryParameter(ge=0, le=limits.TRACKING_PAGE_MAX)] = 100,
         page: Annotated[int, QueryParameter(ge=0, le=limits.UNITS_MAX)] = 0,
     ) -> Tracking:
-        """Who has the document and who not; for its sender, its recipients, operators."""
+        """Who has the document and who not; for its sender and operators.
+
+        The sender is the unit that answers for it today.  All others, recipients too, are
+        told that there is no such document.
+        """
         return engine.track(unquote(key), unit=viewer_of(request), limit=limit, page=page)
 
     @get("/v1/documents/{key:str}/explain", sync_to_thread=False, operation_id="explain")
@@ -147,6 +151,8 @@ def _known(request: AnyRequest, error: Exception) -> VanbanError | None:
         return NotFoundError("request.not_found")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("allow", "GET")
+        if "GET" in allowed:  # the front answers HEAD wherever GET is answered
+            allowed += ", HEAD"
         return MalformedError("request.method", method=request.method, allowed=allowed)
     if not isinstance(error.extra, list):
         return MalformedError("json.malformed", reason="the body can't be read")

@@ -11,7 +11,7 @@ import threading
 import pytest
 from support.stores import LmdbBox, MemoryBox, StoreBox
 
-from router.errors import ClosedError, TooLargeError
+from router.errors import ClosedError, StorageError, TooLargeError
 from router.limits import KEY_BYTES_MAX, RECORD_BYTES_MAX
 from router.queue.tables import DELIVERIES, TOPICS
 
@@ -135,6 +135,38 @@ def test_the_longest_key_fits(box):
     with store.view() as view:
         assert view.get(TOPICS, b"k" * KEY_BYTES_MAX) == b"v"
     store.close()
+
+
+def test_closing_waits_for_views_and_lets_no_new_one_begin(box):
+    store = box.open()
+    with store.group() as group:
+        group.put(TOPICS, b"k", b"v")
+    closed = threading.Event()
+
+    def close() -> None:
+        store.close()
+        closed.set()
+
+    closer = threading.Thread(target=close)
+    with store.view() as view:
+        closer.start()
+        closed.wait(0.05)  # an early close has the time to show itself
+        assert view.get(TOPICS, b"k") == b"v"
+        assert not closed.is_set()
+    closer.join()
+    with pytest.raises(ClosedError), store.view():
+        pass
+
+
+def test_a_fenced_store_that_was_closed_says_closed(box):
+    store = box.open()
+    store._fence = StorageError("store.failed", reason="test")
+    with pytest.raises(StorageError), store.view():
+        pass
+    store.close()
+    for opened in (store.view, store.group):
+        with pytest.raises(ClosedError), opened():
+            pass
 
 
 def test_a_closed_store_says_so(box):

@@ -142,8 +142,9 @@ def test_tracking_is_for_those_concerned(town, client):
     receipt = client("H22").submit(town.envelope("H22", "H22.31.20"))
     assert client("H22").track(receipt.key).recipients == 1
     assert client("operator").track(receipt.key).recipients == 1
-    with pytest.raises(NotFoundError, match=r"document\.not_found"):
-        client("H22.32").track(receipt.key)
+    for other in ("H22.31.20", "H22.32"):  # a recipient, a stranger
+        with pytest.raises(NotFoundError, match=r"document\.not_found"):
+            client(other).track(receipt.key)
 
 
 def test_a_document_is_found_by_sender_and_id_with_slashes(town, client):
@@ -237,6 +238,24 @@ def test_a_long_poll_wakes_when_something_arrives(town, base_url, client):
     poll.join(50)
     assert [one.key for one in got] == [receipt.key]
     asleep.close()
+
+
+def test_a_long_poll_gets_what_comes_back_when_a_lease_runs_out(town, client):
+    client("H22").submit(town.envelope("H22", "H22.31.20"))
+    inbox = client("H22.31.20")
+    (first,) = inbox.lease(lease_s=2)
+    (again,) = inbox.lease(wait_s=60)
+    assert again.delivery == first.delivery
+    assert again.attempt == 2
+
+
+def test_a_long_poll_looks_once_more_when_its_time_is_over(town, client, monkeypatch):
+    monkeypatch.setattr("router.limits.LEASE_ENDS_MAX", 0)  # no end of a lease is remembered
+    client("H22").submit(town.envelope("H22", "H22.31.20"))
+    inbox = client("H22.31.20")
+    (first,) = inbox.lease(lease_s=1)
+    (again,) = inbox.lease(wait_s=2)
+    assert again.delivery == first.delivery
 
 
 def test_a_client_that_goes_away_takes_no_delivery_with_it(town, base_url, client):

@@ -91,6 +91,32 @@ def test_an_unknown_address_under_v1_is_404(base_url, token):
     assert ask(base_url, "GET", "/v1/nothing", token=token).status == 404
 
 
+@pytest.mark.parametrize("kind", [None, "text/plain", JSON])
+@pytest.mark.parametrize("body", [None, b"{}"])
+def test_what_is_not_there_is_404_whatever_is_posted_to_it(base_url, token, kind, body):
+    for path in ("/v1/nothing", "/v1/documents/x", "/v1/inbox"):
+        answer = ask(base_url, "POST", path, body, token, kind)
+        assert (answer.status, answer.problem()["code"]) == (404, "request.not_found")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/openapi.json", "/v1/units/H22"])
+def test_posting_to_what_is_only_read_is_405(base_url, token, path):
+    answer = ask(base_url, "POST", path, None, token)
+    assert answer.status == 405
+    assert {"GET", "HEAD"} <= set(answer.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/openapi.json", "/v1/whoami", "/v1/units/H22", "/v1/units/X9"]
+)
+def test_head_is_answered_as_get_without_a_body(base_url, token, path):
+    got = ask(base_url, "GET", path, token=token)
+    head = ask(base_url, "HEAD", path, token=token)
+    assert (head.status, head.body) == (got.status, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert head.headers["content-length"] == str(len(got.body))
+
+
 @pytest.mark.parametrize("path", POSTS[2:])
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"no"])
 def test_malformed_json_is_said_to_be_so(base_url, token, path, body):

@@ -101,8 +101,8 @@ def test_an_idempotency_check_that_is_forgotten(monkeypatch):
 def test_a_lease_that_does_not_exclude(monkeypatch):
     lease = Queue.lease
 
-    def short(self, address, subscriptions, member, limit, until, at, actor):
-        return lease(self, address, subscriptions, member, limit, at, at, actor)
+    def short(self, address, subscriptions, member, limit, until, at, actor, **more):
+        return lease(self, address, subscriptions, member, limit, at, at, actor, **more)
 
     monkeypatch.setattr(Queue, "lease", short)
     said = violation()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from support.units import NOW, START, add, at, close, directory_of, small_tree, unit
 
+from router import limits
 from router.directory import Directory, Resolution, ResolveItem
 from router.errors import InputError, NotFoundError, RecipientError, VanbanError
 from router.messages import say
+from router.model.units import Unit
 
 REFORM = at(2025, 7)
 
@@ -219,7 +221,10 @@ def test_a_snapshot_is_kept_for_its_interval_and_as_known_then(directory: Direct
     assert directory.snapshot(at(2019)).valid_to == at(2020)
 
 
-def test_a_snapshot_built_again_numbers_the_same(directory: Directory) -> None:
+def test_a_snapshot_built_again_numbers_the_same(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOTS_CACHED_MAX", 8)
     before = directory.snapshot(NOW)
     for year in range(2030, 2050):
         add(
@@ -284,3 +289,18 @@ def test_kinds_are_numbered_by_first_appearance(directory: Directory) -> None:
     assert directory.kinds == {"government-office": 1, "people-committee": 2}
     add(directory, [unit(9, "H22.01", 2, 2, kind="department")])
     assert directory.kinds["department"] == 3
+
+
+def test_snapshots_are_cached_by_the_units_they_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOT_UNITS_CACHED_MAX", 10)
+    directory = Directory()
+    units = [
+        Unit(n, f"H{n}", f"Tỉnh {n}", 2, "people-committee", valid_from=n * 10) for n in range(1, 7)
+    ]
+    for sequence, change in enumerate(directory.plan_import(units), 1):
+        directory.apply(change, sequence)
+    small = [directory.snapshot(n * 10) for n in range(1, 5)]
+    assert [directory.snapshot(n * 10) for n in range(1, 5)] == small, "1 + 2 + 3 + 4 units fit"
+    directory.snapshot(60)
+    assert directory.snapshot(40) is small[3]
+    assert directory.snapshot(10) is not small[0]

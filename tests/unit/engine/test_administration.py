@@ -17,6 +17,7 @@ from support.office import (
     Office,
     bytes_on_disk,
     error_of,
+    place_of,
     received,
 )
 from support.pki import pki
@@ -25,7 +26,7 @@ from router.engine import Engine
 from router.errors import AuthenticationError, ClosedError, StorageError
 from router.limits import TOKEN_NAME_CHARS_MAX
 from router.model.answers import Problem
-from router.model.instants import SECOND_US
+from router.model.instants import INSTANT_MAX, SECOND_US
 from router.model.units import Unit
 from router.queue.memory_store import Trouble
 
@@ -297,3 +298,63 @@ def test_an_engine_is_a_context_that_closes(tmp_path: Path) -> None:
     assert not engine.healthy()
     with Engine.open(tmp_path / "data") as engine:
         assert engine.authenticate(engine.create_token(None, "a", operator=True)).operator
+
+
+def test_questions_beyond_the_calendar_and_negative_limits_are_refused() -> None:
+    engine = Office().engine
+    for at_us in (-1, INSTANT_MAX + 1, 253_402_300_799 * SECOND_US, 1 << 70):
+        assert error_of(lambda at=at_us: engine.resolve("all", at_us=at)) == (
+            "field.invalid", "$.at_us",
+        )  # fmt: skip
+    assert engine.resolve("all", at_us=INSTANT_MAX).at.startswith("9999-12-3")
+    assert error_of(lambda: engine.resolve("all", limit=-1)) == ("field.invalid", "$.limit")
+    assert engine.resolve("all", limit=0).units == ()
+
+
+def test_a_unit_that_opens_at_the_end_of_time_costs_other_documents_nothing() -> None:
+    office = Office()
+    office.engine.import_units([Unit(90, "H90", "Mai sau", 2, COMMITTEE, valid_from=INSTANT_MAX)])
+    good = office.envelope()
+    bad = office.envelope(recipients="H90")
+    outcomes = office.submit(bad, good, bytearray(good), None)  # type: ignore[arg-type]
+    assert place_of(outcomes[0]) == ("recipient.not_yet_open", "$.payload.recipients")
+    assert received(outcomes[1])
+    assert [place_of(one) for one in outcomes[2:]] == [("field.invalid", "$")] * 2
+
+
+def test_a_token_is_for_one_and_for_a_time_and_run_out_ones_are_not_listed() -> None:
+    office = Office()
+    create = office.engine.create_token
+    assert error_of(lambda: create("H22", "a", operator=True)) == ("actor.invalid", "unit")
+    for ends in (NOW_US, -1, INSTANT_MAX + 1):
+        place = error_of(lambda at=ends: create("H22", "a", expires_at=at))
+        assert place == ("field.invalid", "expires_at")
+    create("H22", "brief", expires_at=NOW_US + SECOND_US)
+    create("H22", "long")
+    assert [one.name for one in office.engine.tokens()] == ["brief", "long"]
+    office.clock.advance(1)
+    assert [one.name for one in office.engine.tokens()] == ["long"]
+
+
+def test_an_operators_act_has_an_actor() -> None:
+    engine = Office().engine
+    for actor in ("", "  ", "a\nb"):
+        for action in (
+            lambda who=actor: engine.import_units([new_unit(60, "H22.60")], actor=who),
+            lambda who=actor: engine.close_unit(COMMUNE, NOW_US + 1, [OTHER], actor=who),
+            lambda who=actor: engine.create_token("H22", "a", actor=who),
+        ):
+            assert error_of(action)[0] == "actor.invalid"
+
+
+def test_a_refused_actor_is_not_written_to_the_audit_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = Office()
+    caplog.set_level("INFO", "router.audit")
+    outcome = office.submit(office.envelope(), actor="Hoa\nrefused code=forged")[0]
+    assert isinstance(outcome, Problem)
+    assert outcome.code == "actor.invalid"
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused code=actor.invalid unit=None actor=?"
+    ]

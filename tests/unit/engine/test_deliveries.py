@@ -12,6 +12,7 @@ from support.office import LUNG_CU, MA_LE, Office, error_of, received
 
 from router import limits
 from router.engine.facts import delivery_id
+from router.errors import ForbiddenError
 from router.model.answers import Receipt
 from router.model.documents import Envelope, Urgency
 
@@ -294,3 +295,25 @@ def test_threads_together_lose_and_double_nothing(kind: str, tmp_path: Path) -> 
     assert (counters["accepted"], counters["repeated"]) == (wanted, wanted)
     assert office.engine.check() == []
     assert office.reopen().check() == []
+
+
+def test_a_closed_unit_is_told_its_successor_instead_of_finding_an_empty_inbox() -> None:
+    office = Office()
+    office.send(recipients=COMMUNE)
+    (mine,) = office.lease(COMMUNE)
+    office.close_commune(COMMUNE, [OTHER])
+    engine = office.engine
+    for action in (
+        lambda: engine.lease(COMMUNE),
+        lambda: engine.acknowledge(COMMUNE, [mine.delivery]),
+        lambda: engine.refuse(COMMUNE, [mine.delivery], "Gửi nhầm"),
+        lambda: engine.create_token(COMMUNE, "Văn thư", actor="sổ"),
+    ):
+        with pytest.raises(ForbiddenError) as caught:
+            action()
+        assert caught.value.code == "unit.closed"
+        assert caught.value.facts == {"unit": COMMUNE, "successor": OTHER}
+    assert engine.acknowledge(OTHER, [mine.delivery])[0].state == "delivered"
+    office.send(recipients="H22.32.20")
+    office.close_commune("H22.32.20", [])
+    assert len(office.lease("H22.32.20")) == 1, "nobody else would get it"

@@ -43,7 +43,12 @@ def signed(**changes: Any) -> bytes:
     return json.dumps(merged, ensure_ascii=False).encode()
 
 
-def refusal(data: bytes) -> VanbanError:
+def attached(**changes: Any) -> bytes:
+    file = {"name": "a..b.pdf", "media_type": "application/pdf", "size_bytes": 12, "sha256": SHA}
+    return envelope(signed(attachments=[file, file | changes]))
+
+
+def refusal(data: Any) -> VanbanError:
     with pytest.raises(VanbanError) as caught:
         read_envelope(data, NOW_US)
     return caught.value
@@ -80,6 +85,23 @@ def test_a_good_envelope_keeps_its_payload_bytes_exactly() -> None:
         (envelope(signed(time_to_live_s=10**400)), "field.invalid", "$.payload.time_to_live_s"),
         (envelope(signed(recipients=None)), "field.missing", "$.payload"),
         (envelope(signed(marks=["Mật"])), "document.secret", "$.payload.marks"),
+        (bytearray(envelope()), "field.invalid", "$"),
+        (envelope().decode(), "field.invalid", "$"),
+        *[
+            (envelope(signed(**{name: "a\nb"})), "field.invalid", f"$.payload.{name}")
+            for name in ("document_id", "number", "notation", "document_type", "subject")
+        ],
+        (envelope(signed(subject="a\x1b[2J")), "field.invalid", "$.payload.subject"),
+        (envelope(signed(subject="a\x9b2J")), "field.invalid", "$.payload.subject"),
+        (envelope(signed(marks=["x", "a\tb"])), "field.invalid", "$.payload.marks[1]"),
+        *[
+            (attached(name=name), "field.invalid", "$.payload.attachments[1].name")
+            for name in ("../x", "a/b", "a\\b", "..", ".", " ", "a\x00b", "a\n")
+        ],
+        (attached(sha256=SHA + "\n"), "field.too_long", "$.payload.attachments[1].sha256"),
+        (attached(sha256="A" * 64), "field.invalid", "$.payload.attachments[1].sha256"),
+        (attached(media_type="a/b\n"), "field.invalid", "$.payload.attachments[1].media_type"),
+        (attached(size_bytes=13), "attachment.content", "$.payload.attachments[1]"),
         (envelope(signed(recipients_added="H22")), "field.conflict", "$.payload.recipients_added"),
         (envelope(signed(act="recall")), "field.conflict", "$.payload.acts_on"),
         (
@@ -94,7 +116,7 @@ def test_a_good_envelope_keeps_its_payload_bytes_exactly() -> None:
         ),
     ],
 )
-def test_mistakes_are_named_with_their_place(data: bytes, code: str, path: str) -> None:
+def test_mistakes_are_named_with_their_place(data: Any, code: str, path: str) -> None:
     error = refusal(data)
     assert (error.code, error.path) == (code, path)
 

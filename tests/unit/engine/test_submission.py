@@ -397,7 +397,7 @@ def test_a_unit_closed_between_issue_and_acceptance_is_served_through_its_holder
     envelope = office.envelope(recipients="H22.31.20")
     office.close_commune("H22.31.20", ["H22.31.21"])
     receipt = received(office.submit(envelope)[0])
-    assert office.lease("H22.31.20") == []
+    assert error_of(lambda: office.lease("H22.31.20"))[0] == "unit.closed"
     delivered = office.lease("H22.31.21", actor="Hoa")
     assert [(one.address, one.key) for one in delivered] == [("H22.31.20", receipt.key)]
     settled = office.engine.acknowledge("H22.31.21", [delivered[0].delivery], actor="Hoa")

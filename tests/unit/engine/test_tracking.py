@@ -139,7 +139,10 @@ def test_a_unit_that_did_not_exist_at_the_issue_time_is_told_so() -> None:
     assert office.send().effective == 8
 
 
-def test_old_documents_are_tracked_right_after_changes_and_reopenings() -> None:
+def test_old_documents_are_tracked_right_after_changes_and_reopenings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOTS_CACHED_MAX", 8)
     office = Office()
     keys = []
     for step in range(limits.SNAPSHOTS_CACHED_MAX + 4):
@@ -182,3 +185,48 @@ def test_time_to_live_counts_from_acceptance_and_its_end_is_seen_without_a_lease
     assert (ended.state, ended.since) == ("expired", show_instant(NOW_US + 60 * SECOND_US))
     office.clock.advance(9)
     assert office.engine.track(key).by_tier == {"commune": {"expired": 2}}
+
+
+def test_strangers_cannot_tell_an_unknown_unit_from_an_unknown_document() -> None:
+    office = Office()
+    key = office.send(recipients=COMMUNE).key
+    for document in (key, "00" * 16):
+        for asked in ("H99", OTHER, COMMUNE):
+            place = error_of(lambda d=document, a=asked: office.engine.explain(d, a, viewer=OTHER))
+            assert place == ("document.not_found", "")
+    assert error_of(lambda: office.engine.explain(key, "H99", viewer="H22"))[0] == "unit.not_found"
+
+
+def test_who_answers_for_a_unit_today_sees_what_it_sent_and_got_and_the_closed_unit_nothing() -> (
+    None
+):
+    office = Office()
+    got = office.send(recipients=COMMUNE).key
+    sent = office.send(COMMUNE, recipients="H22.31").key
+    office.close_commune(COMMUNE, [OTHER])
+    assert office.engine.explain(got, COMMUNE, viewer=OTHER).receives
+    assert office.engine.track(sent, unit=OTHER).key == sent
+    not_found = ("document.not_found", "")
+    assert error_of(lambda: office.engine.explain(got, COMMUNE, viewer=COMMUNE)) == not_found
+    assert error_of(lambda: office.engine.track(sent, unit=COMMUNE)) == not_found
+
+
+def test_a_code_finds_the_documents_of_all_who_bore_it() -> None:
+    office = Office()
+    old = office.send(COMMUNE, recipients="H22.31", document_id="1").key
+    both = office.send(COMMUNE, recipients="H22.31", document_id="2").key
+    office.close_commune(COMMUNE, [OTHER])
+    heir = Unit(40, COMMUNE, "UBND xã mới", 4, COMMITTEE, parent=DONG_VAN)
+    opened = msgspec.structs.replace(heir, valid_from=office.clock.now_us())
+    office.engine.import_units([opened], actor="sổ")
+    signer = office.signers[COMMUNE]
+    office.engine.bind(heir.number, signer.certificate_der, opened.valid_from, actor="sổ")
+    new = office.send(COMMUNE, recipients="H22.31", document_id="2").key
+    assert new != both
+    track = office.engine.track
+    assert track(f"{COMMUNE}|1").key == track(f"{COMMUNE}|1", unit=OTHER).key == old
+    assert track(f"{COMMUNE}|2").key == track(f"{COMMUNE}|2", unit=heir.number).key == new
+    assert track(f"{COMMUNE}|2", unit=OTHER).key == both
+    not_found = ("document.not_found", "")
+    assert error_of(lambda: track(f"{COMMUNE}|1", unit=heir.number)) == not_found
+    assert office.engine.explain(f"{COMMUNE}|2", "H22.31", viewer=OTHER).document == both

@@ -8,7 +8,7 @@ import time
 import pytest
 from support.stores import AT, SECOND, LmdbBox, MemoryBox, acceptance, member_of, topics_for
 
-from router.errors import StorageError
+from router.errors import ClosedError, StorageError
 from router.queue.memory_store import SimulatedCrashError, Trouble
 from router.queue.pending import PENDING_LEASES_MAX
 from router.queue.queue import Queue
@@ -127,6 +127,32 @@ def test_closing_keeps_the_leases(tmp_path):
     queue = Queue(box.open())
     assert queue.counts()["leased"] == 1
     queue.close()
+
+
+def test_readers_at_work_while_the_queue_closes_hear_that_it_is_closed(tmp_path):
+    queue = Queue(LmdbBox(tmp_path / "data").open())
+    queue.accept([acceptance(n, [5]) for n in range(50)])
+    ends: list[BaseException] = []
+    begun = threading.Barrier(5)
+
+    def work() -> None:
+        begun.wait()
+        try:
+            while True:
+                lease(queue, 5, limit=1)
+                queue.waiting(5, topics_for(5), member_of(5), AT)
+                queue.counts()
+        except BaseException as error:
+            ends.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    queue.close()
+    for thread in threads:
+        thread.join()
+    assert [type(end) for end in ends] == [ClosedError] * 4
 
 
 @pytest.mark.parametrize("kind", ["lmdb", "memory"])
