@@ -190,15 +190,20 @@ class Directory:
         at_us = max(at_us, 0)
         with self._lock:
             known = self._known_at(sequence)
-            for found in reversed(self._snapshots.values()):
-                if found.sequence == known and found.holds(at_us):
-                    break
-            else:
+            # Who knows the start of validity names the snapshot exactly: no search.
+            found = self._snapshots.get((known, at_us)) or self._cached_at(known, at_us)
+            if found is None:
                 found = self._compile(known, at_us)
                 self._snapshots[found.identity] = found
                 self._forget_snapshots()
             self._snapshots.move_to_end(found.identity)
             return found
+
+    def _cached_at(self, known: int, at_us: int) -> Snapshot | None:
+        for found in reversed(self._snapshots.values()):
+            if found.sequence == known and found.holds(at_us):
+                return found
+        return None
 
     def _forget_snapshots(self) -> None:
         """Drop the least recently used snapshots over the bounds, never the newest."""

@@ -15,34 +15,59 @@ from typing import Final
 
 from router.model.documents import Document
 
+_ANNOUNCED: Final = (
+    r"(?:m[ứu]c|(?:con)?d[ấa]u(?:ch[ỉi])?|c[ấa]p|lo[ạa]i|[đd][ộo](?:m[ậa]t)?|t[àa]ili[ệe]u"
+    r"|v[ăa]nb[ảa]n|c[ôo]ngv[ăa]n|th[ôo]ngtin|h[ồo]s[ơo]|c[ủu]a)"
+)
 _MARK: Final = re.compile(
-    r"(?:m[ứu]c|d[ấa]u(?:ch[ỉi])?|c[ấa]p|lo[ạa]i|[đd][ộo](?:m[ậa]t)?|t[àa]ili[ệe]u|v[ăa]nb[ảa]n"
-    r"|c[ôo]ngv[ăa]n|th[ôo]ngtin|h[ồo]s[ơo]|c[ủu]a)*"
-    r"(?:(?:t[ốo]i|tuy[ệe]t)?m[ậa]t|b[íi]m[ậa]tnh[àa]n[ưu][ớo]c"
+    _ANNOUNCED + r"*(?:(?:t[ốo]i|tuy[ệe]t)?m[ậa]t|b[íi]m[ậa]tnh[àa]n[ưu][ớo]c"
     r"|(?:top|state)?secret|confidential)"
 )
 """What announces a mark (độ mật, tài liệu, văn bản, …), then the mark; letters only, each
 with or without its diacritics."""
+_MARK_AT_END: Final = re.compile(
+    _ANNOUNCED + r"*(?:mật|(?:t[ốo]i|tuy[ệe]t)m[ậa]t|(?:top|state)secret)"
+    "|" + _ANNOUNCED + r"+m[ậa]t"
+)
+"""At the end of a subject “(bí mật nhà nước)” is the name of a law's matter, “(MAT)” a name."""
+_ANNOUNCES_ONLY: Final = re.compile(r"(?:m[ứu]c)?[đd][ộo]m[ậa]t")
+_PARTS: Final = re.compile(r"[-–—,;:/|+()\[\]]")
+_LEADS: Final = re.compile(r"\s*(?::|\s[-–—])")
+_ETH: Final = {0xF0: "đ", 0x256: "đ"}
+"""Conversion from old Vietnamese fonts leaves Ð (eth) where Đ was."""
 _EDGE: Final = re.compile(
     "["
-    + re.escape("[]{}()<>\"'*|/«»‹›“”„‟‘’‚‛〈〉《》「」『』【】〔〕〖〗〘〙〚〛〝〞⟦⟧⟨⟩⟪⟫❝❞")
+    + re.escape("[]{}()<>\"'*|/«»‹›“”„‟‘’‚‛〈〉《》「」『』【】〔〕〖〗〘〙〚〛〝〞⟦⟧⟨⟩⟪⟫❝❞`´″′=#~")
     + "]"
 )
 _NO_LETTER: Final = re.compile(r"[\W_]+")
-_IGNORED: Final = frozenset({0x034F, *range(0xFE00, 0xFE10)})
-"""Invisible, yet not of category Cf: the grapheme joiner and the variation selectors."""
+_IGNORED: Final = frozenset({0x034F, 0x115F, 0x1160, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)})
+"""Invisible, yet not of category Cf: grapheme joiner, Hangul fillers, variation selectors."""
 
 
 def carries_secrecy_mark(document: Document) -> bool:
-    """Say whether a mark, or what stands in brackets or quotes at an end of the subject, is one.
+    """Say whether a mark, or what leads or encloses an end of the subject, is a secrecy mark.
 
     Compared in NFKC without invisible characters, case, white space and punctuation, with
     or without Vietnamese diacritics; words like “độ mật:” or “tài liệu” don't hide a mark.
     """
-    if any(_is_mark(_letters(_folded(mark))) for mark in document.marks):
+    if any(map(_is_marked, document.marks)):
         return True
-    parts = [_letters(part) for part in _EDGE.split(_folded(document.subject))]
-    return any(map(_is_mark, (*_enclosed(parts), *_enclosed(parts[::-1]))))
+    subject = _folded(document.subject)
+    parts = [_letters(part) for part in _EDGE.split(subject)]
+    lead = _letters(_LEADS.split(subject, 1)[0])
+    if any(map(_MARK.fullmatch, (lead, *_enclosed(parts)))):
+        return True
+    return any(map(_MARK_AT_END.fullmatch, _enclosed(parts[::-1])))
+
+
+def _is_marked(mark: str) -> bool:
+    """Look at a mark as a whole, then at its parts: “Hỏa tốc - Mật” holds two."""
+    folded = _folded(mark)
+    parts = [_letters(part) for part in _PARTS.split(folded)]
+    return _MARK.fullmatch(_letters(folded)) is not None or any(
+        _MARK.fullmatch(part) and not _ANNOUNCES_ONLY.fullmatch(part) for part in parts
+    )
 
 
 def _folded(text: str) -> str:
@@ -53,7 +78,8 @@ def _folded(text: str) -> str:
     shown = "".join(
         one for one in text if unicodedata.category(one) != "Cf" and ord(one) not in _IGNORED
     )
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", shown).casefold())
+    folded = unicodedata.normalize("NFKC", shown).casefold()
+    return unicodedata.normalize("NFKC", folded).translate(_ETH)
 
 
 def _letters(text: str) -> str:
@@ -67,7 +93,3 @@ def _enclosed(parts: Sequence[str]) -> Iterator[str]:
             return
         if part:
             yield part
-
-
-def _is_mark(letters: str) -> bool:
-    return _MARK.fullmatch(letters) is not None

@@ -72,8 +72,40 @@ def test_any_bracket_at_either_end_of_the_subject_counts(subject: str) -> None:
 
 @pytest.mark.parametrize(
     "subject",
-    ["Về bảo vệ bí mật nhà nước (Luật 117)", "Giải thích từ “mật” trong Luật", "Mật",
+    ["Về bảo vệ bí mật nhà nước (Luật 117)", "Giải thích từ “mật” trong Luật",
      "[Mất] con dấu", "(Mặt bằng) Báo cáo", "[Khẩn] về quản lý mật ong", "x" * 500, "[" * 500],
 )  # fmt: skip
 def test_words_beside_a_mark_are_not_taken_for_one(subject: str) -> None:
     assert not carries_secrecy_mark(document(subject))
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["Ðộ mật: Mật", "Hỏa tốc - Mật", "Mật/Hỏa tốc", "Mật, Khẩn", "MẬT (bản số 1)",
+     "Secret (NOFORN)", "A: Mật", "Con dấu mật", "M\u3164ẬT"],
+)  # fmt: skip
+def test_a_mark_beside_another_is_found(mark: str) -> None:
+    assert carries_secrecy_mark(document(marks=(mark,)))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["[Ðộ mật: Tối mật] x", "[M\u3164ẬT] x", "`MẬT` x", "″MẬT″ x", "=MẬT= x", "#MẬT# x",
+     "TỐI MẬT - x", "MẬT: x", "MẬT", "V/v x (Tuyet mat)"],
+)  # fmt: skip
+def test_a_subject_led_by_a_mark_is_secret(subject: str) -> None:
+    assert carries_secrecy_mark(document(subject))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["V/v tập huấn công tác 'bí mật nhà nước'", "V/v danh mục tài liệu (bí mật nhà nước)",
+     "Máy MAT (MAT)", "Bảo mật - an toàn thông tin", "Mật ong: giá cả thị trường"],
+)  # fmt: skip
+def test_the_law_of_state_secrets_may_be_written_about(subject: str) -> None:
+    assert not carries_secrecy_mark(document(subject))
+
+
+@pytest.mark.parametrize("mark", ["Độ mật: không", "Không mật", "Độ mật: Thường"])
+def test_a_mark_that_says_not_secret_is_not_secret(mark: str) -> None:
+    assert not carries_secrecy_mark(document(marks=(mark,)))
