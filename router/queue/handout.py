@@ -10,14 +10,15 @@ from router.queue.records import Acceptance, Leased
 class Handout:
     """Gathers what a lease hands out, up to so many stored bytes; the first always fits."""
 
-    def __init__(self, read: Callable[[int], Acceptance], bytes_max: int) -> None:
-        self._read = read
+    def __init__(self, bytes_max: int) -> None:
         self._left = bytes_max
         self.leased: list[Leased] = []
 
-    def take(self, sequence: int, lane: int, attempts: int) -> bool:
+    def take(
+        self, read: Callable[[int], Acceptance], sequence: int, lane: int, attempts: int
+    ) -> bool:
         """Take a document in; say False, leaving it, when it is too much."""
-        document = self._read(sequence)
+        document = read(sequence)
         size = len(document.envelope) + len(document.facts)
         if self.leased and size > self._left:
             return False

@@ -46,13 +46,18 @@ class Found:
 
     `ready` counts the documents taken; `expired` ran out before anybody took them; `floors`
     moved; `floors_worth` says whether they alone merit a record.  `opened` and `closed`
-    are changes of the open entries below the floors.  `full` ends the walk.
+    are changes of the open entries below the floors.  `full` ends the walk; `cut` says that
+    it ended only because so many ran out: more may wait behind them.
     """
 
-    __slots__ = ("closed", "digest", "expired", "floors", "full", "gain", "opened", "ready")
+    __slots__ = (
+        "closed", "cut", "digest", "expired", "expired_max", "floors", "full", "gain", "opened",
+        "ready",
+    )  # fmt: skip
 
-    def __init__(self, digest: bytes) -> None:
+    def __init__(self, digest: bytes, expired_max: int | None) -> None:
         self.digest = digest
+        self.expired_max = expired_max
         self.ready = 0
         self.expired: list[int] = []
         self.floors: list[tuple[int, int]] = []
@@ -60,6 +65,7 @@ class Found:
         self.closed: list[tuple[int, int]] = []
         self.gain = 0
         self.full = False
+        self.cut = False
 
     def count(self, taken: bool, limit: int) -> None:
         """Count a document that was taken, or end the walk."""
@@ -68,8 +74,9 @@ class Found:
 
     def expire(self, document: int) -> None:
         """Note a document that ran out; too many end the walk."""
-        self.expired.append(document)
-        self.full = len(self.expired) >= LEASE_DELIVERIES_MAX
+        if self.expired_max is not None:
+            self.expired.append(document)
+            self.full = self.cut = len(self.expired) >= self.expired_max
 
     def note(
         self, passage: _Passage, lane: int, entry: bytes, value: bytes, standing: str, below: bool
@@ -143,14 +150,16 @@ def walk(
     at: int,
     take: Take,
     lanes: Sequence[int] | None = None,
+    expired_max: int | None = LEASE_DELIVERIES_MAX,
 ) -> Found:
     """Find at most `limit` waiting documents: lanes strictly in order, entries in order.
 
     `holds` says which audiences the address is in, `held` are documents whose lease is not
     in the tables yet.  The walk ends when `take` refuses a document; `lanes` narrows it.
+    It ends, too, when `expired_max` ran out; None passes over all of them and lists none.
     """
     topics = checked_topics(subscriptions)
-    found = Found(tables.subscriptions_digest(topics))
+    found = Found(tables.subscriptions_digest(topics), expired_max)
     for lane in range(LANES) if lanes is None else sorted(set(lanes)):
         _walk_lane(view, address, lane, topics, holds, held, limit, at, take, found)
         if found.full:

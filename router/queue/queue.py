@@ -32,7 +32,7 @@ from router.queue.cache import Cache, audience_bytes, document_bytes
 from router.queue.check import check_store
 from router.queue.group import GroupCommit
 from router.queue.handout import Handout
-from router.queue.inbox import Member, Membership, checked_topics, walk
+from router.queue.inbox import Found, Member, Membership, checked_topics, walk
 from router.queue.pending import PENDING_LEASES_MAX, IdleFlusher, PendingLeases
 from router.queue.reading import (
     audience_ids,
@@ -57,14 +57,13 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
     encode,
+    settle_parts,
 )
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
 
 _PAGE: Final = 2_048
-_SETTLE_RECORD_CHARS_MAX: Final = 100_000
-"""Characters of reasons in one settle record (at most 4 bytes each)."""
 _AFTER_ALL: Final = b"\xff" * 9
 _CONTENT_BYTES: Final = 32
 
@@ -164,28 +163,26 @@ class Queue:
         """
         limit = min(limit, LEASE_DELIVERIES_MAX)
         topics = checked_topics(subscriptions)
-        if limit <= 0:
-            return []
-
-        with self._leasing:
-            held = self._pending.held(address, at)
-            if held is None or len(self._pending) >= PENDING_LEASES_MAX:
-                self.flush()
-                held = frozenset()
-            with self._store.view() as view:
-                holds = Membership(view, member, self._audience)
-                handout = Handout(partial(self._document_at, view), bytes_max)
-                found = walk(view, address, topics, holds, held, limit, at, handout.take, lanes)
-            leased = handout.leased
-            if not (leased or found.expired or found.floors_worth):
-                return []
-            self._pending.add(LeaseRecord(
-                address, tuple([item.sequence for item in leased]), tuple(found.expired),
-                tuple(found.floors), found.digest, until, at, actor, unit,
-                tuple(found.opened), tuple(found.closed),
-            ))  # fmt: skip
-            if self._idle is not None:
-                self._idle.wake()
+        handout = Handout(bytes_max)
+        leased = handout.leased
+        more = limit > 0
+        while more:
+            taken = len(leased)
+            with self._leasing:
+                found = self._walk_to_lease(
+                    address, topics, member, limit - taken, at, handout, lanes
+                )
+                if len(leased) > taken or found.expired or found.floors_worth:
+                    self._pending.add(LeaseRecord(
+                        address, tuple([item.sequence for item in leased[taken:]]),
+                        tuple(found.expired), tuple(found.floors), found.digest, until, at, actor,
+                        unit, tuple(found.opened), tuple(found.closed),
+                    ))  # fmt: skip
+                    if self._idle is not None:
+                        self._idle.wake()
+            more = found.cut
+            if more:  # what ran out must not hide what waits behind it, nor let others overtake
+                self.flush()  # each round makes that many final, so the rounds end
         return leased
 
     def settle(
@@ -215,7 +212,7 @@ class Queue:
                 if answer.found and not answer.repeated:
                     moves[sequence] = (number, reason)
                 answers.append(answer)
-            for part in _settle_parts(moves):
+            for part in settle_parts(moves):
                 record = SettleRecord(address, part, at, unit, actor)
                 state.apply(record, txn.append(encode(record)), txn)
             return answers
@@ -244,7 +241,9 @@ class Queue:
             held = frozenset()
         with self._store.view() as view:
             holds = Membership(view, member, self._audience)
-            found = walk(view, address, subscriptions, holds, held, 1, at, lambda *_: True)
+            found = walk(
+                view, address, subscriptions, holds, held, 1, at, lambda *_: True, expired_max=None
+            )
             return found.ready > 0
 
     def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
@@ -375,6 +374,26 @@ class Queue:
 
     # Within a view or group.
 
+    def _walk_to_lease(
+        self,
+        address: int,
+        topics: Sequence[bytes],
+        member: Member,
+        limit: int,
+        at: int,
+        handout: Handout,
+        lanes: Sequence[int] | None,
+    ) -> Found:
+        """Walk once, putting what may be leased into `handout`; notes no lease yet."""
+        held = self._pending.held(address, at)
+        if held is None or len(self._pending) >= PENDING_LEASES_MAX:
+            self.flush()
+            held = frozenset()
+        with self._store.view() as view:
+            holds = Membership(view, member, self._audience)
+            take = partial(handout.take, partial(self._document_at, view))
+            return walk(view, address, topics, holds, held, limit, at, take, lanes)
+
     def _known(
         self,
         view: View,
@@ -465,19 +484,3 @@ def _settlement(
     elif row[0] >= tables.DELIVERED:
         return Settlement(True, tables.STATE_NAMES[row[0]], True), sequence
     return Settlement(True, tables.STATE_NAMES[number]), sequence
-
-
-def _settle_parts(
-    moves: dict[int, tuple[int, str]],
-) -> Iterator[tuple[tuple[int, int, str], ...]]:
-    """Yield the moves in parts, each small enough for one record."""
-    part: list[tuple[int, int, str]] = []
-    chars = 0
-    for sequence, (number, reason) in moves.items():
-        if part and chars + len(reason) > _SETTLE_RECORD_CHARS_MAX:
-            yield tuple(part)
-            part, chars = [], 0
-        part.append((sequence, number, reason))
-        chars += len(reason)
-    if part:
-        yield tuple(part)

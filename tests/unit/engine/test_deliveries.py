@@ -178,6 +178,24 @@ def test_a_holder_empties_a_lane_of_all_its_addresses_before_the_next() -> None:
     assert lanes == ["flash"] * 2 + ["normal"] * 4
 
 
+def test_many_that_ran_out_let_no_later_lane_overtake_what_waits_behind_them() -> None:
+    office = Office()
+    batch = limits.BATCH_DOCUMENTS_MAX
+    for _ in range(limits.LEASE_DELIVERIES_MAX // batch + 1):
+        office.submit(*[
+            office.envelope(recipients=OTHER, urgency=Urgency.FLASH, time_to_live_s=60)
+            for _ in range(batch)
+        ])  # fmt: skip
+    for urgency in (Urgency.NORMAL, Urgency.FLASH):
+        office.send(recipients=OTHER, urgency=urgency)
+    office.send(recipients=COMMUNE)
+    office.close_commune(COMMUNE, [OTHER])
+    assert office.engine.waiting(OTHER)
+    lanes = [one.lane for _ in range(4) for one in office.lease(OTHER, 1)]
+    assert lanes == ["flash", "normal", "normal"]
+    assert not office.engine.waiting(OTHER)
+
+
 def test_no_address_of_a_holder_starves_another() -> None:
     office = Office()
     for place in (COMMUNE, OTHER):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.stores import AT, SECOND, MemoryBox, acceptance, member_of, topics_for
 
-from router.limits import HISTORY_EVENTS_MAX, REASON_CHARS_MAX
+from router.limits import HISTORY_EVENTS_MAX, LEASE_DELIVERIES_MAX, REASON_CHARS_MAX
 from router.queue import tables
 from router.queue.queue import Queue
 from router.queue.records import Event, Settlement
@@ -277,3 +277,26 @@ def test_a_lease_of_nothing_writes_nothing(queue, box):
     assert lease(queue, 6) == []
     assert lease(queue, 5, limit=0) == []
     assert box.disk.flushes == flushes
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_many_that_ran_out_do_not_hide_what_waits_behind_them(queue, limit):
+    """More ran out than one record may note, before, between and behind what waits."""
+    many = 2 * LEASE_DELIVERIES_MAX + 1
+    items = [acceptance(n, [5], lane=1, expires_at=AT + SECOND) for n in range(many)]
+    first, second = acceptance(many, [5], lane=1), acceptance(many + 1, [5], lane=3)
+    queue.accept([*items, first, *[
+        acceptance(many + 2 + n, [5], lane=2, expires_at=AT + SECOND) for n in range(many)
+    ], second])  # fmt: skip
+    at = AT + SECOND
+    assert waiting(queue, 5, at=at)
+    assert queue.counts()["expired"] == 0
+    found = lease(queue, 5, limit=limit, at=at)
+    if limit == 1:
+        assert waiting(queue, 5, at=at)
+        found += lease(queue, 5, limit=limit, at=at)
+    assert [item.key for item in found] == [first.key, second.key]
+    assert not waiting(queue, 5, at=at)
+    assert lease(queue, 5, limit=limit, at=at) == []
+    assert queue.counts()["expired"] == 2 * many
+    assert queue.check() == []
