@@ -26,8 +26,14 @@ from router.errors import InputError, StorageError
 from router.limits import CERTIFICATE_BYTES_MAX
 from router.model.instants import SECOND_US, instant_of, show_instant
 from router.model.units import TIER_NAMES, Unit
+from router.settings import load_settings
 
-ACTOR = "operator"
+OPERATOR = "operator"
+
+
+def acting() -> str:
+    """Return who acts, for the record: VANBAN__CLIENT__ACTOR, else "operator"."""
+    return load_settings(None, os.environ).client.actor or OPERATOR
 
 
 def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,7 +69,7 @@ def init(data: str, sample: bool, as_json: bool) -> None:
         raise StorageError("store.exists", path=data)
     with Engine.open(home) as engine:
         written: dict[str, str] = {}
-        token = engine.create_token(None, ACTOR, operator=True, actor=ACTOR)
+        token = engine.create_token(None, OPERATOR, operator=True, actor=acting())
         written["operator"] = str(_write_secret(home / "operator.token", token))
         if sample:
             from vanban_bench.workloads.installation import write_sample
@@ -105,7 +111,7 @@ def import_units(file: str, data: str, as_json: bool) -> None:
     except msgspec.MsgspecError as error:
         raise InputError("directory.invalid", path=file, reason=str(error)) from None
     with open_existing(data) as engine:
-        count = engine.import_units(units, actor=ACTOR)
+        count = engine.import_units(units, actor=acting())
     if as_json:
         print_json({"units": count})
     else:
@@ -127,7 +133,7 @@ def close(unit: str, at: Any, successors: tuple[str, ...], data: str, as_json: b
 
     at_us = instant_of(at.replace(tzinfo=VIETNAM_TIME))
     with open_existing(data) as engine:
-        engine.close_unit(unit, at_us, successors, actor=ACTOR)
+        engine.close_unit(unit, at_us, successors, actor=acting())
         closed = engine.unit(unit)
     if as_json:
         print_json(closed)
@@ -189,7 +195,9 @@ def create(
         raise click.UsageError("name either --unit or --operator")
     with open_existing(data) as engine:
         expires = None if days is None else engine.now_us() + days * 86_400 * SECOND_US
-        made = engine.create_token(unit, name, operator=operator, expires_at=expires, actor=ACTOR)
+        made = engine.create_token(
+            unit, name, operator=operator, expires_at=expires, actor=acting()
+        )
     if as_json:
         print_json({"token": made})
     else:
@@ -215,7 +223,7 @@ def list_tokens(data: str, as_json: bool) -> None:
 def revoke(token_id: str, data: str, as_json: bool) -> None:
     """End a token at once."""
     with open_existing(data) as engine:
-        engine.revoke_token(token_id, actor=ACTOR)
+        engine.revoke_token(token_id, actor=acting())
     if as_json:
         print_json({"revoked": token_id})
     else:
@@ -234,7 +242,7 @@ def add(certificate: str, data: str, as_json: bool) -> None:
     """Trust a CA certificate (PEM or DER) as an issuer of signing certificates."""
     der = _read_certificate(certificate)
     with open_existing(data) as engine:
-        digest = engine.trust_issuer(der, actor=ACTOR)
+        digest = engine.trust_issuer(der, actor=acting())
     if as_json:
         print_json({"sha256": digest})
     else:
@@ -258,7 +266,7 @@ def bind(unit: str, certificate: str, since: Any, until: Any, data: str, as_json
     start = instant_of(since.replace(tzinfo=VIETNAM_TIME))
     stop = None if until is None else instant_of(until.replace(tzinfo=VIETNAM_TIME))
     with open_existing(data) as engine:
-        engine.bind(unit, der, start, stop, actor=ACTOR)
+        engine.bind(unit, der, start, stop, actor=acting())
     if as_json:
         print_json({"unit": unit, "bound": True})
     else:
