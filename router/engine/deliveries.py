@@ -81,7 +81,22 @@ class Deliverer:
             return [(address, None) for address in addresses]
         start = next(self._starts.setdefault(unit, count())) % len(addresses)
         rotated = addresses[start:] + addresses[:start]
-        return [(address, (lane,)) for lane in range(limits.LANES) for address in rotated]
+        found = [(address, self._lanes_to_lease(address, now_us)) for address in rotated]
+        return [
+            (address, (lane,))
+            for lane in range(limits.LANES)
+            for address, lanes in found
+            if lane in lanes
+        ]
+
+    def _lanes_to_lease(self, address: int, now_us: int) -> tuple[int, ...]:
+        """Return the lanes worth asking: one look is cheaper than an empty lease of each."""
+        return self._queue.lanes_to_lease(
+            address,
+            self._rooms.subscriptions(address),
+            partial(self._rooms.member, address),
+            now_us,
+        )
 
     def waiting(self, unit: Unit) -> bool:
         """Say whether `lease` would hand anything out now."""

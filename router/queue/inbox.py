@@ -167,6 +167,26 @@ def walk(
     return found
 
 
+def lanes_with_work(
+    view: View,
+    address: int,
+    subscriptions: Iterable[bytes],
+    holds: Membership,
+    held: frozenset[int],
+    at: int,
+) -> tuple[int, ...]:
+    """Return the lanes where a walk finds something to take or to note."""
+    topics = checked_topics(subscriptions)
+    digest = tables.subscriptions_digest(topics)
+    worth = []
+    for lane in range(LANES):
+        found = Found(digest, 1)
+        _walk_lane(view, address, lane, topics, holds, held, 1, at, lambda *_: True, found)
+        if found.full or found.floors_worth:
+            worth.append(lane)
+    return tuple(worth)
+
+
 class Membership(dict[int, bool]):
     """Whether an address is in the audience of an id: asks `member` once for each."""
 

@@ -32,10 +32,16 @@ from router.queue.cache import Cache, audience_bytes, document_bytes
 from router.queue.check import check_store
 from router.queue.group import GroupCommit
 from router.queue.handout import Handout
-from router.queue.inbox import Found, Member, Membership, checked_topics, walk
+from router.queue.inbox import (
+    Found,
+    Member,
+    Membership,
+    checked_topics,
+    lanes_with_work,
+    walk,
+)
 from router.queue.pending import PENDING_LEASES_MAX, IdleFlusher, PendingLeases
 from router.queue.reading import (
-    audience_ids,
     pages_of_addresses,
     pages_of_all,
     record_at,
@@ -57,8 +63,8 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
     encode,
-    settle_parts,
 )
+from router.queue.settling import settle_parts, settlement
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
@@ -208,7 +214,7 @@ class Queue:
             moves: dict[int, tuple[int, str]] = {}
             answers = []
             for key, number, reason in wanted:
-                answer, sequence = _settlement(txn, address, key, number, holds, moves)
+                answer, sequence = settlement(txn, address, key, number, holds, moves)
                 if answer.found and not answer.repeated:
                     moves[sequence] = (number, reason)
                 answers.append(answer)
@@ -245,6 +251,18 @@ class Queue:
                 view, address, subscriptions, holds, held, 1, at, lambda *_: True, expired_max=None
             )
             return found.ready > 0
+
+    def lanes_to_lease(
+        self, address: int, subscriptions: Sequence[bytes], member: Member, at: int
+    ) -> tuple[int, ...]:
+        """Return the lanes where `lease` would hand out or note anything now."""
+        held = self._pending.held(address, at)
+        if held is None:
+            self.flush()
+            held = frozenset()
+        with self._store.view() as view:
+            holds = Membership(view, member, self._audience)
+            return lanes_with_work(view, address, subscriptions, holds, held, at)
 
     def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
         """Yield (sequence, record) of one room in order."""
@@ -458,29 +476,3 @@ def _checked(item: Acceptance) -> Acceptance:
         raise ValueError("a lane is 0 to 3")
     checked_topics(item.topics)
     return item
-
-
-def _settlement(
-    txn: Transaction,
-    address: int,
-    key: bytes,
-    number: int,
-    holds: Membership,
-    moves: dict[int, tuple[int, str]],
-) -> tuple[Settlement, int]:
-    """Judge one settlement; return the answer and the document's sequence.
-
-    `moves` are those already judged in the same call.
-    """
-    sequence = sequence_of(txn, key)
-    if sequence is None:
-        return Settlement(False), 0
-    if sequence in moves:
-        return Settlement(True, tables.STATE_NAMES[moves[sequence][0]], True), sequence
-    row = txn.get(tables.DELIVERIES, tables.DELIVERY.pack(address, sequence))
-    if row is None:
-        if not any(holds[audience_id] for audience_id in audience_ids(txn, sequence)):
-            return Settlement(False), 0
-    elif row[0] >= tables.DELIVERED:
-        return Settlement(True, tables.STATE_NAMES[row[0]], True), sequence
-    return Settlement(True, tables.STATE_NAMES[number]), sequence

@@ -8,7 +8,6 @@ verdicts), so applying it is pure and a replay gives the same state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -102,9 +101,6 @@ class SettleRecord(msgspec.Struct, frozen=True, array_like=True, tag="settle"):
 
 
 Record = Acceptance | RoomRecord | LeaseRecord | SettleRecord
-
-_SETTLE_RECORD_CHARS_MAX: Final = 100_000
-"""Characters of reasons in one settle record (at most 4 bytes each)."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final[msgspec.msgpack.Decoder[Record]] = msgspec.msgpack.Decoder(Record)
@@ -223,19 +219,3 @@ class Event(msgspec.Struct, frozen=True):
     unit: int
     actor: str
     reason: str
-
-
-def settle_parts(
-    moves: dict[int, tuple[int, str]],
-) -> Iterator[tuple[tuple[int, int, str], ...]]:
-    """Yield the moves in parts, each small enough for one record."""
-    part: list[tuple[int, int, str]] = []
-    chars = 0
-    for sequence, (number, reason) in moves.items():
-        if part and chars + len(reason) > _SETTLE_RECORD_CHARS_MAX:
-            yield tuple(part)
-            part, chars = [], 0
-        part.append((sequence, number, reason))
-        chars += len(reason)
-    if part:
-        yield tuple(part)

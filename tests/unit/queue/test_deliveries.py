@@ -300,3 +300,25 @@ def test_many_that_ran_out_do_not_hide_what_waits_behind_them(queue, limit):
     assert lease(queue, 5, limit=limit, at=at) == []
     assert queue.counts()["expired"] == 2 * many
     assert queue.check() == []
+
+
+def test_the_lanes_worth_asking_are_those_where_a_lease_does_something(queue):
+    items = [
+        acceptance(1, [5], lane=0),
+        acceptance(2, [5], lane=1, expires_at=AT + SECOND),
+        acceptance(3, [6], lane=2),
+        acceptance(4, [5], lane=3),
+    ]
+    queue.accept(items)
+
+    def lanes(at=AT):
+        return queue.lanes_to_lease(5, topics_for(5), member_of(5), at)
+
+    assert lanes() == (0, 1, 3)
+    lease(queue, 5, limit=1)
+    assert lanes() == (1, 3)
+    settle(queue, 5, [items[3].key])
+    assert lanes(AT + SECOND) == (1,)
+    assert lease(queue, 5, at=AT + SECOND) == []
+    assert lanes(AT + SECOND) == ()
+    assert lanes(AT + LEASE) == (0,)
