@@ -26,7 +26,7 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str | UnsetType = UNSET
     tier: int | UnsetType = UNSET
     kind: str | UnsetType = UNSET
-    parent: str | None | UnsetType = UNSET
+    parent: str | UnsetType | None = UNSET
     parent_number: int | UnsetType = UNSET
     aliases: tuple[str, ...] | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
@@ -60,5 +60,5 @@ class Listing(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Row]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

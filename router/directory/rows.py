@@ -104,7 +104,9 @@ class RowReader:
             self._warn(self._line, self.heading(column), "sheet.code_doubtful", code)
 
     def _gso(self, column: str, tier: int | None) -> str:
-        code, restored = self._value(column, lambda cell: cells.gso_code_of(cell, tier), ("", False))
+        code, restored = self._value(
+            column, lambda cell: cells.gso_code_of(cell, tier), ("", False)
+        )
         if restored:
             self._warn(self._line, self.heading(column), "sheet.zeros_restored", code)
         return code
@@ -161,16 +163,16 @@ class RowReader:
     def _lists(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if "aliases" in self._places:
-            aliases = self._value("aliases", _codes, [])
+            aliases: list[str] = self._value("aliases", _codes, [])
             for alias in aliases:
                 self._doubt("aliases", alias)
             self._within("aliases", len(aliases), limits.UNIT_ALIASES_MAX)
             found["aliases"] = tuple(dict.fromkeys(aliases))
         if "tags" in self._places:
-            tags = self._value("tags", _tags, [])
+            tags: list[str] = self._value("tags", _tags, [])
             self._within("tags", len(tags), limits.UNIT_TAGS_MAX)
             found["tags"] = tuple(dict.fromkeys(tags))
-        heirs = self._value("successors", _codes_or_numbers, [])
+        heirs: list[str] = self._value("successors", _codes_or_numbers, [])
         if heirs:
             found["successors"] = tuple(dict.fromkeys(heirs))
         return found
@@ -188,7 +190,9 @@ class RowReader:
         if until is not None:
             found["valid_to"] = until
             if until <= (since or 0):
-                self._bad("valid_to", CellError("sheet.life", cells.text_of(self._cell("valid_to"))))
+                self._bad(
+                    "valid_to", CellError("sheet.life", cells.text_of(self._cell("valid_to")))
+                )
         if "code_synthesised" in self._places:
             found["code_synthesised"] = self._value("code_synthesised", cells.flag_of, False)
         return found

@@ -38,9 +38,7 @@ _TONES_1258 = re.compile(rb"[AEIOUYaeiouy\xc2\xc3\xca\xd4\xd5\xdd\xe2\xe3\xea\xf
 _VOWELS_TCVN3 = re.compile(rb"[\xa8-\xad\xb5-\xb9\xbb-\xbe\xc6-\xcb\xcc-\xd8]")
 
 
-def read_sheet(
-    source: Source, *, sheet: str = "", rows_max: int = limits.UNITS_MAX
-) -> Listing:
+def read_sheet(source: Source, *, sheet: str = "", rows_max: int = limits.UNITS_MAX) -> Listing:
     """Read a whole list: bytes, a file, or an open binary stream.
 
     `sheet` names the sheet of a workbook (else the first one shown).  Raises SheetError

@@ -39,14 +39,14 @@ class Changing(
 
     unit: Reference
     name: str | msgspec.UnsetType = msgspec.UNSET
-    parent: Reference | None | msgspec.UnsetType = msgspec.UNSET
+    parent: Reference | msgspec.UnsetType | None = msgspec.UNSET
     tier: int | msgspec.UnsetType = msgspec.UNSET
     kind: str | msgspec.UnsetType = msgspec.UNSET
     code: str | msgspec.UnsetType = msgspec.UNSET
     aliases: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    contact: Contact | None | msgspec.UnsetType = msgspec.UNSET
-    delivery: DeliverySettings | None | msgspec.UnsetType = msgspec.UNSET
+    contact: Contact | msgspec.UnsetType | None = msgspec.UNSET
+    delivery: DeliverySettings | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Merging(msgspec.Struct, frozen=True, tag="merge", forbid_unknown_fields=True):
@@ -94,16 +94,16 @@ class Fix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     since: int | None = None
     until: int | None = None
     name: str | msgspec.UnsetType = msgspec.UNSET
-    parent: int | None | msgspec.UnsetType = msgspec.UNSET
+    parent: int | msgspec.UnsetType | None = msgspec.UNSET
     tier: int | msgspec.UnsetType = msgspec.UNSET
     kind: str | msgspec.UnsetType = msgspec.UNSET
     code: str | msgspec.UnsetType = msgspec.UNSET
     aliases: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    contact: Contact | None | msgspec.UnsetType = msgspec.UNSET
-    delivery: DeliverySettings | None | msgspec.UnsetType = msgspec.UNSET
+    contact: Contact | msgspec.UnsetType | None = msgspec.UNSET
+    delivery: DeliverySettings | msgspec.UnsetType | None = msgspec.UNSET
     opened_at: int | msgspec.UnsetType = msgspec.UNSET
-    closed_at: int | None | msgspec.UnsetType = msgspec.UNSET
+    closed_at: int | msgspec.UnsetType | None = msgspec.UNSET
     successors: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
     withdrawn: bool = False
 
