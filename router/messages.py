@@ -445,7 +445,7 @@ def say(error: VanbanError, language: str = "en") -> tuple[str, str]:
 def say_problem(problem: SheetProblem, language: str = "en") -> tuple[str, str]:
     """Return (what is wrong, what to do) of one place in a list of units."""
     row = TABLE[problem.code]
-    facts = {"reason": problem.reason, "count": 1, "row": problem.row, "column": problem.column}
+    facts = _Facts(reason=problem.reason, row=problem.row, column=problem.column)
     if language == "vi":
         return row.vi.format_map(facts), row.remedy_vi.format_map(facts)
     return row.en.format_map(facts), row.remedy_en.format_map(facts)

@@ -128,7 +128,6 @@ class _Derivation:
         self._closing: list[Unit] = []
         self._renew()
         self._stated = Stated(known, roster)
-        self._problems += self._stated.problems
 
     def difference(self) -> Difference:
         """Return everything, or raise all that is wrong."""

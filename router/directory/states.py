@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -27,10 +28,13 @@ has one, and a list that names the class replaces it."""
 
 
 class Stated:
-    """The parents of rows: a stable number, minus the line of a fresh row, or None (a root)."""
+    """The parents of rows: a stable number, minus the line of a fresh row, or None (a root).
+
+    What can't be found is added to the problems of the roster.
+    """
 
     def __init__(self, known: Known, roster: Roster) -> None:
-        self.problems: list[SheetProblem] = []
+        self.problems = roster.problems
         self.parents_listed: set[int] = set()
         self._known = known
         self._rows: dict[int, Row] = {row.line: row for row in roster.fresh}
@@ -207,7 +211,7 @@ def fresh_unit(row: Row, listing: Listing, at_us: int, problems: list[SheetProbl
 def changed_unit(unit: Unit, row: Row, parent: int | None) -> Unit:
     """Return a unit as the list says it stands; what the list doesn't say stays."""
     fields: dict[str, object] = {"parent": parent}
-    if row.name is not UNSET and " ".join(unit.name.split()) != row.name:
+    if row.name is not UNSET and as_listed(unit.name) != row.name:
         fields["name"] = row.name
     if row.tier is not UNSET:
         fields["tier"] = row.tier
@@ -218,7 +222,7 @@ def changed_unit(unit: Unit, row: Row, parent: int | None) -> Unit:
     if set(aliases) != set(unit.aliases):
         fields["aliases"] = aliases
     tags = _tags(unit, row)
-    if set(tags) != set(unit.tags):
+    if set(tags) != set(map(as_listed, unit.tags)):
         fields["tags"] = tags
     contact, delivery = _contact(unit.contact, row), _delivery(unit.delivery, row)
     if (contact or Contact()) != _plain(unit.contact):
@@ -238,6 +242,11 @@ def fixes_of(unit: Unit, row: Row, heirs: tuple[int, ...]) -> Fix | None:
     if heirs != unit.successors:
         fields["successors"] = heirs
     return Fix(unit.number, **fields) if fields else None  # type: ignore[arg-type]
+
+
+def as_listed(text: str) -> str:
+    """Return text as a list can carry it: NFC, one blank between words."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _aliases(row: Row, code: str) -> tuple[str, ...]:
@@ -263,7 +272,7 @@ def _codes(unit: Unit, row: Row) -> tuple[str, tuple[str, ...]]:
 
 def _tags(unit: Unit, row: Row) -> tuple[str, ...]:
     """Return the tags after a row; the class of the territory takes the place of the old one."""
-    tags = unit.tags if row.tags is UNSET else row.tags
+    tags = tuple(map(as_listed, unit.tags)) if row.tags is UNSET else row.tags
     if not row.territory or row.territory in tags:
         return tags
     kept = [tag for tag in tags if tag not in TERRITORIES]
@@ -276,7 +285,7 @@ def _plain(contact: Contact | None) -> Contact:
     if contact is None:
         return Contact()
     return Contact(
-        **{name: " ".join(getattr(contact, name).split()) for name in contact.__struct_fields__}
+        **{name: as_listed(getattr(contact, name)) for name in contact.__struct_fields__}
     )
 
 

@@ -27,6 +27,7 @@ HEIGHTS = {
     "router._machine": 30,
     "router._tables": 30,
     "router.messages": 21,
+    "router.sheet_messages": 21,
     "router.model": 20,
     "router.settings": 20,
     "router.ports": 20,
