@@ -58,8 +58,10 @@ class Stated:
             self.units_after[-row.line] = Unit(
                 -row.line, row.code or row.gso, name, 0 if row.tier is UNSET else row.tier, ""
             )
-        for row in (*roster.matched.values(), *roster.fresh):
-            self._settle(row)
+        for number, row in roster.matched.items():
+            self._settle(row, number)
+        for row in roster.fresh:
+            self._settle(row, -row.line)
 
     def parent_of(self, row: Row, unit: Unit | None = None) -> int | None:
         """Return the parent of a row; where the row says nothing, that of its unit."""
@@ -131,7 +133,7 @@ class Stated:
             return self._by_number[number]
         return number if self._known.unit(number) is not None else None
 
-    def _settle(self, row: Row) -> None:
+    def _settle(self, row: Row, own: int) -> None:
         """Find the parent a row names, by number, by code, or by both in agreement."""
         said: int | None = None
         since, until = life_of(row)
@@ -151,8 +153,7 @@ class Stated:
             said = said or coded
         elif row.parent is UNSET and said is None:
             return
-        own = self._by_number.get(row.number or 0, row.number) if row.number else -row.line
-        if said is not None and said in (own, -row.line):
+        if said == own:
             self._bad(row, "parent", f"{row.label}: cycle")
             return
         self._parents[row.line] = said

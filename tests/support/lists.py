@@ -61,6 +61,7 @@ class Applied:
 
     def __init__(self, units: Iterable[Unit] = ()) -> None:
         self.units = {unit.number: unit for unit in units}
+        self._highest = -1
 
     def apply(self, difference: Difference) -> Applied:
         for unit in difference.imported:
@@ -78,38 +79,41 @@ class Applied:
 
     def _happen(self, reorganisation: Reorganisation) -> None:
         at_us = reorganisation.at
+        bearers: dict[object, int] = {}
         for event in reorganisation.events:
             if isinstance(event, Closing):
                 self._set(event.unit, valid_to=at_us, successors=event.successors)
+        for unit in self.open_at(at_us):
+            bearers |= dict.fromkeys((unit.code, *unit.aliases), unit.number)
         for event in reorganisation.events:
             if isinstance(event, Opening):
-                self._open(event, at_us)
+                self._open(event, bearers)
         for event in reorganisation.events:
             if isinstance(event, Changing):
                 fields = {name: getattr(event, name) for name in event.__struct_fields__}
                 number = fields.pop("unit")
                 if isinstance(fields["parent"], str):
-                    fields["parent"] = self.bearer(fields["parent"], at_us)
+                    fields["parent"] = bearers[fields["parent"]]
                 self._set(number, **fields)
 
     def open_at(self, at_us: int) -> list[Unit]:
         return [unit for unit in self.units.values() if unit.open_at(at_us)]
 
-    def bearer(self, code: object, at_us: int) -> int:
-        (found,) = (u for u in self.open_at(at_us) if code in (u.code, *u.aliases))
-        return found.number
-
-    def _open(self, event: Opening, at_us: int) -> None:
+    def _open(self, event: Opening, bearers: dict[object, int]) -> None:
         unit = event.unit
         parent = unit.parent
         if event.parent is not None:
-            parent = self.bearer(event.parent, at_us)
+            parent = bearers[event.parent]
         number = unit.number or self._next()
         self.units[number] = msgspec.structs.replace(unit, number=number, parent=parent)
+        bearers |= dict.fromkeys((unit.code, *unit.aliases), number)
 
     def _set(self, number: Any, **fields: Any) -> None:
         said = {name: value for name, value in fields.items() if value is not msgspec.UNSET}
         self.units[number] = msgspec.structs.replace(self.units[number], **said)
 
     def _next(self) -> int:
-        return max(self.units, default=0) + 1
+        if self._highest < 0:
+            self._highest = max(self.units, default=0)
+        self._highest += 1
+        return self._highest

@@ -125,8 +125,13 @@ def test_nothing_is_said_of_what_has_no_column() -> None:
 
 def test_units_are_found_by_number_code_alias_and_gso_code() -> None:
     units = [unit(1, "H22", 2, aliases=("000.00.00.H22", "GSO:02"))]
-    for row in ("number,name\n1,X", "code,name\nh22,X", "code,name\n000.00.00.H22,X",
-                "gso_code,name\n02,X", "code,aliases,name\nH99,H22 000.00.00.H22 GSO:02,X"):  # fmt: skip
+    for row in (
+        "number,name\n1,X",
+        "code,name\nh22,X",
+        "code,name\n000.00.00.H22,X",
+        "gso_code,name\n02,X",
+        "code,aliases,name\nH99,H22 000.00.00.H22 GSO:02,X",
+    ):
         found = events(units, row)
         assert [event.name for event in found] == ["X"]  # type: ignore[attr-defined]
     assert changes(units, "code,aliases\n000.00.00.H22,GSO:02 H22").empty
