@@ -25,6 +25,7 @@ HEIGHTS = {
     "router._audience": 30,
     "router._json": 30,
     "router._machine": 30,
+    "router._rollup": 30,
     "router._tables": 30,
     "router.messages": 21,
     "router.model": 20,
