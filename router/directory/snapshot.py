@@ -14,6 +14,7 @@ from router._core import Audience, Hierarchy
 from router.directory.table import Table
 from router.errors import RecipientError
 from router.model.instants import datetime_of
+from router.model.reorganisations import GroupDefined
 from router.model.units import TIER_NUMBERS, Unit
 
 TOPIC_BYTES = 7
@@ -93,6 +94,17 @@ class Snapshot:
     def kind_of(self, name: str) -> int:
         """Return the number of a kind by its name, or -1 when no unit ever was of it."""
         return self.kinds.get(name, -1)
+
+    def tagged(self, tag: str) -> Audience:
+        """Return the units that bear a tag; raise KeyError when none does."""
+        found = [self._positions[unit.code] for unit in self._units.values() if tag in unit.tags]
+        if not found:
+            raise KeyError(tag)
+        return Audience.from_positions(found)
+
+    def group_of(self, name: str) -> GroupDefined | None:  # noqa: ARG002 - none are kept yet
+        """Return what a group means here: this directory keeps none."""
+        return None
 
     def unit_at(self, position: int) -> Unit:
         """Return the unit at a position."""

@@ -80,7 +80,7 @@ def codes(selector: str) -> set[str]:
 
 def steps(selector: str, code: str) -> list[dict[str, str | int | bool]]:
     position = HIERARCHY.position(NUMBERS[code])
-    return selectors.explain(selectors.parse(selector), HIERARCHY, LOOKUP, position)
+    return selectors.explain(selectors.parse(selector), LOOKUP, position, sender=SENDER)
 
 
 def test_the_page_has_at_least_fifteen_examples():
