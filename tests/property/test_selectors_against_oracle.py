@@ -21,9 +21,7 @@ def test_text_to_audience_is_what_the_oracle_says(rows, data):
     oracle = lookup.oracle
     wanted = data.draw(st.lists(expressions(rows), min_size=1, max_size=4))
     nodes = [selectors.parse(text_of(expression)) for expression in wanted]
-    programs = [
-        selectors.compile_program(node, lookup, sender=lookup.sender) for node in nodes
-    ]
+    programs = [selectors.compile_program(node, lookup, sender=lookup.sender) for node in nodes]
     answers = hierarchy.evaluate_batch(programs)
     for expression, program, audience in zip(wanted, programs, answers, strict=True):
         assert set(hierarchy.numbers(audience)) == oracle.evaluate(expression)
