@@ -52,6 +52,15 @@ SELECTOR_SET_FUNCTIONS_MAX: Final = 64
 """children() and descendants() of more than one unit in one selector: each may cost a pass
 over the whole directory, everything else is a few runs."""
 
+SELECTOR_NAME_CHARS_MAX: Final = 200
+"""The name of a tier, kind, tag or group."""
+SELECTOR_JSON_BYTES_MAX: Final = 1_048_576
+"""The JSON form: a list of SELECTOR_NODES_MAX long codes fits."""
+GROUP_DEPTH_MAX: Final = 16
+"""Groups named within groups."""
+GROUPS_PER_SELECTOR_MAX: Final = 256
+"""Different groups that one selector names, directly or through others."""
+
 # The directory.
 UNITS_MAX: Final = 1_000_000
 UNIT_NAME_CHARS_MAX: Final = 200

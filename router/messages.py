@@ -124,6 +124,54 @@ _RECIPIENTS: Final[dict[str, Words]] = {
         "The selector is over its limit: {reason}.", "Biểu thức nơi nhận vượt giới hạn: {reason}.",
         "Name a group instead of a list.", "Dùng nhóm thay cho danh sách.",
     ),
+    "selector.malformed": Words(
+        "The JSON form of the selector is wrong: {reason}.",
+        "Biểu thức nơi nhận dạng JSON sai: {reason}.",
+        "See docs/selectors.md.", "Xem docs/selectors.md.",
+    ),
+    "selector.no_sender": Words(
+        "The selector speaks of the sender (character {position}), and there is none here.",
+        "Biểu thức nhắc đến đơn vị gửi (ký tự {position}) nhưng ở đây không có đơn vị gửi.",
+        "Name the sender, or an instant at which it was open.",
+        "Nêu đơn vị gửi, hoặc thời điểm đơn vị gửi đang hoạt động.",
+    ),
+    "selector.future": Words(
+        "The selector asks for the directory of {at}, after the issue time.",
+        "Biểu thức dùng danh mục tại {at}, sau thời điểm ban hành.",
+        "Name an instant at or before the issue time.",
+        "Nêu thời điểm không muộn hơn lúc ban hành.",
+    ),
+    "selector.unknown_tag": Words(
+        "No unit ever bore the tag “{name}” (character {position}).",
+        "Không có đơn vị nào mang nhãn “{name}” (ký tự {position}).",
+        "Tags: {known}.", "Các nhãn: {known}.",
+    ),
+    "group.unknown": Words(
+        "There is no group “{name}” (character {position}).",
+        "Không có nhóm “{name}” (ký tự {position}).",
+        "Groups of like names: {known}.", "Các nhóm có tên gần giống: {known}.",
+    ),
+    "group.undefined_then": Words(
+        "The group “{name}” (character {position}) is not defined at that instant.",
+        "Nhóm “{name}” (ký tự {position}) chưa được định nghĩa hoặc đã bỏ tại thời điểm đó.",
+        "Ask the operator for the group that is meant now.",
+        "Hỏi quản trị về nhóm đang dùng hiện nay.",
+    ),
+    "group.empty": Words(
+        "The group “{name}” (character {position}) has no members at that instant.",
+        "Nhóm “{name}” (ký tự {position}) không có đơn vị nào tại thời điểm đó.",
+        "Name another group, or have the operator define it anew.",
+        "Dùng nhóm khác, hoặc đề nghị quản trị định nghĩa lại.",
+    ),
+    "group.cycle": Words(
+        "Groups name each other in a ring: {chain}.", "Các nhóm tham chiếu vòng: {chain}.",
+        "Take one of them out of the other.", "Bỏ một nhóm ra khỏi nhóm kia.",
+    ),
+    "group.invalid": Words(
+        "The group “{name}” can't be defined so: {reason}.",
+        "Không thể định nghĩa nhóm “{name}”: {reason}.",
+        "See docs/selectors.md.", "Xem docs/selectors.md.",
+    ),
     "selector.unknown_tier": Words(
         "No tier “{name}” (character {position}).", "Không có cấp “{name}” (ký tự {position}).",
         "Tiers: {known}.", "Các cấp: {known}.",

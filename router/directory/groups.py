@@ -60,8 +60,8 @@ def checked_group(groups: Groups, change: GroupDefined, edges: Sequence[int]) ->
     """
     name = normal_name(change.name)
     _check_words(groups, change, name)
-    node = selectors.parse(change.selector) if change.selector else None
-    if node is not None and selectors.instant_of_selector(node) is not None:
+    node = parse(change.selector) if change.selector else None
+    if node is not None and instant_of_selector(node) is not None:
         raise _invalid("selector", "the instant of a group is that of the question: leave “@” out")
     known = groups.versions(name)
     until = change.until
@@ -75,7 +75,7 @@ def checked_group(groups: Groups, change: GroupDefined, edges: Sequence[int]) ->
             continue
         then = {key: one.selector for key, one in groups.at(edge, len(groups) + 1_000_000).items()}
         then[name] = change.selector
-        selectors.check_groups({key: text for key, text in then.items() if text})
+        check_groups({key: text for key, text in then.items() if text})
     return [made]
 
 
