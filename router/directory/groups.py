@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from router import limits, selectors
+from router import limits
 from router.errors import InputError
 from router.model.instants import INSTANT_MAX
 from router.model.reorganisations import GroupDefined
+from router.selectors import check_groups, instant_of_selector, parse
 
 
 class Groups:
@@ -62,7 +63,9 @@ def checked_group(groups: Groups, change: GroupDefined, edges: Sequence[int]) ->
     _check_words(groups, change, name)
     node = parse(change.selector) if change.selector else None
     if node is not None and instant_of_selector(node) is not None:
-        raise _invalid("selector", "the instant of a group is that of the question: leave “@” out")
+        raise _invalid(
+            name, "selector", "the instant of a group is that of the question: leave “@” out"
+        )
     known = groups.versions(name)
     until = change.until
     if until is None:
@@ -82,16 +85,18 @@ def checked_group(groups: Groups, change: GroupDefined, edges: Sequence[int]) ->
 def _check_words(groups: Groups, change: GroupDefined, name: str) -> None:
     if not 0 < len(name) <= limits.GROUP_NAME_CHARS_MAX or not name.isprintable() or '"' in name:
         limit = limits.GROUP_NAME_CHARS_MAX
-        raise _invalid("name", f"a name is one line of 1 to {limit} characters without quotes")
+        raise _invalid(
+            name, "name", f"a name is one line of 1 to {limit} characters without quotes"
+        )
     if not 0 <= change.since <= INSTANT_MAX:
-        raise _invalid("since", "not between the years 1970 and 9999")
+        raise _invalid(name, "since", "not between the years 1970 and 9999")
     if change.until is not None and not change.since < change.until <= INSTANT_MAX:
-        raise _invalid("until", "a definition ends after it begins")
+        raise _invalid(name, "until", "a definition ends after it begins")
     if len(change.title) > limits.ACT_TITLE_CHARS_MAX:
-        raise _invalid("title", f"over {limits.ACT_TITLE_CHARS_MAX} characters")
+        raise _invalid(name, "title", f"over {limits.ACT_TITLE_CHARS_MAX} characters")
     if len(groups) >= limits.GROUP_DEFINITIONS_MAX:
-        raise _invalid("name", f"over {limits.GROUP_DEFINITIONS_MAX} definitions of groups")
+        raise _invalid(name, "name", f"over {limits.GROUP_DEFINITIONS_MAX} definitions of groups")
 
 
-def _invalid(path: str, reason: str) -> InputError:
-    return InputError("group.invalid", path=path, reason=reason)
+def _invalid(name: str, path: str, reason: str) -> InputError:
+    return InputError("group.invalid", path=path, name=name, reason=reason)
