@@ -25,6 +25,7 @@ from router.model.reorganisations import (
     Splitting,
 )
 from router.model.units import Unit, code_form, propose_2020
+from vanban_bench.workloads.extract_reform import row, tidy
 from vanban_bench.workloads.reform_2025 import (
     national_before,
     national_reorganisation,
@@ -386,3 +387,14 @@ def test_departments_of_merged_provinces_merge_by_name() -> None:
     assert new.code == by_name["Sở Nội vụ tỉnh Tuyên Quang"].code == "H60.02"
     goes_on = by_name["Sở Nội vụ tỉnh Cao Bằng"]
     assert goes_on in list(state.open())
+
+
+def test_the_extraction_writes_names_as_the_law_does() -> None:
+    assert tidy("Thị Xã  Việt Yên") == "Thị xã Việt Yên"
+    assert tidy(unicodedata.normalize("NFD", "Xã Lũng Cú")) == "Xã Lũng Cú"
+    with pytest.raises(ValueError, match="class"):
+        tidy("Đồng Văn")
+    assert row("46", 2, "Thành phố Huế", "")[2] == "thành phố trực thuộc trung ương"
+    city = row("769", 3, "Thành phố Thủ Đức", "79", "Thành phố Hồ Chí Minh")
+    assert city[2] == "thành phố thuộc thành phố trực thuộc trung ương"
+    assert row("024", 3, "Thành Phố Hà Giang", "02", "Tỉnh Hà Giang")[2] == "thành phố thuộc tỉnh"
