@@ -11,7 +11,8 @@ GIL is released once around a batch.
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport calloc, free, qsort
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memset
 cimport cython
 
 import array
@@ -20,11 +21,14 @@ import hashlib
 from router._audience cimport Audience, Program, bounded, copied, own
 from router._machine cimport (
     CODE_ALL, CODE_CHILDREN, CODE_DESCENDANTS, CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND,
-    CODE_NONE, CODE_TIER, CODE_UNION, CODE_UNIT, Plan, run_plans,
+    CODE_NONE, CODE_PARENT, CODE_SET, CODE_SIBLINGS, CODE_SUBTREE, CODE_TIER, CODE_UNION,
+    CODE_UNIT, Plan, run_plans,
 )
+from router._rollup cimport Tally, tally_all, tally_below
 from router._tables cimport (
     CYCLE, DONE, DUPLICATE_NUMBER, MISSING_PARENT, NO_MEMORY, NOBODY, TOO_DEEP, Node, Run,
     Status, Tables, build_tables, common_ancestor, find_block, find_number, free_tables,
+    push_run,
 )
 
 from router._audience import runs_contain
@@ -32,8 +36,8 @@ from router.limits import HIERARCHY_DEPTH_MAX, UNITS_MAX
 
 __all__ = [
     "OP_ALL", "OP_CHILDREN", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION", "OP_KIND",
-    "OP_NONE", "OP_TIER", "OP_UNION", "OP_UNIT", "Audience", "Hierarchy", "Program",
-    "runs_contain",
+    "OP_NONE", "OP_PARENT", "OP_SET", "OP_SIBLINGS", "OP_SUBTREE", "OP_TIER", "OP_UNION",
+    "OP_UNIT", "Audience", "Hierarchy", "Program", "runs_contain",
 ]
 
 # A cimported class is no attribute of this module until it is made one.
@@ -49,10 +53,15 @@ OP_UNION = CODE_UNION
 OP_DIFFERENCE = CODE_DIFFERENCE
 OP_INTERSECTION = CODE_INTERSECTION
 OP_NONE = CODE_NONE
+OP_SET = CODE_SET
+OP_PARENT = CODE_PARENT
+OP_SIBLINGS = CODE_SIBLINGS
+OP_SUBTREE = CODE_SUBTREE
 
 cdef uint32_t COUNT_MAX = UNITS_MAX
 cdef uint32_t DEPTH_MAX = HIERARCHY_DEPTH_MAX
 cdef array.array NUMBERS = array.array("I")
+cdef object LATER = object()  # instead of units: `hierarchy_of` builds it
 assert NUMBERS.itemsize == 4, "an unsigned int has 32 bits on every platform served"
 
 
@@ -92,6 +101,19 @@ cdef int complain(Status status, uint32_t unit) except -1:
     return 0
 
 
+cdef Hierarchy hierarchy_of(Node *nodes, uint32_t count):
+    """Compile nodes that were checked before (reordered in place).  Raises as `Hierarchy`."""
+    cdef Hierarchy made = Hierarchy.__new__(Hierarchy, LATER)
+    made.build(nodes, count)
+    return made
+
+
+cdef Run *shrunk(Run *runs, size_t count) noexcept:
+    """Give back the room behind the last run."""
+    cdef Run *smaller = <Run *>realloc(runs, (count + 1) * sizeof(Run))
+    return runs if smaller == NULL else smaller
+
+
 @cython.final
 cdef class Hierarchy:
     """One compiled snapshot, its units numbered tier-major: by (tier, kind, preorder).
@@ -103,10 +125,12 @@ cdef class Hierarchy:
     """
 
     def __cinit__(self, units):
-        cdef list given = list(units)
-        cdef uint32_t count, culprit = 0
-        cdef Status status
+        cdef list given
+        cdef uint32_t count
         cdef Node *nodes
+        if units is LATER:
+            return
+        given = list(units)
         if len(given) > COUNT_MAX:
             raise ValueError(f"a hierarchy has at most {COUNT_MAX} units")
         count = <uint32_t>len(given)
@@ -115,11 +139,17 @@ cdef class Hierarchy:
             raise MemoryError
         try:
             read_nodes(given, nodes)
-            with nogil:
-                status = build_tables(&self.tables, nodes, count, DEPTH_MAX, &culprit)
+            self.build(nodes, count)
         finally:
             free(nodes)
-        complain(status, culprit)
+
+    cdef int build(self, Node *nodes, uint32_t count) except -1:
+        """Build the tables, once; the GIL is released meanwhile."""
+        cdef uint32_t culprit = 0
+        cdef Status status
+        with nogil:
+            status = build_tables(&self.tables, nodes, count, DEPTH_MAX, &culprit)
+        return complain(status, culprit)
 
     def __dealloc__(self):
         free_tables(&self.tables)
@@ -200,6 +230,26 @@ cdef class Hierarchy:
             above = self.tables.parent[above]
         return tuple(found)
 
+    def with_tags(self, sets):
+        """Return the units whose set of tags has one of these numbers (1 to 65,535)."""
+        cdef uint8_t[65536] wanted
+        cdef uint32_t p, start = 0
+        cdef size_t count = 0
+        cdef Run *runs
+        memset(&wanted, 0, sizeof(wanted))
+        for number in sets:
+            wanted[bounded(number, 65_535, "the number of a set of tags")] = 1
+        for p in range(self.tables.size):
+            count += wanted[self.tables.tags[p]]
+        runs = <Run *>malloc((count + 1) * sizeof(Run))
+        if runs == NULL:
+            raise MemoryError
+        count = 0
+        for p in range(self.tables.size):
+            if wanted[self.tables.tags[p]]:
+                count = push_run(runs, count, p, p + 1)
+        return own(shrunk(runs, count), count)
+
     def everything(self):
         """Return the audience of all units."""
         return copied(&self.tables.everything, self.tables.size != 0)
@@ -231,6 +281,7 @@ cdef class Hierarchy:
         plan.ops = program.ops
         plan.count = program.count
         plan.stack_max = program.stack_max
+        plan.sets = program.sets
         if program.quick:
             status = run_plans(&self.tables, &plan, 1, &answer, &length)
         else:
@@ -267,6 +318,7 @@ cdef class Hierarchy:
                 plans[i].ops = program.ops
                 plans[i].count = program.count
                 plans[i].stack_max = program.stack_max
+                plans[i].sets = program.sets
             with nogil:
                 status = run_plans(&self.tables, plans, count, answers, lengths)
             if status != DONE:
@@ -414,3 +466,34 @@ cdef class Hierarchy:
             else:
                 j += 1
         return total
+
+    def count_by_tier(self, Audience audience not None):
+        """Return for each tier that occurs in the snapshot (members of it, units of it)."""
+        cdef Tally tally
+        self.check(audience)
+        tally_all(&self.tables, audience.data, audience.count, &tally)
+        return told(&tally)
+
+    def roll_up(self, Audience audience not None, positions):
+        """Return for each unit at `positions`, in order, a dict of its subtree's tiers:
+        tier -> (members at or below the unit, all units at or below it).
+
+        Raises IndexError for a bad position, ValueError for another snapshot's audience.
+        """
+        cdef Tally tally
+        cdef uint32_t p
+        cdef list rows = []
+        self.check(audience)
+        for position in positions:
+            p = self.at(position)
+            tally_below(&self.tables, audience.data, audience.count, p, &tally)
+            rows.append(told(&tally))
+        return rows
+
+
+cdef dict told(const Tally *tally):
+    """Return the counts of the tiers that occur."""
+    cdef size_t i
+    return {
+        i: (tally.members[i], tally.units[i]) for i in range(256) if tally.units[i]
+    }

@@ -52,6 +52,15 @@ SELECTOR_SET_FUNCTIONS_MAX: Final = 64
 """children() and descendants() of more than one unit in one selector: each may cost a pass
 over the whole directory, everything else is a few runs."""
 
+SELECTOR_NAME_CHARS_MAX: Final = 200
+"""The name of a tier, kind, tag or group."""
+SELECTOR_JSON_BYTES_MAX: Final = 1_048_576
+"""The JSON form: a list of SELECTOR_NODES_MAX long codes fits."""
+GROUP_DEPTH_MAX: Final = 16
+"""Groups named within groups."""
+GROUPS_PER_SELECTOR_MAX: Final = 256
+"""Different groups that one selector names, directly or through others."""
+
 # The directory.
 UNITS_MAX: Final = 1_000_000
 UNIT_NAME_CHARS_MAX: Final = 200
@@ -60,6 +69,15 @@ UNIT_TAGS_MAX: Final = 16
 UNITS_PER_RECORD_MAX: Final = 1_000
 TIERS_MAX: Final = 8
 KINDS_MAX: Final = 4_096
+TAG_SETS_MAX: Final = 65_000
+"""Different combinations of tags."""
+UNIT_FACTS_MAX: Final = 1_024
+"""Facts about one unit: its changes and corrections."""
+ACT_TITLE_CHARS_MAX: Final = 500
+CONTACT_CHARS_MAX: Final = 500
+EVENTS_MAX: Final = 1_000_000
+"""Events of one reorganisation, fixes of one correction."""
+GROUP_DEFINITIONS_MAX: Final = 10_000
 HIERARCHY_DEPTH_MAX: Final = 16
 SNAPSHOTS_CACHED_MAX: Final = 256
 SNAPSHOT_UNITS_CACHED_MAX: Final = 1_048_576

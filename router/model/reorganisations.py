@@ -73,9 +73,7 @@ class Closing(msgspec.Struct, frozen=True, tag="close", forbid_unknown_fields=Tr
 Event = Opening | Changing | Merging | Splitting | Closing
 
 
-class Reorganisation(
-    msgspec.Struct, frozen=True, tag="reorganisation", forbid_unknown_fields=True
-):
+class Reorganisation(msgspec.Struct, frozen=True, tag="reorganisation", forbid_unknown_fields=True):
     """Events that all take effect at the instant `at` (microseconds), or none of them."""
 
     at: int
