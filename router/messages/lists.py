@@ -131,6 +131,12 @@ LISTS: Final[dict[str, Words]] = {
         "The dates do not go together: {reason}.", "Các ngày không hợp lý: {reason}.",
         "A unit ends after it begins.", "Đơn vị kết thúc sau khi bắt đầu.",
     ),
+    "sheet.before_parent": Words(
+        "The unit begins before its parent: {reason}.",
+        "Đơn vị bắt đầu trước đơn vị cấp trên: {reason}.",
+        "Correct the date, or leave the date columns out of a first import.",
+        "Sửa ngày, hoặc bỏ các cột ngày khi nhập lần đầu.",
+    ),
     "sheet.flag": Words(
         "“{reason}” is neither yes nor no.", "“{reason}” không phải có hoặc không.",
         "Write true or false.", "Ghi true hoặc false.",

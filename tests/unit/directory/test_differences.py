@@ -313,6 +313,15 @@ def test_dates_of_the_list_make_units_with_lives() -> None:
     assert second.successors == (third.number,) == (9,)
 
 
+def test_a_unit_older_than_its_parent_is_told_by_its_row() -> None:
+    text = """
+        number,code,name,tier,kind,parent,valid_from
+        2,H1.1,b,3,office,H1,2004-01-01
+        1,H1,a,2,office,,2010-01-01
+    """
+    assert problems([], text) == [(2, "valid_from", "sheet.before_parent", "H1.1, H1")]
+
+
 def test_another_life_than_the_known_one_is_a_correction() -> None:
     units = [unit(1, "H22", 2)]
     found = changes(units, "code,valid_from\nH22,2003-01-01")

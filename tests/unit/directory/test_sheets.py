@@ -6,6 +6,7 @@ import io
 import pickle
 import sys
 import unicodedata
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 
@@ -306,6 +307,30 @@ def test_a_workbook_is_read_by_the_name_of_its_sheet() -> None:
     with pytest.raises(InputError) as refused:
         read_sheet(written, sheet="Other")
     assert refused.value.code == "sheet.format"
+
+
+ODS = """<?xml version="1.0" encoding="UTF-8"?>
+<office:document-content office:version="1.2"
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
+<table:table table:name="A"><table:table-row>
+<table:table-cell office:value-type="string"><text:p>gso_code</text:p></table:table-cell>
+<table:table-cell office:value-type="string"><text:p>tier</text:p></table:table-cell>
+</table:table-row><table:table-row>
+<table:table-cell office:value-type="float" office:value="688"><text:p>688</text:p></table:table-cell>
+<table:table-cell office:value-type="string"><text:p>xã</text:p></table:table-cell>
+</table:table-row></table:table></office:spreadsheet></office:body></office:document-content>"""
+
+
+def test_an_ods_is_read_too() -> None:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+        archive.writestr("content.xml", ODS)
+    (row,) = read_sheet(written.getvalue()).rows
+    assert (row.gso, row.tier) == ("GSO:00688", 4)
 
 
 def test_a_workbook_over_the_limit_is_refused() -> None:
