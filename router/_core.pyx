@@ -11,7 +11,8 @@ GIL is released once around a batch.
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport calloc, free, qsort
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memset
 cimport cython
 
 import array
@@ -27,6 +28,7 @@ from router._rollup cimport Tally, tally_all, tally_below
 from router._tables cimport (
     CYCLE, DONE, DUPLICATE_NUMBER, MISSING_PARENT, NO_MEMORY, NOBODY, TOO_DEEP, Node, Run,
     Status, Tables, build_tables, common_ancestor, find_block, find_number, free_tables,
+    push_run,
 )
 
 from router._audience import runs_contain
@@ -59,6 +61,7 @@ OP_SUBTREE = CODE_SUBTREE
 cdef uint32_t COUNT_MAX = UNITS_MAX
 cdef uint32_t DEPTH_MAX = HIERARCHY_DEPTH_MAX
 cdef array.array NUMBERS = array.array("I")
+cdef object LATER = object()  # instead of units: `hierarchy_of` builds it
 assert NUMBERS.itemsize == 4, "an unsigned int has 32 bits on every platform served"
 
 
@@ -98,6 +101,19 @@ cdef int complain(Status status, uint32_t unit) except -1:
     return 0
 
 
+cdef Hierarchy hierarchy_of(Node *nodes, uint32_t count):
+    """Compile nodes that were checked before (reordered in place).  Raises as `Hierarchy`."""
+    cdef Hierarchy made = Hierarchy.__new__(Hierarchy, LATER)
+    made.build(nodes, count)
+    return made
+
+
+cdef Run *shrunk(Run *runs, size_t count) noexcept:
+    """Give back the room behind the last run."""
+    cdef Run *smaller = <Run *>realloc(runs, (count + 1) * sizeof(Run))
+    return runs if smaller == NULL else smaller
+
+
 @cython.final
 cdef class Hierarchy:
     """One compiled snapshot, its units numbered tier-major: by (tier, kind, preorder).
@@ -109,10 +125,12 @@ cdef class Hierarchy:
     """
 
     def __cinit__(self, units):
-        cdef list given = list(units)
-        cdef uint32_t count, culprit = 0
-        cdef Status status
+        cdef list given
+        cdef uint32_t count
         cdef Node *nodes
+        if units is LATER:
+            return
+        given = list(units)
         if len(given) > COUNT_MAX:
             raise ValueError(f"a hierarchy has at most {COUNT_MAX} units")
         count = <uint32_t>len(given)
@@ -121,11 +139,17 @@ cdef class Hierarchy:
             raise MemoryError
         try:
             read_nodes(given, nodes)
-            with nogil:
-                status = build_tables(&self.tables, nodes, count, DEPTH_MAX, &culprit)
+            self.build(nodes, count)
         finally:
             free(nodes)
-        complain(status, culprit)
+
+    cdef int build(self, Node *nodes, uint32_t count) except -1:
+        """Build the tables, once; the GIL is released meanwhile."""
+        cdef uint32_t culprit = 0
+        cdef Status status
+        with nogil:
+            status = build_tables(&self.tables, nodes, count, DEPTH_MAX, &culprit)
+        return complain(status, culprit)
 
     def __dealloc__(self):
         free_tables(&self.tables)
@@ -205,6 +229,26 @@ cdef class Hierarchy:
             found.append(above)
             above = self.tables.parent[above]
         return tuple(found)
+
+    def with_tags(self, sets):
+        """Return the units whose set of tags has one of these numbers (1 to 65,535)."""
+        cdef uint8_t[65536] wanted
+        cdef uint32_t p, start = 0
+        cdef size_t count = 0
+        cdef Run *runs
+        memset(&wanted, 0, sizeof(wanted))
+        for number in sets:
+            wanted[bounded(number, 65_535, "the number of a set of tags")] = 1
+        for p in range(self.tables.size):
+            count += wanted[self.tables.tags[p]]
+        runs = <Run *>malloc((count + 1) * sizeof(Run))
+        if runs == NULL:
+            raise MemoryError
+        count = 0
+        for p in range(self.tables.size):
+            if wanted[self.tables.tags[p]]:
+                count = push_run(runs, count, p, p + 1)
+        return own(shrunk(runs, count), count)
 
     def everything(self):
         """Return the audience of all units."""

@@ -40,6 +40,7 @@ cdef struct Node:  # one unit while the tables are being built
     uint32_t subtree
     uint32_t depth
     uint16_t kind
+    uint16_t tags    # the number of its set of tags, 0: none
     uint8_t tier
 
 
@@ -52,6 +53,7 @@ cdef struct Tables:
     uint32_t *rank           # by position: place among the numbers in ascending order
     uint32_t *ranked         # by rank: position
     uint16_t *kind           # by position
+    uint16_t *tags           # by position: the number of its set of tags
     uint8_t *tier            # by position
     Block *blocks            # every (tier, kind), in order of position
     uint32_t block_count

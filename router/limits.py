@@ -69,6 +69,16 @@ UNIT_TAGS_MAX: Final = 16
 UNITS_PER_RECORD_MAX: Final = 1_000
 TIERS_MAX: Final = 8
 KINDS_MAX: Final = 4_096
+TAG_SETS_MAX: Final = 65_000
+"""Different combinations of tags."""
+UNIT_FACTS_MAX: Final = 1_024
+"""Facts about one unit: its changes and corrections."""
+ACT_TITLE_CHARS_MAX: Final = 500
+CONTACT_CHARS_MAX: Final = 500
+EVENTS_MAX: Final = 1_000_000
+"""Events of one reorganisation, fixes of one correction."""
+GROUP_NAME_CHARS_MAX: Final = 200
+GROUP_DEFINITIONS_MAX: Final = 10_000
 HIERARCHY_DEPTH_MAX: Final = 16
 SNAPSHOTS_CACHED_MAX: Final = 256
 SNAPSHOT_UNITS_CACHED_MAX: Final = 1_048_576

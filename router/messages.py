@@ -455,6 +455,11 @@ _OPERATION: Final[dict[str, Words]] = {
         "The directory change is wrong: {reason}.", "Thay đổi danh mục sai: {reason}.",
         "Correct the row named.", "Sửa dòng đã nêu.",
     ),
+    "group.invalid": Words(
+        "The definition of the group is wrong: {reason}.",
+        "Định nghĩa nhóm nơi nhận sai: {reason}.",
+        "Correct the field named.", "Sửa trường đã nêu.",
+    ),
     "trust.invalid": Words(
         "The trust change is wrong: {reason}.", "Thay đổi tin cậy sai: {reason}.",
         "Correct the certificate or the binding.", "Sửa chứng thư hoặc ràng buộc.",

@@ -4,19 +4,21 @@ Pure: the engine appends the changes planned here to the one log and applies the
 the sequence they got.  Nothing here touches files, clocks or other rooms of its height.
 """
 
-from router.directory.changes import Change, UnitClosed, UnitsAdded, decode_change, encode_change
+from router.directory.changes import Change, FactsLearnt, decode_change, encode_change
 from router.directory.directory import Directory
+from router.directory.history import ChangeMade, Version
 from router.directory.resolve import Resolution, ResolveItem
 from router.directory.snapshot import Snapshot
 
 __all__ = [
     "Change",
+    "ChangeMade",
     "Directory",
+    "FactsLearnt",
     "Resolution",
     "ResolveItem",
     "Snapshot",
-    "UnitClosed",
-    "UnitsAdded",
+    "Version",
     "decode_change",
     "encode_change",
 ]

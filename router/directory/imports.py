@@ -1,9 +1,8 @@
-"""Checks of planned directory changes: what passes here keeps the directory sound for ever.
+"""Checks of units on their way into the directory: each by itself, and rows of one import.
 
 Held true, and relied on by everything above: a number never means two units; no code names
 two units at one instant; the tree has no cycle and its tiers never rise on the way down; a
-unit is open only while its parent is; a successor closes later than whom it succeeds, so
-chains of successors end.
+unit is open only while its parent is; a successor is open when whom it succeeds ends.
 """
 
 from __future__ import annotations
@@ -15,23 +14,22 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from router import limits
-from router.directory.changes import UnitClosed
-from router.directory.snapshot import day_of
-from router.directory.table import Table
+from router.directory.known import Known, day_of
 from router.errors import InputError
 from router.model.instants import INSTANT_MAX
-from router.model.units import Unit, code_form, normal_code
+from router.model.units import Contact, Unit, code_form, normal_code
 
-NUMBER_MAX = (1 << 32) - 1
+NUMBER_MAX = (1 << 32) - 2
 KIND_CHARS_MAX = 64
 TAG_CHARS_MAX = 64
 _KIND = re.compile(r"[a-z]+(-[a-z]+)*")
 
-_Fail = Callable[[str, str], InputError]
+Fail = Callable[[str, str], InputError]
+"""Makes the error for a field and a reason."""
 
 
-def checked_import(table: Table, rows: Sequence[Unit]) -> list[Unit]:
-    """Return the units an import would add, in normal form, in the order given.
+def checked_import(known: Known, rows: Sequence[Unit]) -> list[tuple[Unit, int]]:
+    """Return the units an import would add with their rows, in normal form, in order.
 
     Rows that repeat a known unit word for word are left out, so that an import can be
     repeated harmlessly.  Raises InputError `directory.invalid` with the path
@@ -40,59 +38,29 @@ def checked_import(table: Table, rows: Sequence[Unit]) -> list[Unit]:
     if len(rows) > limits.UNITS_MAX:
         raise InputError("directory.invalid", path="row", reason=f"over {limits.UNITS_MAX} units")
     added: dict[int, tuple[int, Unit]] = {}
-    kinds = set(table.kinds)
     for index, row in enumerate(rows):
-        fail = _failing(index)
-        unit = _normal(row)
-        _check_row(unit, fail)
+        fail = failing(f"row[{index}].")
+        unit = normal_unit(row)
+        check_unit(unit, fail)
         if unit.number in added:
             raise fail("number", f"{unit.number} stands in row {added[unit.number][0]} too")
-        known = table.units.get(unit.number)
-        if known is None:
+        before = known.unit(unit.number)
+        if before is None:
             added[unit.number] = (index, unit)
-            if len(added) + len(table.units) > limits.UNITS_MAX:
+            if len(added) + len(known.register) > limits.UNITS_MAX:
                 raise fail("number", f"the directory would hold over {limits.UNITS_MAX} units")
-            kinds.add(unit.kind)
-            if len(kinds) > limits.KINDS_MAX:
-                raise fail("kind", f"over {limits.KINDS_MAX} kinds of units")
-        elif not _repeats(known, unit):
-            raise fail("number", f"{unit.number} is the unit {known.code} for ever")
+        elif not _repeats(before, unit):
+            raise fail("number", f"{unit.number} is the unit {before.code} for ever")
     units = {number: unit for number, (_, unit) in added.items()}
-    _check_parents(table, units, added)
-    _check_codes(table, added)
+    _check_parents(known, units, added)
+    _check_codes(known, added)
     for index, unit in added.values():
-        _check_successors(table, units, unit, unit.valid_to, _failing(index))
-    return list(units.values())
+        _check_successors(known, units, unit, failing(f"row[{index}]."))
+    return [(unit, index) for index, unit in added.values()]
 
 
-def checked_closing(table: Table, number: int, at_us: int, successors: Sequence[int]) -> UnitClosed:
-    """Return the closing of a unit.  Raises InputError `directory.invalid` with the field.
-
-    A unit can't close before the units below it: a tree with a hole would drop them from
-    every audience.
-    """
-    fail = _failing(None)
-    unit = table.units.get(number)
-    if unit is None:
-        raise fail("unit", f"no unit has the number {number}")
-    if unit.valid_to is not None:
-        raise fail("unit", f"{unit.code} was closed on {day_of(unit.valid_to)} already")
-    if not unit.valid_from < at_us <= INSTANT_MAX:
-        raise fail("at", f"{unit.code} opened on {day_of(unit.valid_from)}; it closes later")
-    for child in table.children.get(number, ()):
-        below = table.units[child]
-        if below.valid_to is None or below.valid_to > at_us:
-            raise fail("unit", f"{below.code} below {unit.code} is open then; close it first")
-    for former in (table.units[other] for other in table.led_here.get(number, ())):
-        if former.valid_to is not None and former.valid_to >= at_us:
-            raise fail("at", f"{former.code} closes on {day_of(former.valid_to)} into this unit")
-    closing = msgspec.structs.replace(unit, valid_to=at_us, successors=tuple(successors))
-    _check_successors(table, {}, closing, at_us, fail)
-    return UnitClosed(number=number, at=at_us, successors=tuple(successors))
-
-
-def _failing(index: int | None) -> _Fail:
-    place = "" if index is None else f"row[{index}]."
+def failing(place: str) -> Fail:
+    """Return what makes the errors of one row or event."""
 
     def fail(field: str, reason: str) -> InputError:
         return InputError("directory.invalid", path=place + field, reason=reason)
@@ -100,7 +68,14 @@ def _failing(index: int | None) -> _Fail:
     return fail
 
 
-def _normal(row: Unit) -> Unit:
+def check_title(title: str) -> None:
+    """Refuse the title of an act that is too long or no line of text."""
+    if len(title) > limits.ACT_TITLE_CHARS_MAX or (title and not title.isprintable()):
+        reason = f"a title is one line of at most {limits.ACT_TITLE_CHARS_MAX} characters"
+        raise InputError("directory.invalid", path="title", reason=reason)
+
+
+def normal_unit(row: Unit) -> Unit:
     """Bring text to NFC and codes to their stored form."""
     return msgspec.structs.replace(
         row,
@@ -117,8 +92,8 @@ def _repeats(known: Unit, row: Unit) -> bool:
     return row == known or (row.valid_to is None and not row.successors and row == before)
 
 
-def _check_row(unit: Unit, fail: _Fail) -> None:
-    """Check what one row can be judged by alone."""
+def check_unit(unit: Unit, fail: Fail) -> None:
+    """Check what one unit can be judged by alone.  Raises what `fail` makes."""
     if not 1 <= unit.number <= NUMBER_MAX:
         raise fail("number", f"a stable number is 1 to {NUMBER_MAX}")
     if code_form(unit.code) is None:
@@ -137,7 +112,7 @@ def _check_row(unit: Unit, fail: _Fail) -> None:
         raise fail("valid_to", "a unit ends after it began")
 
 
-def _check_words(unit: Unit, fail: _Fail) -> None:
+def _check_words(unit: Unit, fail: Fail) -> None:
     """Check name, tier, kind and tags."""
     if not _is_text(unit.name, limits.UNIT_NAME_CHARS_MAX):
         raise fail("name", f"a name is one line of 1 to {limits.UNIT_NAME_CHARS_MAX} characters")
@@ -150,6 +125,18 @@ def _check_words(unit: Unit, fail: _Fail) -> None:
     for place, tag in enumerate(unit.tags):
         if not _is_text(tag, TAG_CHARS_MAX):
             raise fail(f"tags[{place}]", f"a tag is one line of 1 to {TAG_CHARS_MAX} characters")
+    _check_details(unit, fail)
+
+
+def _check_details(unit: Unit, fail: Fail) -> None:
+    """Check how a unit is reached."""
+    for field in Contact.__struct_fields__ if unit.contact is not None else ():
+        text = getattr(unit.contact, field)
+        if text and not _is_text(text, limits.CONTACT_CHARS_MAX):
+            limit = limits.CONTACT_CHARS_MAX
+            raise fail(f"contact.{field}", f"one line of at most {limit} characters")
+    if unit.delivery is not None and unit.delivery.channel != "pull":
+        raise fail("delivery.channel", "“pull” is the one channel there is")
 
 
 def _is_text(text: str, chars_max: int) -> bool:
@@ -157,15 +144,15 @@ def _is_text(text: str, chars_max: int) -> bool:
 
 
 def _check_parents(
-    table: Table, units: dict[int, Unit], added: dict[int, tuple[int, Unit]]
+    known: Known, units: dict[int, Unit], added: dict[int, tuple[int, Unit]]
 ) -> None:
     """Check that parents exist, tiers fall, parents outlast, and nothing hangs on itself."""
     depths: dict[int, int] = {}
     for index, unit in added.values():
-        fail = _failing(index)
+        fail = failing(f"row[{index}].")
         if unit.parent is None:
             continue
-        parent = units.get(unit.parent) or table.units.get(unit.parent)
+        parent = units.get(unit.parent) or known.unit(unit.parent, unit.valid_from)
         if parent is None:
             raise fail("parent", f"no unit has the number {unit.parent}")
         if unit.tier < parent.tier:
@@ -177,20 +164,20 @@ def _check_parents(
         ):
             raise fail("valid_to", f"stays open after its parent {parent.code}")
     for index, unit in added.values():
-        if _depth(table, units, unit, depths) > limits.HIERARCHY_DEPTH_MAX:
-            raise _failing(index)(
+        if _depth(known, units, unit, depths) > limits.HIERARCHY_DEPTH_MAX:
+            raise failing(f"row[{index}].")(
                 "parent", f"hangs below itself or deeper than {limits.HIERARCHY_DEPTH_MAX}"
             )
 
 
-def _depth(table: Table, units: dict[int, Unit], unit: Unit, depths: dict[int, int]) -> int:
+def _depth(known: Known, units: dict[int, Unit], unit: Unit, depths: dict[int, int]) -> int:
     """Count the levels down to a unit; past the bound (as in a cycle) it stops counting."""
     way: list[int] = []
     at: Unit | None = unit
     while at is not None and at.number not in depths and len(way) <= limits.HIERARCHY_DEPTH_MAX:
         way.append(at.number)
         parent = at.parent
-        at = None if parent is None else units.get(parent) or table.units.get(parent)
+        at = None if parent is None else units.get(parent) or known.unit(parent, unit.valid_from)
     depth = depths[at.number] if at is not None and at.number in depths else 0
     if len(way) > limits.HIERARCHY_DEPTH_MAX:
         return len(way)
@@ -200,15 +187,15 @@ def _depth(table: Table, units: dict[int, Unit], unit: Unit, depths: dict[int, i
     return depth
 
 
-def _check_codes(table: Table, added: dict[int, tuple[int, Unit]]) -> None:
+def _check_codes(known: Known, added: dict[int, tuple[int, Unit]]) -> None:
     """Check that no code names two units at one instant."""
     bearers: dict[str, list[Unit]] = {}
     for index, unit in added.values():
         for place, code in enumerate((unit.code, *unit.aliases)):
             others = bearers.setdefault(code, [])
-            for other in (*others, *table.bearers_of(code)):
-                if _overlap(unit, other):
-                    raise _failing(index)(
+            for other in (*others, *known.bearers(code)):
+                if _overlap(unit, other) and (other in others or known.bears(other, code, unit)):
+                    raise failing(f"row[{index}].")(
                         f"aliases[{place - 1}]" if place else "code",
                         f"{code} is the code of unit {other.number} at that time",
                     )
@@ -221,10 +208,9 @@ def _overlap(one: Unit, other: Unit) -> bool:
     )
 
 
-def _check_successors(
-    table: Table, units: dict[int, Unit], unit: Unit, closes: int | None, fail: _Fail
-) -> None:
+def _check_successors(known: Known, units: dict[int, Unit], unit: Unit, fail: Fail) -> None:
     """Check that successors are other units that exist on when this one has closed."""
+    closes = unit.valid_to
     if not unit.successors:
         return
     if closes is None:
@@ -232,7 +218,7 @@ def _check_successors(
     if len(set(unit.successors)) != len(unit.successors):
         raise fail("successors", "one successor stands twice")
     for place, number in enumerate(unit.successors):
-        heir = units.get(number) or table.units.get(number)
+        heir = units.get(number) or known.unit(number)
         if heir is None:
             raise fail(f"successors[{place}]", f"no unit has the number {number}")
         if number == unit.number:

@@ -7,19 +7,16 @@ mean the same in every snapshot, so topics and subscriptions can be compared acr
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
 
+from router._bearers import Bearers
 from router._core import Audience, Hierarchy
-from router.directory.table import Table
-from router.errors import RecipientError
-from router.model.instants import datetime_of
+from router.directory.known import Known
 from router.model.reorganisations import GroupDefined
 from router.model.units import TIER_NUMBERS, Unit
 
 TOPIC_BYTES = 7
 _TOPIC = struct.Struct(">IBH")
-NO_SUCCESSOR = "–"
 
 
 def pack_topic(ancestor: int, tier: int, kind: int) -> bytes:
@@ -39,35 +36,28 @@ class Snapshot:
         sequence: int,
         valid_from: int,
         valid_to: int | None,
-        units: Mapping[int, Unit],
-        table: Table,
+        known: Known,
+        groups: Mapping[str, GroupDefined],
     ) -> None:
-        """Compile `units` (all of them open throughout); `table` words errors of others."""
+        """Compile what is open throughout the interval."""
         self.sequence = sequence
         self.valid_from = valid_from
         self.valid_to = valid_to
-        self.kinds = dict(table.kinds)
-        self._table = table
-        self._units = units
-        kinds = self.kinds
-        self.hierarchy = Hierarchy(
-            [
-                (unit.number, unit.tier, kinds[unit.kind], unit.parent or 0)
-                for unit in units.values()
-            ]
-        )
-        position = self.hierarchy.position
-        self._positions: dict[str, int] = {}
-        for unit in units.values():
-            place = position(unit.number)
-            self._positions[unit.code] = place
-            for alias in unit.aliases:
-                self._positions[alias] = place
+        self.known = known
+        self._groups = groups
+        self.hierarchy: Hierarchy = known.register.compile(valid_from, known.count)
+        self._bearers = Bearers(known.register, self.hierarchy, valid_from, known.count)
+        self._tagged: dict[str, Audience] = {}
 
     @property
     def identity(self) -> tuple[int, int]:
         """The pair (directory sequence, start of validity) that names this snapshot."""
         return self.sequence, self.valid_from
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of memory it takes beside the register."""
+        return self.hierarchy.memory_bytes + self._bearers.memory_bytes
 
     def holds(self, at_us: int) -> bool:
         """Say whether an instant lies in the interval of this snapshot."""
@@ -82,10 +72,32 @@ class Snapshot:
         Raises RecipientError `recipient.unknown`, `.closed` (day in +07:00, successor) or
         `.not_yet_open`.
         """
-        position = self._positions.get(code)
-        if position is None:
-            raise absent(self._table, code, self.valid_from, role="recipient")
+        position = self._bearers.position(code)
+        if position < 0:
+            raise self.known.absent(code, self.valid_from, role="recipient")
         return position
+
+    def list_audiences(self, texts: Sequence[str]) -> list[Audience | None]:
+        """Return the audiences of selectors that are plain lists of known codes, else None.
+
+        None says nothing about a selector: it has to be parsed.
+        """
+        return self._bearers.list_audiences(texts)
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """Kind name -> number, of every kind that any unit ever was of."""
+        return self.known.words.kinds
+
+    @property
+    def tags(self) -> Collection[str]:
+        """Every tag that any unit ever bore."""
+        return self.known.words.sets_with.keys()
+
+    @property
+    def groups(self) -> Collection[str]:
+        """The names of the groups defined at this date."""
+        return self._groups.keys()
 
     def tier_of(self, name: str) -> int:
         """Return the number of a tier by its word, or -1."""
@@ -96,23 +108,29 @@ class Snapshot:
         return self.kinds.get(name, -1)
 
     def tagged(self, tag: str) -> Audience:
-        """Return the units that bear a tag; raise KeyError when none does."""
-        found = [self._positions[unit.code] for unit in self._units.values() if tag in unit.tags]
-        if not found:
-            raise KeyError(tag)
-        return Audience.from_positions(found)
+        """Return the units that bear a tag.  Raises KeyError when none ever did."""
+        found = self._tagged.get(tag)
+        if found is None:
+            found = self.hierarchy.with_tags(self.known.words.sets_with[tag])
+            self._tagged[tag] = found
+        return found
 
-    def group_of(self, name: str) -> GroupDefined | None:  # noqa: ARG002 - none are kept yet
-        """Return what a group means here: this directory keeps none."""
-        return None
+    def group_of(self, name: str) -> GroupDefined | None:
+        """Return what a named group means at this date, None when it is not defined then."""
+        return self._groups.get(name)
 
     def unit_at(self, position: int) -> Unit:
-        """Return the unit at a position."""
-        return self._units[self.hierarchy.number(position)]
+        """Return the unit at a position, as it stands in this snapshot."""
+        unit = self.known.unit(self.hierarchy.number(position), self.valid_from)
+        assert unit is not None, "a snapshot's units are known"
+        return unit
 
     def units_of(self, audience: Audience) -> list[Unit]:
         """Return an audience's units in ascending order of their stable numbers."""
-        return [self._units[number] for number in self.hierarchy.numbers(audience)]
+        found = (
+            self.known.unit(number, self.valid_from) for number in self.hierarchy.numbers(audience)
+        )
+        return [unit for unit in found if unit is not None]
 
     def topics_bytes(self, audience: Audience) -> tuple[bytes, ...]:
         """Return the topics under which an audience's entry is found, packed."""
@@ -121,37 +139,3 @@ class Snapshot:
     def subscriptions_bytes(self, position: int) -> tuple[bytes, ...]:
         """Return the topics that the inbox of the unit at a position reads, packed."""
         return tuple(_TOPIC.pack(*topic) for topic in self.hierarchy.subscriptions(position))
-
-
-def day_of(instant_us: int) -> str:
-    """Return the day of an instant in Vietnam time, ISO 8601."""
-    day: date = datetime_of(instant_us).date()
-    return day.isoformat()
-
-
-def absent(table: Table, code: str, at_us: int, *, role: str) -> RecipientError:
-    """Word why no unit with this code is open: unknown, closed (by whom succeeded), not yet.
-
-    `role` is `recipient` or `sender`, the first half of the error's code.
-    """
-    known = table.bearers_of(code)
-    closed = [unit for unit in known if unit.valid_to is not None and unit.valid_to <= at_us]
-    if closed:
-        last = max(closed, key=lambda unit: unit.valid_to or 0)
-        return RecipientError(
-            f"{role}.closed",
-            unit=code,
-            closed_at=day_of(last.valid_to or 0),
-            successor=_heirs(table, last, at_us),
-        )
-    if known:
-        return RecipientError(
-            f"{role}.not_yet_open", unit=code, opens_at=day_of(known[0].valid_from)
-        )
-    return RecipientError(f"{role}.unknown", unit=code)
-
-
-def _heirs(table: Table, closed: Unit, at_us: int) -> str:
-    """Name the successors that are open (through chains of closures), the default first."""
-    holders = dict.fromkeys(table.holder(heir, at_us) for heir in closed.successors)
-    return ", ".join(table.units[number].code for number in holders) or NO_SUCCESSOR

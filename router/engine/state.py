@@ -60,18 +60,18 @@ class Rooms:
         self._digests: dict[tuple[int, bytes], bytes] = {}
         for room in (DIRECTORY, TRUST, tokens.ROOM, SNAPSHOT):
             for sequence, record in queue.room_records(room):
-                self._apply(room, record.body, sequence)
+                self._apply(room, record.body, sequence, record.at)
 
     def append(self, records: Sequence[RoomRecord]) -> None:
         """Flush records of the rooms, then take them in."""
         with self.lock:
             sequences = self._queue.append_rooms(records)
             for sequence, record in zip(sequences, records, strict=True):
-                self._apply(record.room, record.body, sequence)
+                self._apply(record.room, record.body, sequence, record.at)
 
-    def _apply(self, room: str, body: bytes, sequence: int) -> None:
+    def _apply(self, room: str, body: bytes, sequence: int, at_us: int) -> None:
         if room == DIRECTORY:
-            self.directory.apply(decode_directory(body), sequence)
+            self.directory.apply(decode_directory(body), sequence, at_us)
         elif room == TRUST:
             self.trust.apply(decode_trust(body), sequence)
         elif room == tokens.ROOM:

@@ -39,14 +39,14 @@ class Changing(
 
     unit: Reference
     name: str | msgspec.UnsetType = msgspec.UNSET
-    parent: Reference | None | msgspec.UnsetType = msgspec.UNSET
+    parent: Reference | msgspec.UnsetType | None = msgspec.UNSET
     tier: int | msgspec.UnsetType = msgspec.UNSET
     kind: str | msgspec.UnsetType = msgspec.UNSET
     code: str | msgspec.UnsetType = msgspec.UNSET
     aliases: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    contact: Contact | None | msgspec.UnsetType = msgspec.UNSET
-    delivery: DeliverySettings | None | msgspec.UnsetType = msgspec.UNSET
+    contact: Contact | msgspec.UnsetType | None = msgspec.UNSET
+    delivery: DeliverySettings | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Merging(msgspec.Struct, frozen=True, tag="merge", forbid_unknown_fields=True):
@@ -73,9 +73,7 @@ class Closing(msgspec.Struct, frozen=True, tag="close", forbid_unknown_fields=Tr
 Event = Opening | Changing | Merging | Splitting | Closing
 
 
-class Reorganisation(
-    msgspec.Struct, frozen=True, tag="reorganisation", forbid_unknown_fields=True
-):
+class Reorganisation(msgspec.Struct, frozen=True, tag="reorganisation", forbid_unknown_fields=True):
     """Events that all take effect at the instant `at` (microseconds), or none of them."""
 
     at: int
@@ -94,16 +92,16 @@ class Fix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     since: int | None = None
     until: int | None = None
     name: str | msgspec.UnsetType = msgspec.UNSET
-    parent: int | None | msgspec.UnsetType = msgspec.UNSET
+    parent: int | msgspec.UnsetType | None = msgspec.UNSET
     tier: int | msgspec.UnsetType = msgspec.UNSET
     kind: str | msgspec.UnsetType = msgspec.UNSET
     code: str | msgspec.UnsetType = msgspec.UNSET
     aliases: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    contact: Contact | None | msgspec.UnsetType = msgspec.UNSET
-    delivery: DeliverySettings | None | msgspec.UnsetType = msgspec.UNSET
+    contact: Contact | msgspec.UnsetType | None = msgspec.UNSET
+    delivery: DeliverySettings | msgspec.UnsetType | None = msgspec.UNSET
     opened_at: int | msgspec.UnsetType = msgspec.UNSET
-    closed_at: int | None | msgspec.UnsetType = msgspec.UNSET
+    closed_at: int | msgspec.UnsetType | None = msgspec.UNSET
     successors: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
     withdrawn: bool = False
 

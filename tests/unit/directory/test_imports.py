@@ -132,7 +132,7 @@ def test_a_large_import_is_several_records_seen_only_with_the_last() -> None:
     rows = [unit(1, "A1", 1), *(unit(n, f"A1.{n}", 2, 1) for n in range(2, 2_502))]
     directory = Directory()
     bodies = directory.plan_import(rows)
-    assert [len(body.units) for body in bodies] == [1_000, 1_000, 501]
+    assert [len(body.tier) for body in bodies] == [1_000, 1_000, 501]
     for place, body in enumerate(bodies, 1):
         assert len(encode_change(body)) < limits.RECORD_BYTES_MAX
         assert len(directory) == 0
@@ -163,7 +163,7 @@ def test_a_damaged_import_is_reported_as_corrupt() -> None:
     with pytest.raises(StorageError, match=r"store\.corrupt"):
         directory.apply(bodies[1], 1)
     directory.apply(bodies[0], 1)
-    forged = msgspec.structs.replace(bodies[1], units=bodies[1].units[:-1])
+    forged = msgspec.structs.replace(bodies[1], tier=b"\x07" * len(bodies[1].tier))
     with pytest.raises(StorageError, match=r"store\.corrupt"):
         directory.apply(forged, 2)
     with pytest.raises(StorageError, match=r"store\.corrupt"):

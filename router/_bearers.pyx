@@ -1,0 +1,276 @@
+# cython: language_level=3
+"""Who bears which code in one snapshot, and lists of codes resolved without a parser.
+
+Most documents name their recipients one by one.  Such a selector (codes joined by “|”) is
+read here in one pass; whatever else it holds, and whatever code is unknown, is left to the
+parser, which knows all of the language and words the error.  The look-ups of one list are
+made in waves, so that the memory they wait for is fetched while the next ones start.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memset
+cimport cython
+
+from router._audience cimport own
+from router._core cimport Hierarchy
+from router._facts cimport CODES, Book, bearer, find_entry, hash_code, same_code
+from router._register cimport Register
+from router._tables cimport NOBODY, Run, push_run
+
+from router.limits import CODE_CHARS_MAX, SELECTOR_CHARS_MAX, SELECTOR_NODES_MAX
+
+__all__ = ["Bearers"]
+
+cdef extern from *:
+    """
+    static inline void fetch_ahead(const void *place) { __builtin_prefetch(place); }
+    """
+    void fetch_ahead(const void *place) noexcept nogil
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_COMPACT_ASCII(object text)
+    void *PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
+cdef enum:
+    RECODED = 0x80000000  # with a position: the unit's codes changed at some time
+    INSERTION_MAX = 64
+    DIGIT_BITS = 10       # two passes sort positions below UNITS_MAX (2 ** 20)
+
+cdef size_t CHARS_MAX = SELECTOR_CHARS_MAX
+cdef size_t CODES_MAX = SELECTOR_NODES_MAX - 1
+cdef size_t CODE_MAX = CODE_CHARS_MAX
+cdef uint8_t[256] SPELLING  # upper case of what may stand in a code, 0 for the rest
+cdef int character
+for character in range(256):
+    SPELLING[character] = 0
+    if chr(character).isascii() and (chr(character).isalnum() or chr(character) in ".:"):
+        SPELLING[character] = ord(chr(character).upper())
+
+
+cdef struct Word:  # one code of a list while it is looked up
+    uint32_t start   # in the buffer of upper-case characters
+    uint32_t length
+    uint32_t hash
+    uint32_t entry
+
+
+cdef struct Bench:  # memory for one list after another
+    uint8_t *upper
+    Word *words
+    uint32_t *positions  # two times CODES_MAX
+
+
+cdef bint read_list(const uint8_t *text, size_t length, Bench *w, size_t *count) noexcept:
+    """Cut a text into codes; False when it is anything but codes joined by “|”."""
+    cdef size_t i = 0, filled = 0, found = 0, start
+    cdef uint8_t spelled
+    while True:
+        while i < length and (text[i] == 32 or 9 <= text[i] <= 10 or text[i] == 13):
+            i += 1
+        start = filled
+        while i < length:
+            spelled = SPELLING[text[i]]
+            if spelled == 0:
+                break
+            w.upper[filled] = spelled
+            filled += 1
+            i += 1
+        if filled == start or filled - start > CODE_MAX or found == CODES_MAX:
+            return False
+        w.words[found].start = <uint32_t>start
+        w.words[found].length = <uint32_t>(filled - start)
+        w.words[found].hash = hash_code(w.upper + start, filled - start)
+        found += 1
+        while i < length and (text[i] == 32 or 9 <= text[i] <= 10 or text[i] == 13):
+            i += 1
+        if i == length:
+            count[0] = found
+            return True
+        if text[i] != 124:  # |
+            return False
+        i += 1
+
+
+cdef bint reserved(const uint8_t *word, size_t length) noexcept:
+    """Say whether a word of the language stands where a code could."""
+    return (length == 3 and memcmp(word, b"ALL", 3) == 0) or (
+        length == 6 and memcmp(word, b"SENDER", 6) == 0)
+
+
+cdef void sort_positions(uint32_t *values, uint32_t *spare, size_t count) noexcept:
+    """Sort ascending: by insertion when few, else by digits (the result is in `values`)."""
+    cdef size_t i, j
+    cdef uint32_t value, shift, digit
+    cdef uint32_t[1 + (1 << DIGIT_BITS)] begins
+    if count <= INSERTION_MAX:
+        for i in range(1, count):
+            value = values[i]
+            j = i
+            while j and values[j - 1] > value:
+                values[j] = values[j - 1]
+                j -= 1
+            values[j] = value
+        return
+    for shift in range(0, 2 * DIGIT_BITS, DIGIT_BITS):
+        memset(&begins, 0, sizeof(begins))
+        for i in range(count):
+            begins[((values[i] >> shift) & ((1 << DIGIT_BITS) - 1)) + 1] += 1
+        for i in range(1 << DIGIT_BITS):
+            begins[i + 1] += begins[i]
+        for i in range(count):
+            digit = (values[i] >> shift) & ((1 << DIGIT_BITS) - 1)
+            spare[begins[digit]] = values[i]
+            begins[digit] += 1
+        values, spare = spare, values  # an even number of passes ends where it began
+
+
+@cython.final
+cdef class Bearers:
+    """The codes of one snapshot; `at` and `known` are those it was compiled for."""
+
+    cdef Register register
+    cdef Hierarchy hierarchy
+    cdef uint32_t *place  # by entry of the register: position (perhaps RECODED), or NOBODY
+    cdef size_t entries
+    cdef int64_t at
+    cdef uint32_t known
+
+    def __cinit__(self, Register register not None, Hierarchy hierarchy not None, int64_t at,
+                  uint32_t known):
+        cdef const Book *b = &register.book
+        cdef uint32_t position, entry, i, coded
+        self.register = register
+        self.hierarchy = hierarchy
+        self.at = at
+        self.known = known
+        self.entries = b.entry_count
+        self.place = <uint32_t *>malloc((self.entries + 1) * sizeof(uint32_t))
+        if self.place == NULL:
+            raise MemoryError
+        memset(self.place, 0xFF, (self.entries + 1) * sizeof(uint32_t))
+        for position in range(hierarchy.tables.size):
+            entry = find_entry(b, hierarchy.tables.number[position])
+            if entry == NOBODY:
+                raise ValueError("the hierarchy is of another register")
+            self.place[entry] = position
+            coded = 0
+            i = b.entries[entry].first
+            while i != NOBODY and b.facts[i].change < known:
+                coded += (b.facts[i].mask & CODES) != 0
+                i = b.facts[i].following
+            if coded > 1:
+                self.place[entry] |= RECODED
+
+    def __dealloc__(self):
+        free(self.place)
+
+    def __reduce__(self):
+        raise TypeError("code look-ups are made with their snapshot, not pickled")
+
+    @property
+    def memory_bytes(self):
+        """Bytes of memory, the register's own left out."""
+        return self.entries * sizeof(uint32_t) + sizeof(uint32_t)
+
+    cdef inline uint32_t bears_now(self, uint32_t entry, const uint8_t *code,
+                                   size_t length) noexcept:
+        """Return the position of a bearer of this code (at some time), or NOBODY."""
+        cdef uint32_t position
+        if entry >= self.entries:
+            return NOBODY
+        position = self.place[entry]
+        if position == NOBODY or not position & RECODED:
+            return position
+        if bearer(&self.register.book, code, length, self.at, self.known) != entry:
+            return NOBODY
+        return position & ~<uint32_t>RECODED
+
+    cdef uint32_t look_up(self, const uint8_t *code, size_t length, uint32_t hashed) noexcept:
+        """Return the position of a code in its normal spelling, or NOBODY."""
+        cdef const Book *b = &self.register.book
+        cdef size_t place
+        cdef uint32_t position
+        if b.slot_room == 0:
+            return NOBODY
+        place = hashed & (b.slot_room - 1)
+        while b.slots[place].text != NOBODY:
+            if b.slots[place].hash == hashed and same_code(b, b.slots[place].text, code, length):
+                position = self.bears_now(b.slots[place].entry, code, length)
+                if position != NOBODY:
+                    return position
+            place = (place + 1) & (b.slot_room - 1)
+        return NOBODY
+
+    def position(self, str code not None):
+        """Return the position of the unit with a code in its normal spelling, or -1."""
+        cdef bytes spelled = code.encode("utf-8", "surrogatepass")
+        cdef const uint8_t *raw = <const uint8_t *>PyBytes_AS_STRING(spelled)
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(spelled)
+        cdef uint32_t position = self.look_up(raw, length, hash_code(raw, length))
+        return -1 if position == NOBODY else position
+
+    cdef bint find_all(self, Bench *w, size_t count) noexcept:
+        """Look up every code read; False when one is not known or a word of the language."""
+        cdef const Book *b = &self.register.book
+        cdef size_t i
+        cdef const Word *word
+        cdef size_t mask = b.slot_room - 1
+        if b.slot_room == 0:
+            return False
+        for i in range(count):
+            fetch_ahead(&b.slots[w.words[i].hash & mask])
+        for i in range(count):
+            if b.slots[w.words[i].hash & mask].text != NOBODY:
+                fetch_ahead(b.texts + b.slots[w.words[i].hash & mask].text)
+                fetch_ahead(&self.place[b.slots[w.words[i].hash & mask].entry])
+        for i in range(count):
+            word = &w.words[i]
+            w.positions[i] = self.look_up(w.upper + word.start, word.length, word.hash)
+            if w.positions[i] == NOBODY or reserved(w.upper + word.start, word.length):
+                return False
+        return True
+
+    cdef object list_of(self, str text, Bench *w):
+        """Return the audience of one list, or None."""
+        cdef size_t length = <size_t>PyUnicode_GET_LENGTH(text)
+        cdef size_t count = 0, i, runs_count = 0
+        cdef Run *runs
+        if not PyUnicode_IS_COMPACT_ASCII(text) or length > CHARS_MAX:
+            return None
+        if not read_list(<const uint8_t *>PyUnicode_DATA(text), length, w, &count):
+            return None
+        if not self.find_all(w, count):
+            return None
+        sort_positions(w.positions, w.positions + CODES_MAX, count)
+        runs = <Run *>malloc((count + 1) * sizeof(Run))
+        if runs == NULL:
+            raise MemoryError
+        for i in range(count):
+            runs_count = push_run(runs, runs_count, w.positions[i], w.positions[i] + 1)
+        return own(runs, runs_count)
+
+    def list_audiences(self, texts):
+        """Return for each selector its audience if it is a plain list of known codes, else None.
+
+        None says nothing about the selector: ask the parser.
+        """
+        cdef Bench w
+        cdef list made = []
+        w.upper = <uint8_t *>malloc(CHARS_MAX + 1)
+        w.words = <Word *>malloc((CODES_MAX + 1) * sizeof(Word))
+        w.positions = <uint32_t *>malloc(2 * (CODES_MAX + 1) * sizeof(uint32_t))
+        try:
+            if w.upper == NULL or w.words == NULL or w.positions == NULL:
+                raise MemoryError
+            for text in texts:
+                if not isinstance(text, str):
+                    raise TypeError("a selector is text")
+                made.append(self.list_of(text, &w))
+            return made
+        finally:
+            free(w.upper)
+            free(w.words)
+            free(w.positions)

@@ -1,0 +1,1 @@
+"""Compiled only: facts in C columns (no Python names)."""
