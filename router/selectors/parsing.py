@@ -43,6 +43,7 @@ from router.selectors.nodes import (
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _LETTERS: Final = re.compile(r"[\w.\u0300-\u036f]+")
 """A word as a person sees it, for messages: letters of any script with their marks."""
+_AFTER_WORD: Final = frozenset(" \t\r\n()|&-@,;") | {""}
 _QUOTED: Final = re.compile(r'"([^"]*)"')
 _BY_CODE: Final = "recipients are named by code, e.g. H22.32.21"
 _NAMED: Final = ("tier", "kind", "tag", "group")
@@ -80,6 +81,9 @@ class _Reader:
 
     def peek(self) -> str:
         """Pass blanks; return the next character, or "" at the end."""
+        found = self.text[self.place : self.place + 1]
+        if found > " ":
+            return found
         blanks = _BLANKS.match(self.text, self.place)
         assert blanks is not None, "the pattern matches nothing, too"
         self.place = blanks.end()
@@ -171,9 +175,10 @@ class _Reader:
             self.count()
             return self.code(self.quotation("code"), start)
         found = BARE_CODE.match(self.text, start)
-        letters = _LETTERS.match(self.text, start)
-        if letters is not None and (found is None or letters.end() > found.end()):
-            self.no_code(letters.group(), start)
+        if found is None or self.text[found.end() : found.end() + 1] not in _AFTER_WORD:
+            letters = _LETTERS.match(self.text, start)
+            if letters is not None and (found is None or letters.end() > found.end()):
+                self.no_code(letters.group(), start)
         if found is None:
             self.misplaced(sign)
             self.wrong(f"a code, “all”, a function or “(” expected, {_quoted(sign)} found")
