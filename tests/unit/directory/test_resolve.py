@@ -37,6 +37,9 @@ class Compiled(SampleLookup):
         self.identity = (1, 0 if at_us < JULY else JULY)
         self.asked: list[str] = []
 
+    def holds(self, at_us: int) -> bool:
+        return (at_us >= JULY) == self.reformed
+
     def group_of(self, name: str) -> Any:
         self.asked.append(name)
         return super().group_of(name)
