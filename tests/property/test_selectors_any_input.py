@@ -111,6 +111,8 @@ anything = st.recursive(
 
 
 @given(json_nodes | anything)
+@example({"type": "union", "of": [{"type": "tag", "name": "0\x85"}, {"type": "all"}]})
+@example({"type": "union", "of": [{"type": "code", "code": " h22 "}, {"type": "all"}]})
 def test_any_json_is_read_or_refused_and_says_what_its_text_says(value):
     node, error = attempt(lambda: selectors.from_json(json.dumps(value)))
     if error is not None or node is None:
