@@ -91,7 +91,10 @@ class _Reader:
     def peek(self) -> str:
         """Pass blanks; return the next character, or "" at the end."""
         found = self.text[self.place : self.place + 1]
-        if found > " " and found != "\u00a0":
+        if found == " ":  # the one blank of the canonical text
+            self.place += 1
+            found = self.text[self.place : self.place + 1]
+        if not found or (found > " " and found != "\u00a0"):
             return found
         blanks = _BLANKS.match(self.text, self.place)
         assert blanks is not None, "the pattern matches nothing, too"
