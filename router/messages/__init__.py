@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from router.errors import VanbanError
-from router.messages import documents, operation, recipients
+from router.errors import SheetProblem, VanbanError
+from router.messages import documents, lists, operation, recipients
 from router.messages.words import Words
 from router.model.answers import Problem
 
@@ -20,6 +20,7 @@ TABLE: Final[dict[str, Words]] = {
     **documents.INPUT,
     **documents.SIGNATURES,
     **recipients.RECIPIENTS,
+    **lists.LISTS,
     **operation.ACCESS,
     **operation.OPERATION,
 }
@@ -41,6 +42,15 @@ def say(error: VanbanError, language: str = "en") -> tuple[str, str]:
     if language == "vi":
         if error.code == "sender.mismatch":
             facts["what"] = _what_vi(str(facts["what"]))
+        return row.vi.format_map(facts), row.remedy_vi.format_map(facts)
+    return row.en.format_map(facts), row.remedy_en.format_map(facts)
+
+
+def say_problem(problem: SheetProblem, language: str = "en") -> tuple[str, str]:
+    """Return (what is wrong, what to do) of one place in a list of units."""
+    row = TABLE[problem.code]
+    facts = _Facts(reason=problem.reason, row=problem.row, column=problem.column)
+    if language == "vi":
         return row.vi.format_map(facts), row.remedy_vi.format_map(facts)
     return row.en.format_map(facts), row.remedy_en.format_map(facts)
 
