@@ -3,16 +3,20 @@
 
 from libc.stdint cimport uint32_t
 
-from router._machine cimport Op
+from router._machine cimport Constant, Op
 from router._tables cimport Run
 
 
 cdef class Program:
     cdef Op *ops
+    cdef tuple held      # the audiences that `sets` points into
+    cdef Constant *sets
     cdef size_t count
     cdef size_t stack_max
-    cdef size_t reach   # one past the highest position named, 0 when none is
+    cdef size_t reach   # one past the highest position named or held, 0 when none is
     cdef bint quick     # bounded by microseconds: no set function of several units
+
+    cdef int hold(self, tuple sets) except -1
 
 
 cdef class Audience:

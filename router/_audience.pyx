@@ -8,6 +8,9 @@ threads may share these objects.
 """
 
 from cpython cimport array
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release, PyObject_GetBuffer,
+)
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
@@ -17,8 +20,8 @@ cimport cython
 import array
 
 from router._machine cimport (
-    CODE_CHILDREN, CODE_DESCENDANTS, CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND, CODE_NONE,
-    CODE_TIER, CODE_UNION, CODE_UNIT, Op,
+    CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND, CODE_SET, CODE_SUBTREE, CODE_TIER,
+    CODE_UNION, CODE_UNIT, Constant, Op, relates,
 )
 from router._tables cimport (
     Run, in_runs, intersect, load_uint32, push_run, store_uint32, subtract, unite,
@@ -47,12 +50,14 @@ cdef uint32_t bounded(object value, uint32_t most, str what) except? 0xFFFFFFFF:
 cdef class Program:
     """A compiled selector: postfix operations `(op, a, b)`; `b` is reserved and 0.
 
-    `a` is the position for OP_UNIT, the tier for OP_TIER, the kind for OP_KIND, else 0.
-    Raises ValueError for an unknown operation, a value out of range, or a stack effect
-    that does not end with exactly one set; a program that exists can be run.
+    `a` is the position for OP_UNIT, the tier for OP_TIER, the kind for OP_KIND, the place
+    in `sets` for OP_SET, else 0.  The audiences in `sets` are of the snapshot that the
+    program will run on.  Raises ValueError for an unknown operation, a value out of range,
+    or a stack effect that does not end with exactly one set, and TypeError for what is no
+    audience; a program that exists can be run.
     """
 
-    def __cinit__(self, ops):
+    def __cinit__(self, ops, sets=()):
         cdef list given = list(ops)
         cdef size_t i, height = 0
         cdef uint32_t code, value
@@ -62,16 +67,17 @@ cdef class Program:
         if self.ops == NULL:
             raise MemoryError
         self.quick = True
+        self.hold(tuple(sets))
         for i in range(<size_t>len(given)):
             op, a, b = given[i]
             code = bounded(op, 255, "an operation")
-            value = bounded(a, operand_limit(code), "an operation's value")
+            value = bounded(a, operand_limit(code, len(self.held)), "an operation's value")
             bounded(b, 0, "the reserved value")
             if code in (CODE_UNION, CODE_DIFFERENCE, CODE_INTERSECTION):
                 if height < 2:
                     raise ValueError(f"operation {i} needs two sets")
                 height -= 1
-            elif code in (CODE_CHILDREN, CODE_DESCENDANTS):
+            elif relates(code):
                 if height < 1:
                     raise ValueError(f"operation {i} needs a set")
                 if self.ops[i - 1].code != CODE_UNIT:
@@ -90,6 +96,28 @@ cdef class Program:
 
     def __dealloc__(self):
         free(self.ops)
+        free(self.sets)
+
+    cdef int hold(self, tuple sets) except -1:
+        """Keep the constant sets; their runs never change while they are kept."""
+        cdef Audience one
+        cdef size_t i = 0
+        if <size_t>len(sets) > OPS_MAX:
+            raise ValueError(f"a program has at most {OPS_MAX} sets")
+        self.held = sets
+        self.sets = <Constant *>malloc((len(sets) + <size_t>1) * sizeof(Constant))
+        if self.sets == NULL:
+            raise MemoryError
+        for given in sets:
+            if not isinstance(given, Audience):
+                raise TypeError("a program's sets are audiences")
+            one = given
+            self.sets[i].runs = one.data
+            self.sets[i].count = one.count
+            if one.count and one.data[one.count - 1].stop > self.reach:
+                self.reach = one.data[one.count - 1].stop
+            i += 1
+        return 0
 
     def __len__(self):
         return self.count
@@ -97,18 +125,22 @@ cdef class Program:
     def __reduce__(self):
         cdef size_t i
         ops = [(self.ops[i].code, self.ops[i].value, 0) for i in range(self.count)]
-        return (Program, (ops,))
+        return (Program, (ops, self.held))
 
 
-cdef uint32_t operand_limit(uint32_t code) except? 0xFFFFFFFF:
+cdef uint32_t operand_limit(uint32_t code, size_t sets) except? 0xFFFFFFFF:
     """Return the largest value an operation may carry; raise ValueError if there is none."""
+    if code == CODE_SET:
+        if sets == 0:
+            raise ValueError("the program has no set")
+        return <uint32_t>(sets - 1)
     if code == CODE_UNIT:
         return POSITIONS_MAX - 1
     if code == CODE_TIER:
         return 255
     if code == CODE_KIND:
         return 65_535
-    if CODE_UNIT <= code <= CODE_NONE:
+    if CODE_UNIT <= code <= CODE_SUBTREE:
         return 0
     raise ValueError(f"no operation {code}")
 
@@ -259,6 +291,32 @@ cdef class Audience:
         if not isinstance(position, int) or position < 0 or position >= POSITIONS_MAX:
             return False
         return in_runs(self.data, self.count, position)
+
+    def contains_many(self, positions):
+        """Say of each position whether it is a member: one byte each, 0 or 1, in order.
+
+        `positions` is a contiguous buffer of unsigned 32-bit numbers of this machine, such
+        as `array("I")`; the GIL is released meanwhile.  Raises TypeError for another.
+        """
+        cdef Py_buffer given
+        cdef bytes out
+        cdef uint8_t *raw
+        cdef const uint32_t *asked
+        cdef size_t i, count
+        PyObject_GetBuffer(positions, &given, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)
+        try:
+            if given.itemsize != 4 or given.format == NULL or given.format != b"I":
+                raise TypeError("positions are unsigned 32-bit numbers")
+            count = <size_t>given.len // 4
+            out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>count)
+            raw = <uint8_t *>PyBytes_AS_STRING(out)
+            asked = <const uint32_t *>given.buf
+            with nogil:
+                for i in range(count):
+                    raw[i] = in_runs(self.data, self.count, asked[i])
+        finally:
+            PyBuffer_Release(&given)
+        return out
 
     def __eq__(self, other):
         cdef Audience b

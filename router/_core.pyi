@@ -16,6 +16,10 @@ __all__ = [
     "OP_INTERSECTION",
     "OP_KIND",
     "OP_NONE",
+    "OP_PARENT",
+    "OP_SET",
+    "OP_SIBLINGS",
+    "OP_SUBTREE",
     "OP_TIER",
     "OP_UNION",
     "OP_UNIT",
@@ -35,6 +39,10 @@ OP_UNION: Final[int]
 OP_DIFFERENCE: Final[int]
 OP_INTERSECTION: Final[int]
 OP_NONE: Final[int]
+OP_SET: Final[int]
+OP_PARENT: Final[int]
+OP_SIBLINGS: Final[int]
+OP_SUBTREE: Final[int]
 
 @final
 class Hierarchy:
@@ -62,3 +70,7 @@ class Hierarchy:
     def subscriptions(self, position: int) -> list[tuple[int, int, int]]: ...
     def count_by_class(self, audience: Audience) -> dict[tuple[int, int], int]: ...
     def overlap(self, audience: Audience, position: int) -> int: ...
+    def count_by_tier(self, audience: Audience) -> dict[int, tuple[int, int]]: ...
+    def roll_up(
+        self, audience: Audience, positions: Iterable[int]
+    ) -> list[dict[int, tuple[int, int]]]: ...

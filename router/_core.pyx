@@ -21,8 +21,10 @@ import hashlib
 from router._audience cimport Audience, Program, bounded, copied, own
 from router._machine cimport (
     CODE_ALL, CODE_CHILDREN, CODE_DESCENDANTS, CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND,
-    CODE_NONE, CODE_TIER, CODE_UNION, CODE_UNIT, Plan, run_plans,
+    CODE_NONE, CODE_PARENT, CODE_SET, CODE_SIBLINGS, CODE_SUBTREE, CODE_TIER, CODE_UNION,
+    CODE_UNIT, Plan, run_plans,
 )
+from router._rollup cimport Tally, tally_all, tally_below
 from router._tables cimport (
     CYCLE, DONE, DUPLICATE_NUMBER, MISSING_PARENT, NO_MEMORY, NOBODY, TOO_DEEP, Node, Run,
     Status, Tables, build_tables, common_ancestor, find_block, find_number, free_tables,
@@ -34,8 +36,8 @@ from router.limits import HIERARCHY_DEPTH_MAX, UNITS_MAX
 
 __all__ = [
     "OP_ALL", "OP_CHILDREN", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION", "OP_KIND",
-    "OP_NONE", "OP_TIER", "OP_UNION", "OP_UNIT", "Audience", "Hierarchy", "Program",
-    "runs_contain",
+    "OP_NONE", "OP_PARENT", "OP_SET", "OP_SIBLINGS", "OP_SUBTREE", "OP_TIER", "OP_UNION",
+    "OP_UNIT", "Audience", "Hierarchy", "Program", "runs_contain",
 ]
 
 # A cimported class is no attribute of this module until it is made one.
@@ -51,6 +53,10 @@ OP_UNION = CODE_UNION
 OP_DIFFERENCE = CODE_DIFFERENCE
 OP_INTERSECTION = CODE_INTERSECTION
 OP_NONE = CODE_NONE
+OP_SET = CODE_SET
+OP_PARENT = CODE_PARENT
+OP_SIBLINGS = CODE_SIBLINGS
+OP_SUBTREE = CODE_SUBTREE
 
 cdef uint32_t COUNT_MAX = UNITS_MAX
 cdef uint32_t DEPTH_MAX = HIERARCHY_DEPTH_MAX
@@ -275,6 +281,7 @@ cdef class Hierarchy:
         plan.ops = program.ops
         plan.count = program.count
         plan.stack_max = program.stack_max
+        plan.sets = program.sets
         if program.quick:
             status = run_plans(&self.tables, &plan, 1, &answer, &length)
         else:
@@ -311,6 +318,7 @@ cdef class Hierarchy:
                 plans[i].ops = program.ops
                 plans[i].count = program.count
                 plans[i].stack_max = program.stack_max
+                plans[i].sets = program.sets
             with nogil:
                 status = run_plans(&self.tables, plans, count, answers, lengths)
             if status != DONE:
@@ -458,3 +466,34 @@ cdef class Hierarchy:
             else:
                 j += 1
         return total
+
+    def count_by_tier(self, Audience audience not None):
+        """Return for each tier that occurs in the snapshot (members of it, units of it)."""
+        cdef Tally tally
+        self.check(audience)
+        tally_all(&self.tables, audience.data, audience.count, &tally)
+        return told(&tally)
+
+    def roll_up(self, Audience audience not None, positions):
+        """Return for each unit at `positions`, in order, a dict of its subtree's tiers:
+        tier -> (members at or below the unit, all units at or below it).
+
+        Raises IndexError for a bad position, ValueError for another snapshot's audience.
+        """
+        cdef Tally tally
+        cdef uint32_t p
+        cdef list rows = []
+        self.check(audience)
+        for position in positions:
+            p = self.at(position)
+            tally_below(&self.tables, audience.data, audience.count, p, &tally)
+            rows.append(told(&tally))
+        return rows
+
+
+cdef dict told(const Tally *tally):
+    """Return the counts of the tiers that occur."""
+    cdef size_t i
+    return {
+        i: (tally.members[i], tally.units[i]) for i in range(256) if tally.units[i]
+    }

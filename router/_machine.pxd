@@ -17,6 +17,10 @@ cdef enum OpCode:
     CODE_DIFFERENCE = 8
     CODE_INTERSECTION = 9
     CODE_NONE = 10
+    CODE_SET = 11
+    CODE_PARENT = 12
+    CODE_SIBLINGS = 13
+    CODE_SUBTREE = 14
 
 
 cdef struct Op:
@@ -24,10 +28,16 @@ cdef struct Op:
     uint32_t value
 
 
+cdef struct Constant:  # a set that a program brings along; the program keeps it alive
+    const Run *runs
+    size_t count
+
+
 cdef struct Plan:  # one checked program
     const Op *ops
     size_t count
     size_t stack_max
+    const Constant *sets
 
 
 cdef struct Entry:  # one set on the stack of a running program
@@ -47,3 +57,8 @@ cdef struct Workspace:
 
 cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **answers,
                       size_t *lengths) noexcept nogil
+
+
+cdef inline bint relates(uint32_t code) noexcept nogil:
+    """Say whether an operation replaces the set on top by its relatives."""
+    return code in (CODE_CHILDREN, CODE_DESCENDANTS, CODE_PARENT, CODE_SIBLINGS, CODE_SUBTREE)

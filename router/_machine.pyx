@@ -11,7 +11,9 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcpy, memmove, memset
 
-from router._tables cimport DONE, NO_MEMORY, Run, Status, Tables, intersect, subtract, unite
+from router._tables cimport (
+    DONE, NO_MEMORY, NOBODY, Run, Status, Tables, intersect, subtract, unite,
+)
 
 
 cdef Status reserve(Workspace *w, size_t extra) noexcept nogil:
@@ -74,23 +76,35 @@ cdef Status combine(Workspace *w, uint32_t code, Entry *a, const Entry *b) noexc
     return DONE
 
 
-cdef Status sweep(const Tables *t, Workspace *w, Entry *entry, const uint32_t *first,
-                  const Run *runs) noexcept nogil:
-    """Replace a set by the union of the runs listed for each of its members."""
-    cdef const Run *members
-    cdef size_t i, count = 0
-    cdef uint32_t j, position, start, stop
+cdef void mark(const Tables *t, uint8_t *marks, const Run *members, size_t count,
+               uint32_t code) noexcept nogil:
+    """Mark the relatives that an operation asks for of each member of a set."""
+    cdef const uint32_t *first = t.children_first if code == CODE_CHILDREN else t.below_first
+    cdef const Run *runs = t.children_runs if code == CODE_CHILDREN else t.below_runs
+    cdef size_t i
+    cdef uint32_t j, position
+    for i in range(count):
+        if code == CODE_SUBTREE:
+            memset(marks + members[i].start, 1, members[i].stop - members[i].start)
+        for position in range(members[i].start, members[i].stop):
+            if code == CODE_PARENT:
+                if t.parent[position] != NOBODY:
+                    marks[t.parent[position]] = 1
+                continue
+            for j in range(first[position], first[position + 1]):
+                memset(marks + runs[j].start, 1, runs[j].stop - runs[j].start)
+
+
+cdef Status sweep(const Tables *t, Workspace *w, Entry *entry, uint32_t code) noexcept nogil:
+    """Replace a set by the relatives of all its members."""
+    cdef size_t count = 0
+    cdef uint32_t start = 0, stop
     cdef uint8_t *found
     if w.marks == NULL:
         w.marks = <uint8_t *>calloc(t.size + <size_t>1, 1)
     if w.marks == NULL or reserve(w, t.size // 2 + <size_t>1) != DONE:
         return NO_MEMORY
-    members = runs_of(w, entry)
-    for i in range(entry.count):
-        for position in range(members[i].start, members[i].stop):
-            for j in range(first[position], first[position + 1]):
-                memset(w.marks + runs[j].start, 1, runs[j].stop - runs[j].start)
-    start = 0
+    mark(t, w.marks, runs_of(w, entry), entry.count, code)
     while start < t.size:
         found = <uint8_t *>memchr(w.marks + start, 1, t.size - start)
         if found == NULL:
@@ -107,26 +121,87 @@ cdef Status sweep(const Tables *t, Workspace *w, Entry *entry, const uint32_t *f
     return DONE
 
 
-cdef Status go_below(const Tables *t, Workspace *w, Entry *entry,
-                     bint children_only) noexcept nogil:
-    """Replace a set by the children or the descendants of its members."""
+cdef inline void look_below(const Tables *t, Workspace *w, Entry *entry, uint32_t position,
+                            bint children_only) noexcept nogil:
+    """Replace a set by a view of what the tables hold below one unit."""
     cdef const uint32_t *first = t.children_first if children_only else t.below_first
     cdef const Run *runs = t.children_runs if children_only else t.below_runs
+    w.used = entry.offset
+    entry.view = runs + first[position]
+    entry.count = first[position + 1] - first[position]
+
+
+cdef Status relate_one(const Tables *t, Workspace *w, Entry *entry, uint32_t position,
+                       uint32_t code) noexcept nogil:
+    """Replace the set of one unit by its relatives, without a pass over the units."""
+    cdef uint32_t above = t.parent[position]
+    cdef size_t count
+    cdef Run itself
+    itself.start = position
+    itself.stop = position + 1
+    if code == CODE_CHILDREN or code == CODE_DESCENDANTS:
+        look_below(t, w, entry, position, code == CODE_CHILDREN)
+        return DONE
+    if code == CODE_SUBTREE:
+        look_below(t, w, entry, position, False)
+    elif above == NOBODY:  # a root has neither parent nor siblings
+        w.used = entry.offset
+        entry.count = 0
+        return DONE
+    elif code == CODE_SIBLINGS:
+        look_below(t, w, entry, above, True)
+    else:
+        itself.start = above
+        itself.stop = above + 1
+        w.used = entry.offset
+        entry.count = 0
+    if reserve(w, entry.count + 1) != DONE:
+        return NO_MEMORY
+    if code == CODE_SIBLINGS:
+        count = subtract(entry.view, entry.count, &itself, 1, w.arena + w.used)
+    else:
+        count = unite(entry.view, entry.count, &itself, 1, w.arena + w.used)
+    settle(w, entry, count)
+    return DONE
+
+
+cdef Status relate_siblings(const Tables *t, Workspace *w, Entry *entry) noexcept nogil:
+    """Replace a set by the children of its members' parents that are no members."""
+    cdef Entry beside
+    cdef size_t count
+    cdef Status status
+    if reserve(w, entry.count) != DONE:
+        return NO_MEMORY
+    memcpy(w.arena + w.used, runs_of(w, entry), entry.count * sizeof(Run))
+    beside.view = NULL
+    beside.offset = w.used
+    beside.count = entry.count
+    w.used += entry.count
+    status = sweep(t, w, &beside, CODE_PARENT)
+    if status == DONE:
+        status = sweep(t, w, &beside, CODE_CHILDREN)
+    if status != DONE or reserve(w, beside.count + entry.count) != DONE:
+        return NO_MEMORY
+    count = subtract(runs_of(w, &beside), beside.count, runs_of(w, entry), entry.count,
+                     w.arena + w.used)
+    settle(w, entry, count)
+    return DONE
+
+
+cdef Status relate(const Tables *t, Workspace *w, Entry *entry, uint32_t code) noexcept nogil:
+    """Replace a set by its members' children, descendants, parents, siblings or subtrees."""
     cdef const Run *members = runs_of(w, entry)
-    cdef uint32_t position
     if entry.count == 0:
         return DONE
     if entry.count == 1 and members[0].stop - members[0].start == 1:
-        position = members[0].start
-        w.used = entry.offset
-        entry.view = runs + first[position]
-        entry.count = first[position + 1] - first[position]
-        return DONE
-    return sweep(t, w, entry, first, runs)
+        return relate_one(t, w, entry, members[0].start, code)
+    if code == CODE_SIBLINGS:
+        return relate_siblings(t, w, entry)
+    return sweep(t, w, entry, code)
 
 
-cdef Status push_operand(const Tables *t, Workspace *w, size_t height,
-                         Op op) noexcept nogil:
+cdef Status push_operand(const Tables *t, Workspace *w, size_t height, Op op,
+                         const Constant *sets) noexcept nogil:
     """Push the set that an operand names."""
     cdef uint32_t low = 0, high = t.kind_count, middle
     if op.code == CODE_UNIT:
@@ -136,6 +211,8 @@ cdef Status push_operand(const Tables *t, Workspace *w, size_t height,
         w.arena[w.used].start = op.value
         w.arena[w.used].stop = op.value + 1
         w.used += 1
+    elif op.code == CODE_SET:
+        push_view(w, height, sets[op.value].runs, sets[op.value].count)
     elif op.code == CODE_ALL:
         push_view(w, height, &t.everything, t.size != 0)
     elif op.code == CODE_TIER:
@@ -157,30 +234,30 @@ cdef Status push_operand(const Tables *t, Workspace *w, size_t height,
     return DONE
 
 
-cdef Status run_program(const Tables *t, const Op *ops, size_t count, size_t stack_max,
-                        Workspace *w) noexcept nogil:
+cdef Status run_program(const Tables *t, const Plan *plan, Workspace *w) noexcept nogil:
     """Run a checked program; its answer is the only set left, `w.stack[0]`.
 
     The caller has checked the stack effect and that every position is below `t.size`.
     """
+    cdef const Op *ops = plan.ops
     cdef size_t i, height = 0
     cdef Status status
     cdef Entry *larger
-    if stack_max > w.stack_capacity:
-        larger = <Entry *>realloc(w.stack, stack_max * sizeof(Entry))
+    if plan.stack_max > w.stack_capacity:
+        larger = <Entry *>realloc(w.stack, plan.stack_max * sizeof(Entry))
         if larger == NULL:
             return NO_MEMORY
         w.stack = larger
-        w.stack_capacity = stack_max
+        w.stack_capacity = plan.stack_max
     w.used = 0
-    for i in range(count):
+    for i in range(plan.count):
         if ops[i].code in (CODE_UNION, CODE_DIFFERENCE, CODE_INTERSECTION):
             height -= 1
             status = combine(w, ops[i].code, &w.stack[height - 1], &w.stack[height])
-        elif ops[i].code in (CODE_CHILDREN, CODE_DESCENDANTS):
-            status = go_below(t, w, &w.stack[height - 1], ops[i].code == CODE_CHILDREN)
+        elif relates(ops[i].code):
+            status = relate(t, w, &w.stack[height - 1], ops[i].code)
         else:
-            status = push_operand(t, w, height, ops[i])
+            status = push_operand(t, w, height, ops[i], plan.sets)
             height += 1
         if status != DONE:
             return status
@@ -198,7 +275,7 @@ cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **an
     cdef Status status = DONE
     memset(&w, 0, sizeof(Workspace))
     for i in range(count):
-        status = run_program(t, plans[i].ops, plans[i].count, plans[i].stack_max, &w)
+        status = run_program(t, &plans[i], &w)
         if status != DONE:
             break
         lengths[i] = w.stack[0].count

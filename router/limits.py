@@ -45,12 +45,21 @@ CLOCK_SKEW_S_MAX: Final = 60
 """How far an issue time may lie ahead of the engine's clock and still count as now."""
 
 # Selectors.
-SELECTOR_CHARS_MAX: Final = 65_536
+SELECTOR_CHARS_MAX: Final = 98_304
 SELECTOR_DEPTH_MAX: Final = 32
 SELECTOR_NODES_MAX: Final = 8_192
 SELECTOR_SET_FUNCTIONS_MAX: Final = 64
 """children() and descendants() of more than one unit in one selector: each may cost a pass
 over the whole directory, everything else is a few runs."""
+
+SELECTOR_NAME_CHARS_MAX: Final = 200
+"""The name of a tier, kind, tag or group."""
+SELECTOR_JSON_BYTES_MAX: Final = 1_048_576
+"""The JSON form: a list of SELECTOR_NODES_MAX long codes fits."""
+GROUP_DEPTH_MAX: Final = 16
+"""Groups named within groups."""
+GROUPS_PER_SELECTOR_MAX: Final = 256
+"""Different groups that one selector names, directly or through others."""
 
 # The directory.
 UNITS_MAX: Final = 1_000_000
@@ -68,7 +77,6 @@ ACT_TITLE_CHARS_MAX: Final = 500
 CONTACT_CHARS_MAX: Final = 500
 EVENTS_MAX: Final = 1_000_000
 """Events of one reorganisation, fixes of one correction."""
-GROUP_NAME_CHARS_MAX: Final = 200
 GROUP_DEFINITIONS_MAX: Final = 10_000
 HIERARCHY_DEPTH_MAX: Final = 16
 SNAPSHOTS_CACHED_MAX: Final = 256

@@ -175,7 +175,7 @@ class Tracker:
     ) -> tuple[dict[str, str | int | bool], ...]:
         if position < 0:
             return ()
-        steps = explain(parse(facts.selector), snapshot.hierarchy, snapshot, position)
+        steps = explain(parse(facts.selector), snapshot, position)
         policy: dict[str, str | int | bool] = {
             "part": "policy",
             "matched": True,

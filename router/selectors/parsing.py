@@ -6,8 +6,8 @@ most SELECTOR_CHARS_MAX characters, so hostile text costs bounded time.
 
 from __future__ import annotations
 
-import difflib
 import re
+import unicodedata
 from typing import Final, NoReturn
 
 from router.errors import RecipientError
@@ -15,29 +15,39 @@ from router.limits import (
     CODE_CHARS_MAX,
     SELECTOR_CHARS_MAX,
     SELECTOR_DEPTH_MAX,
+    SELECTOR_NAME_CHARS_MAX,
     SELECTOR_NODES_MAX,
 )
 from router.model.units import code_form, normal_code
+from router.selectors.instants import TOKEN, instant_of_text, show_at
+from router.selectors.names import normal_name
+from router.selectors.near import near_names
 from router.selectors.nodes import (
+    BARE_CODE,
+    BARE_NAME,
+    RELATIONS,
     AllNode,
-    ChildrenNode,
+    AtNode,
     CodeNode,
-    DescendantsNode,
     DifferenceNode,
+    GroupNode,
     IntersectionNode,
     KindNode,
     Node,
+    SenderNode,
+    TagNode,
     TierNode,
     UnionNode,
 )
 
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
-_WORD: Final = re.compile(r"[A-Za-z0-9.]+")
 _LETTERS: Final = re.compile(r"[\w.\u0300-\u036f]+")
 """A word as a person sees it, for messages: letters of any script with their marks."""
-_NAME: Final = re.compile(r"[^\W\d_][\w\u0300-\u036f-]*")
+_QUOTED: Final = re.compile(r'"([^"]*)"')
 _BY_CODE: Final = "recipients are named by code, e.g. H22.32.21"
-_FUNCTIONS: Final = ("children", "descendants", "tier", "kind")
+_NAMED: Final = ("tier", "kind", "tag", "group")
+_FUNCTIONS: Final = (*RELATIONS, *_NAMED)
+_WORDS: Final = ("all", "sender")
 
 
 def parse(text: str) -> Node:
@@ -50,10 +60,7 @@ def parse(text: str) -> Node:
         raise RecipientError(
             "selector.too_large", reason=f"more than {SELECTOR_CHARS_MAX} characters"
         )
-    reader = _Reader(text)
-    node = reader.selector(1)
-    reader.end()
-    return node
+    return _Reader(text).whole()
 
 
 class _Reader:
@@ -81,21 +88,18 @@ class _Reader:
     def expect(self, sign: str) -> None:
         found = self.peek()
         if found != sign:
-            self.no_list(found)
+            self.misplaced(found)
             self.wrong(f"“{sign}” expected, {_quoted(found)} found")
         self.place += 1
 
-    def end(self) -> None:
-        found = self.peek()
-        if found:
-            self.no_list(found)
-            hint = f"; {_BY_CODE}" if found.isalnum() else ""
-            self.wrong(f"an operator (| & -) or the end expected, {_quoted(found)} found{hint}")
-
-    def no_list(self, found: str) -> None:
-        """Help those who list recipients as in a letter."""
+    def misplaced(self, found: str) -> None:
+        """Help those who list recipients as in a letter, or date a part."""
         if found and found in ",;":
             self.wrong(f"{_quoted(found)} found: write “|” between recipients")
+        if found == "@":
+            self.wrong("“@” stands once, at the end of the whole selector")
+        if found and found in "“”":
+            self.wrong('write straight quotation marks (")')
 
     def count(self) -> None:
         self.nodes += 1
@@ -103,6 +107,31 @@ class _Reader:
             raise RecipientError(
                 "selector.too_large", reason=f"more than {SELECTOR_NODES_MAX} parts"
             )
+
+    def whole(self) -> Node:
+        """Read a selector and the instant it may have, to the end of the text."""
+        node = self.selector(1)
+        if self.peek() == "@":
+            node = self.dated(node)
+        found = self.peek()
+        if found:
+            self.misplaced(found)
+            hint = f"; {_BY_CODE}" if found.isalnum() else ""
+            self.wrong(f"an operator (| & -) or the end expected, {_quoted(found)} found{hint}")
+        return node
+
+    def dated(self, node: Node) -> AtNode:
+        self.count()
+        self.place += 1
+        self.peek()
+        found = TOKEN.match(self.text, self.place)
+        try:
+            instant = instant_of_text(found.group() if found else "")
+        except ValueError as error:
+            self.wrong(str(error))
+        assert found is not None, "an empty text is no instant"
+        self.place = found.end()
+        return AtNode(node, show_at(instant))
 
     def selector(self, depth: int) -> Node:
         if depth > SELECTOR_DEPTH_MAX:
@@ -138,11 +167,15 @@ class _Reader:
             inner = self.selector(depth + 1)
             self.expect(")")
             return inner
-        found = _WORD.match(self.text, start)
+        if sign == '"':
+            self.count()
+            return self.code(self.quotation("code"), start)
+        found = BARE_CODE.match(self.text, start)
         letters = _LETTERS.match(self.text, start)
         if letters is not None and (found is None or letters.end() > found.end()):
             self.no_code(letters.group(), start)
         if found is None:
+            self.misplaced(sign)
             self.wrong(f"a code, “all”, a function or “(” expected, {_quoted(sign)} found")
         self.count()
         self.place = found.end()
@@ -151,40 +184,89 @@ class _Reader:
             return self.function(word, start, depth)
         if word == "all":
             return AllNode(start)
+        if word == "sender":
+            return SenderNode(start)
         if word in _FUNCTIONS:
             self.wrong(f"“{word}” needs parentheses")
         return self.code(found.group(), start)
 
     def function(self, word: str, start: int, depth: int) -> Node:
         if word not in _FUNCTIONS:
-            near = difflib.get_close_matches(word[:CODE_CHARS_MAX], _FUNCTIONS, 1)
-            meant = f"; did you mean “{near[0]}”?" if near else ""
-            known = ", ".join(_FUNCTIONS)
             called = _quoted(word[:CODE_CHARS_MAX])
-            self.wrong(f"no function {called}; there are {known}{meant}", start)
+            if word in _WORDS:
+                self.wrong(f"no function {called}: write “{word}” without parentheses", start)
+            near = near_names(word, _FUNCTIONS, 1)
+            meant = f"; did you mean “{near[0]}”?" if near else ""
+            self.wrong(f"no function {called}; there are {', '.join(_FUNCTIONS)}{meant}", start)
         self.expect("(")
-        if word in ("tier", "kind"):
-            self.peek()
-            found = _NAME.match(self.text, self.place)
-            if found is None:
-                self.wrong(f"the name of a {word} expected")
-            self.place = found.end()
+        if word in RELATIONS:
+            inner = self.selector(depth + 1)
             self.expect(")")
-            name = found.group().lower()
-            return TierNode(name, start) if word == "tier" else KindNode(name, start)
-        inner = self.selector(depth + 1)
+            return RELATIONS[word](inner, start)
+        node = self.named(word, start)
         self.expect(")")
-        return ChildrenNode(inner, start) if word == "children" else DescendantsNode(inner, start)
+        return node
+
+    def named(self, word: str, start: int) -> Node:
+        """Read the name in `tier(…)`, `kind(…)`, `tag(…)` or `group(…)`."""
+        if self.peek() == '"':
+            place = self.place
+            name = self.name(self.quotation("name"), place)
+        else:
+            found = BARE_NAME.match(self.text, self.place)
+            if found is None:
+                self.misplaced(self.peek())
+                self.wrong(f"the name of a {word} expected")
+            if word == "group":
+                self.wrong(f'write the name of a group in quotation marks: group("{_rest(self)}")')
+            self.place = found.end()
+            name = self.name(found.group(), found.start())
+            after = self.peek()
+            if word == "tag" and after.isalnum():
+                self.wrong("write a name of several words in quotation marks", found.start())
+        if word == "group":
+            return GroupNode(name, start)
+        if word == "tag":
+            return TagNode(name, start)
+        name = unicodedata.normalize("NFC", name.lower())
+        if BARE_NAME.fullmatch(name) is None:
+            self.wrong(f"the name of a {word} is one word")
+        return TierNode(name, start) if word == "tier" else KindNode(name, start)
+
+    def name(self, text: str, start: int) -> str:
+        try:
+            return normal_name(text)
+        except ValueError as error:
+            self.wrong(str(error), start)
+
+    def quotation(self, what: str) -> str:
+        found = _QUOTED.match(self.text, self.place)
+        if found is None:
+            self.wrong("the quotation mark is not closed")
+        if len(found.group(1)) > 2 * SELECTOR_NAME_CHARS_MAX:
+            self.wrong(f"a {what} has at most {SELECTOR_NAME_CHARS_MAX} characters")
+        self.place = found.end()
+        return found.group(1)
 
     def code(self, word: str, start: int) -> Node:
         code = normal_code(word)
-        if len(code) > CODE_CHARS_MAX or code_form(code) is None:
-            self.no_code(code, start)
+        # What can't be seen can't be checked by its writer, and must read back the same.
+        if code_form(code) is None or not code.isprintable() or normal_code(code) != code:
+            self.no_code(word, start)
         return CodeNode(code, start)
 
     def no_code(self, word: str, start: int) -> NoReturn:
+        """Refuse what is no code; a word of the language was perhaps meant."""
+        near = near_names(word, _WORDS, 1) if word.isascii() else []
+        meant = f"; did you mean “{near[0]}”?" if near else ""
         shown = _quoted(word[:CODE_CHARS_MAX])
-        self.wrong(f"{shown} is no unit's code; {_BY_CODE}", start)
+        self.wrong(f"{shown} is no unit's code; {_BY_CODE}{meant}", start)
+
+
+def _rest(reader: _Reader) -> str:
+    """Return what was written up to the closing parenthesis, for a message."""
+    text = reader.text[reader.place : reader.place + 60]
+    return text.partition(")")[0].strip()
 
 
 def _quoted(found: str) -> str:

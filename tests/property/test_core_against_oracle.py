@@ -6,9 +6,12 @@ answer of the hierarchy is compared with an oracle that shares no code with it.
 
 from __future__ import annotations
 
+import pickle
+from array import array
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.forests import forests
@@ -22,6 +25,10 @@ from router._core import (
     OP_INTERSECTION,
     OP_KIND,
     OP_NONE,
+    OP_PARENT,
+    OP_SET,
+    OP_SIBLINGS,
+    OP_SUBTREE,
     OP_TIER,
     OP_UNION,
     OP_UNIT,
@@ -91,9 +98,14 @@ def test_counts_numbers_and_digest_of_an_audience_are_the_oracles(rows, data):
     assert hierarchy.count_by_class(audience) == dict(classes)
     for position in range(hierarchy.size):
         number = hierarchy.number(position)
-        assert hierarchy.overlap(audience, position) == len(
-            (oracle.below(number) | {number}) & set(numbers)
-        )
+        subtree = oracle.below(number) | {number}
+        assert hierarchy.overlap(audience, position) == len(subtree & set(numbers))
+        assert hierarchy.roll_up(audience, [position]) == [oracle.roll_up(numbers, subtree)]
+    assert hierarchy.count_by_tier(audience) == oracle.roll_up(numbers, oracle.all)
+    everywhere = range(hierarchy.size)
+    assert hierarchy.roll_up(audience, everywhere) == [
+        hierarchy.roll_up(audience, [position])[0] for position in everywhere
+    ]
 
 
 @given(positions, positions)
@@ -108,6 +120,8 @@ def test_audience_algebra_is_set_algebra(left, right):
         stored = answer.to_bytes()
         for position in range(62):
             assert (position in answer) == runs_contain(stored, position) == (position in wanted)
+        asked = array("I", [*range(61, -1, -1), 2**32 - 1])
+        assert answer.contains_many(asked) == bytes(position in wanted for position in asked)
     assert (a == b) == (left == right)
 
 
@@ -132,7 +146,7 @@ def test_stored_runs_are_read_exactly_or_refused(data):
 
 OPS = [
     OP_ALL, OP_CHILDREN, OP_DESCENDANTS, OP_DIFFERENCE, OP_INTERSECTION, OP_KIND, OP_NONE,
-    OP_TIER, OP_UNION, OP_UNIT, 0, 99,
+    OP_TIER, OP_UNION, OP_UNIT, OP_SET, OP_PARENT, OP_SIBLINGS, OP_SUBTREE, 0, 99,
 ]  # fmt: skip
 BINARY = {
     OP_UNION: frozenset.union,
@@ -141,7 +155,16 @@ BINARY = {
 }
 
 
-def run_slowly(ops, oracle, order):
+RELATED = {
+    OP_CHILDREN: "children",
+    OP_DESCENDANTS: "descendants",
+    OP_PARENT: "parent",
+    OP_SIBLINGS: "siblings",
+    OP_SUBTREE: "subtree",
+}
+
+
+def run_slowly(ops, sets, oracle, order):
     """Run postfix operations on Python sets; None when the program must be refused."""
     stack = []
     for op, value, _ in ops:
@@ -153,13 +176,14 @@ def run_slowly(ops, oracle, order):
                 return None
             right = stack.pop()
             stack.append(BINARY[op](stack.pop(), right))
-        elif op in (OP_CHILDREN, OP_DESCENDANTS):
+        elif op in RELATED:
             if not stack or value:
                 return None
-            below = {n for n in oracle.all if oracle.parent[n] in stack[-1]}
-            if op == OP_DESCENDANTS:
-                below = {n for n in oracle.all if stack[-1] & set(oracle.ancestors(n))}
-            stack[-1] = frozenset(below)
+            stack[-1] = oracle.related(RELATED[op], stack[-1])
+        elif op == OP_SET:
+            if value >= len(sets):
+                return None
+            stack.append(frozenset(order[place] for place in sets[value]))
         elif op == OP_UNIT:
             if value >= len(order):
                 return None
@@ -179,16 +203,62 @@ def run_slowly(ops, oracle, order):
         st.tuples(st.sampled_from(OPS), st.sampled_from([0, 0, 0, 1, 2, 5, 11, 12]), st.just(0)),
         max_size=10,
     ),
+    st.lists(st.sets(st.integers(0, 11)), max_size=3),
 )
-def test_any_program_is_refused_or_runs_as_on_sets(rows, ops):
+def test_any_program_is_refused_or_runs_as_on_sets(rows, ops, sets):
     oracle, hierarchy = Oracle(rows), Hierarchy(rows)
-    wanted = run_slowly(ops, oracle, oracle.order())
+    sets = [{place for place in one if place < len(rows)} for one in sets]
+    held = [Audience.from_positions(one) for one in sets]
+    wanted = run_slowly(ops, sets, oracle, oracle.order())
     try:
-        answer = hierarchy.evaluate(Program(ops))
+        program = Program(ops, held)
+    except ValueError:
+        assert wanted is None
+        return
+    del held  # the program alone keeps its sets
+    try:
+        answer = hierarchy.evaluate(program)
     except ValueError:
         assert wanted is None
         return
     assert wanted is not None
     assert canonical(answer)
     assert set(hierarchy.numbers(answer)) == wanted
-    assert hierarchy.evaluate_batch([Program(ops)] * 3) == [answer] * 3
+    assert hierarchy.evaluate_batch([program] * 3) == [answer] * 3
+    assert hierarchy.evaluate(pickle.loads(pickle.dumps(program))) == answer
+
+
+@given(forests(), st.data())
+def test_relatives_of_a_set_are_the_oracles(rows, data):
+    oracle, hierarchy = Oracle(rows), Hierarchy(rows)
+    audience = some_audience(data, hierarchy)
+    numbers = frozenset(hierarchy.numbers(audience))
+    for op, name in RELATED.items():
+        program = Program([(OP_SET, 0, 0), (op, 0, 0)], [audience])
+        answer = hierarchy.evaluate(program)
+        assert canonical(answer)
+        assert frozenset(hierarchy.numbers(answer)) == oracle.related(name, numbers)
+
+
+def test_a_constant_set_of_a_larger_snapshot_is_refused():
+    hierarchy = Hierarchy([(1, 1, 0, 0)])
+    program = Program([(OP_SET, 0, 0)], [Audience.from_positions([1])])
+    with pytest.raises(ValueError, match="outside this snapshot"):
+        hierarchy.evaluate(program)
+    with pytest.raises(TypeError, match="audiences"):
+        Program([(OP_ALL, 0, 0)], [b""])
+
+
+@pytest.mark.parametrize("asked", [array("H", [1]), array("i", [1]), b"abcd", array("d", [1.0])])
+def test_membership_is_asked_with_unsigned_numbers_only(asked):
+    with pytest.raises(TypeError, match="unsigned 32-bit"):
+        Audience.from_positions([1]).contains_many(asked)
+
+
+def test_a_roll_up_refuses_what_is_not_of_its_snapshot():
+    hierarchy = Hierarchy([(1, 1, 0, 0)])
+    with pytest.raises(IndexError):
+        hierarchy.roll_up(Audience(), [1])
+    with pytest.raises(ValueError, match="another"):
+        hierarchy.roll_up(Audience.from_positions([1]), [0])
+    assert hierarchy.roll_up(Audience(), [0]) == [{1: (0, 1)}]

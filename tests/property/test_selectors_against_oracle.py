@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 from support.forests import RowLookup, expressions, forests
-from support.oracle import Oracle, text_of
+from support.oracle import text_of
 
 from router import selectors
 from router._core import Hierarchy
@@ -16,11 +16,12 @@ from router.errors import RecipientError
 
 @given(forests(25), st.data())
 def test_text_to_audience_is_what_the_oracle_says(rows, data):
-    oracle, hierarchy = Oracle(rows), Hierarchy(rows)
+    hierarchy = Hierarchy(rows)
     lookup = RowLookup(rows, hierarchy)
+    oracle = lookup.oracle
     wanted = data.draw(st.lists(expressions(rows), min_size=1, max_size=4))
     nodes = [selectors.parse(text_of(expression)) for expression in wanted]
-    programs = [selectors.compile_program(node, lookup) for node in nodes]
+    programs = [selectors.compile_program(node, lookup, sender=lookup.sender) for node in nodes]
     answers = hierarchy.evaluate_batch(programs)
     for expression, program, audience in zip(wanted, programs, answers, strict=True):
         assert set(hierarchy.numbers(audience)) == oracle.evaluate(expression)
@@ -32,11 +33,18 @@ def test_explanation_agrees_with_the_audience(rows, data):
     hierarchy = Hierarchy(rows)
     lookup = RowLookup(rows, hierarchy)
     node = selectors.parse(text_of(data.draw(expressions(rows))))
-    audience = hierarchy.evaluate(selectors.compile_program(node, lookup))
+    program = selectors.compile_program(node, lookup, sender=lookup.sender)
+    audience = hierarchy.evaluate(program)
     for position in range(hierarchy.size):
-        steps = selectors.explain(node, hierarchy, lookup, position)
+        steps = selectors.explain(node, lookup, position, sender=lookup.sender)
         assert steps[-1]["matched"] == (position in audience)
         assert all(step["because"] for step in steps)
+        code = lookup.unit_at(position).code
+        told = selectors.why(node, lookup, code, sender=lookup.sender)
+        assert told.selected == (position in audience)
+        assert (told.reason.code in ("excluded", "no-part-matched")) != told.selected
+        assert told.reason.words
+        assert told.reason.words_vi
 
 
 @given(forests(15), st.data())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from support.oracle import TIERS, Expression, Row, code_of, kind_name
+from support.oracle import RELATIONS, TIERS, Expression, Oracle, Row, code_of, kind_name
 
 from router import _core
 from router.errors import RecipientError
+from router.model.reorganisations import GroupDefined
 from router.model.units import TIER_NUMBERS, Unit
 
 KINDS = 3
+TAGS = ("xã", "đặc khu")
 
 
 @st.composite
@@ -40,12 +42,13 @@ def expressions(rows: list[Row]) -> st.SearchStrategy[Expression]:
         st.just(("all",)),
         st.sampled_from(sorted(TIERS)).map(lambda tier: ("tier", tier)),
         st.integers(0, KINDS - 1).map(lambda kind: ("kind", kind)),
+        st.sampled_from(TAGS).map(lambda tag: ("tag", tag)),
+        st.just(("sender",)),
     )
     return st.recursive(
         leaves,
         lambda inner: st.one_of(
-            inner.map(lambda e: ("children", e)),
-            inner.map(lambda e: ("descendants", e)),
+            st.tuples(st.sampled_from(RELATIONS), inner),
             st.tuples(
                 st.sampled_from("|&-"), st.lists(inner, min_size=2, max_size=5).map(tuple)
             ).map(lambda pair: (pair[0], *pair[1])),
@@ -59,6 +62,15 @@ class RowLookup:
 
     def __init__(self, rows: list[Row], hierarchy: _core.Hierarchy) -> None:
         self.hierarchy = hierarchy
+        self.oracle = Oracle(rows)
+        self.oracle.sender = rows[0][0]
+        self.oracle.tags = {
+            tag: frozenset(row[0] for row in rows if row[0] % 3 == place)
+            for place, tag in enumerate(TAGS)
+        }
+        self.sender = hierarchy.position(rows[0][0])
+        self.tags = TAGS
+        self.groups: dict[str, str] = {}
         self.codes = {code_of(row[0]): row for row in rows}
         self.kinds = {kind_name(kind): kind for kind in range(KINDS)}
 
@@ -72,6 +84,14 @@ class RowLookup:
 
     def kind_of(self, name: str) -> int:
         return self.kinds[name]
+
+    def tagged(self, tag: str) -> _core.Audience:
+        return _core.Audience.from_positions(
+            self.hierarchy.position(number) for number in self.oracle.tags[tag]
+        )
+
+    def group_of(self, name: str) -> GroupDefined | None:
+        return GroupDefined(name, self.groups[name]) if name in self.groups else None
 
     def unit_at(self, position: int) -> Unit:
         number = self.hierarchy.number(position)

@@ -1,7 +1,8 @@
 """The slow, obvious oracle: Python sets over a parent map, nothing of the compiled core.
 
 An expression is a tuple: ("code", number), ("all",), ("tier", t), ("kind", k),
-("children", e), ("descendants", e), ("|", e, e, ...), ("&", e, ...), ("-", e, ...).
+("tag", name), ("sender",), ("children", e), ("descendants", e), ("parent", e),
+("siblings", e), ("subtree", e), ("|", e, e, ...), ("&", e, ...), ("-", e, ...).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 Expression = tuple[Any, ...]
 Row = tuple[int, int, int, int]
+RELATIONS = ("children", "descendants", "parent", "siblings", "subtree")
 TIERS = {1: "central", 2: "province", 3: "district", 4: "commune"}
 
 
@@ -24,6 +26,8 @@ class Oracle:
         self.kind = {number: kind for number, _, kind, _ in self.rows}
         self.parent = {number: parent for number, _, _, parent in self.rows}
         self.all = frozenset(self.parent)
+        self.sender = 0
+        self.tags: dict[str, frozenset[int]] = {}
 
     def ancestors(self, number: int) -> list[int]:
         found = []
@@ -45,17 +49,41 @@ class Oracle:
             return frozenset(unit for unit in self.all if self.tier[unit] == rest[0])
         if name == "kind":
             return frozenset(unit for unit in self.all if self.kind[unit] == rest[0])
+        if name == "tag":
+            return self.tags[rest[0]]
+        if name == "sender":
+            return frozenset({self.sender})
         sets = [self.evaluate(part) for part in rest]
-        if name == "children":
-            return frozenset(unit for unit in self.all if self.parent[unit] in sets[0])
-        if name == "descendants":
-            return frozenset(
-                unit for unit in self.all if any(above in sets[0] for above in self.ancestors(unit))
-            )
+        if name in RELATIONS:
+            return self.related(name, sets[0])
         answer = sets[0]
         for other in sets[1:]:
             answer = {"|": answer | other, "&": answer & other, "-": answer - other}[name]
         return answer
+
+    def related(self, name: str, given: frozenset[int]) -> frozenset[int]:
+        parents = frozenset(self.parent[unit] for unit in given) - {0}
+        children = frozenset(unit for unit in self.all if self.parent[unit] in given)
+        below = frozenset(unit for unit in self.all if given & set(self.ancestors(unit)))
+        beside = frozenset(unit for unit in self.all if self.parent[unit] in parents) - given
+        return {
+            "parent": parents,
+            "siblings": beside,
+            "children": children,
+            "descendants": below,
+            "subtree": given | below,
+        }[name]
+
+    def roll_up(self, numbers: Iterable[int], within: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Count by tier: (members, all) of some units."""
+        members, units = set(numbers), list(within)
+        return {
+            tier: (
+                sum(unit in members for unit in units if self.tier[unit] == tier),
+                sum(self.tier[unit] == tier for unit in units),
+            )
+            for tier in {self.tier[unit] for unit in units}
+        }
 
     def digest(self, numbers: Iterable[int]) -> bytes:
         data = b"".join(number.to_bytes(4, "big") for number in sorted(numbers))
@@ -96,7 +124,11 @@ def text_of(expression: Expression) -> str:
         return f"tier({TIERS[rest[0]]})"
     if name == "kind":
         return f"kind({kind_name(rest[0])})"
-    if name in ("children", "descendants"):
+    if name == "sender":
+        return "sender"
+    if name == "tag":
+        return f'tag("{rest[0]}")'
+    if name in RELATIONS:
         return f"{name}({text_of(rest[0])})"
     return f" {name} ".join(
         f"({text_of(part)})" if part[0] in "|&-" else text_of(part) for part in rest

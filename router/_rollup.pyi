@@ -1,0 +1,1 @@
+"""Compiled only: counts of an audience by tier (no Python names)."""
