@@ -18,7 +18,6 @@ from support.units import at
 from router.directory import Directory, Resolution, ResolveItem
 from router.errors import VanbanError
 from router.model.units import Unit
-from router.selectors import parse
 from vanban_bench.workloads.reform_2025 import (
     TITLE,
     national_before,
@@ -38,13 +37,6 @@ EVE = REFORM_AT - 1_000_000
 LEARNT = at(2025, 6, 1)
 """When the directory was imported; the reform was entered two weeks later."""
 ENTERED = at(2025, 6, 16)
-
-
-try:
-    parse("gso:15")
-    KNOWS_SCHEMES = True
-except VanbanError:
-    KNOWS_SCHEMES = False
 
 
 def applied(directory: Directory, bodies: Iterable[bytes], known_at: int) -> int:
@@ -202,8 +194,6 @@ def test_one_code_is_read_by_its_date(code: str, on_the_eve: str, on_the_day: st
     directory, _ = reformed()
     assert directory.require(code, EVE).name == on_the_eve
     assert directory.require(code, REFORM_AT).name == on_the_day
-    if code.startswith("gso:") and not KNOWS_SCHEMES:
-        pytest.skip("selectors know no codes of other schemes yet")
     assert name(code, EVE) == on_the_eve
     assert name(code, REFORM_AT) == on_the_day
 
