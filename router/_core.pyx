@@ -11,7 +11,7 @@ GIL is released once around a batch.
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, qsort
 from libc.string cimport memset
 cimport cython
 
@@ -26,9 +26,9 @@ from router._machine cimport (
 )
 from router._rollup cimport Tally, tally_all, tally_below
 from router._tables cimport (
-    CYCLE, DONE, DUPLICATE_NUMBER, MISSING_PARENT, NO_MEMORY, NOBODY, TOO_DEEP, Node, Run,
-    Status, Tables, build_tables, common_ancestor, find_block, find_number, free_tables,
-    push_run,
+    CYCLE, DONE, DUPLICATE_NUMBER, MISSING_PARENT, NO_MEMORY, NOBODY, TOO_DEEP,
+    TOO_MANY_GROUPS, Node, Run, Status, Tables, build_tables, common_ancestor, find_block,
+    find_number, free_tables,
 )
 
 from router._audience import runs_contain
@@ -98,6 +98,8 @@ cdef int complain(Status status, uint32_t unit) except -1:
         raise ValueError(f"unit {unit} is its own ancestor, or below such a unit")
     if status == TOO_DEEP:
         raise ValueError(f"unit {unit} lies deeper than {DEPTH_MAX} levels")
+    if status == TOO_MANY_GROUPS:
+        raise ValueError("more than 65,535 pairs of tier and kind occur")
     return 0
 
 
@@ -106,12 +108,6 @@ cdef Hierarchy hierarchy_of(Node *nodes, uint32_t count):
     cdef Hierarchy made = Hierarchy.__new__(Hierarchy, LATER)
     made.build(nodes, count)
     return made
-
-
-cdef Run *shrunk(Run *runs, size_t count) noexcept:
-    """Give back the room behind the last run."""
-    cdef Run *smaller = <Run *>realloc(runs, (count + 1) * sizeof(Run))
-    return runs if smaller == NULL else smaller
 
 
 @cython.final
@@ -233,22 +229,15 @@ cdef class Hierarchy:
     def with_tags(self, sets):
         """Return the units whose set of tags has one of these numbers (1 to 65,535)."""
         cdef uint8_t[65536] wanted
-        cdef uint32_t p, start = 0
-        cdef size_t count = 0
-        cdef Run *runs
+        cdef uint32_t p
+        cdef list found = []
         memset(&wanted, 0, sizeof(wanted))
         for number in sets:
             wanted[bounded(number, 65_535, "the number of a set of tags")] = 1
         for p in range(self.tables.size):
-            count += wanted[self.tables.tags[p]]
-        runs = <Run *>malloc((count + 1) * sizeof(Run))
-        if runs == NULL:
-            raise MemoryError
-        count = 0
-        for p in range(self.tables.size):
             if wanted[self.tables.tags[p]]:
-                count = push_run(runs, count, p, p + 1)
-        return own(shrunk(runs, count), count)
+                found.append(p)
+        return Audience.from_positions(found)
 
     def everything(self):
         """Return the audience of all units."""

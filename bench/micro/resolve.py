@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from pyroaring import BitMap
 
 from router import _core
-from router.directory import Directory, Digests, ResolveItem, Resolution, Snapshot
+from router.directory import Digests, Directory, Resolution, ResolveItem, Snapshot
 from router.selectors import compile_program, parse
 from vanban_bench.rows import Case, Row, digest_text, measure
 from vanban_bench.workloads.reformed import SEED, country
