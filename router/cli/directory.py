@@ -263,7 +263,7 @@ def check(at_us: int | None, every: bool, data: str, as_json: bool) -> None:
         names = ("finding", "code", "number", "~name", "~what")
         title = count(len(found), "finding", "findings")
         if len(rows) < len(found):
-            title += f", {word('the first {} shown').format(len(rows))} (--all)"
+            title += f", {word('the first {} lines; all with --all').format(len(rows))}"
         print_table(title, [column(name) for name in names], rows)
     if found:
         raise SystemExit(EXIT_REFUSED)

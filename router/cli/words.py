@@ -65,7 +65,8 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "key": "khóa",
     "at": "lúc",
     "yours until": "giữ đến",
-    "the first {} shown": "hiện {} dòng đầu",
+    "the first {} shown": "hiện {} đơn vị đầu",
+    "the first {} lines; all with --all": "{} dòng đầu; xem hết bằng --all",
     "written below": "đã ghi vào thư mục",
     "operator": "quản trị",
     # the directory

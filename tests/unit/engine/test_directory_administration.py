@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from datetime import datetime
 
+import msgspec
 import pytest
 from support.lists import NOVEMBER, SEPTEMBER
-from support.office import COMMITTEE, NOW_US, PROVINCE, Office
+from support.office import COMMITTEE, NOW_US, PROVINCE, Office, refused
 
 from router.engine import Engine
 from router.engine.change_files import read_changes, successors_to_name
@@ -253,6 +254,24 @@ def test_a_group_emptied_by_a_reform_says_since_when_and_by_which_act() -> None:
     with pytest.raises(RecipientError) as caught:
         engine.resolve("tier(central)", at_us=REFORM_US)
     assert caught.value.code == "audience.empty", "it never had a member"
+
+
+def test_a_document_to_a_group_that_a_reform_emptied_is_refused_with_the_act() -> None:
+    office = Office()
+    office.engine.define_group("các huyện", "tier(district)")
+    office.engine.define_group("cấp dưới", "children(sender) & tier(district)")
+    office.engine.change_directory(
+        [
+            msgspec.structs.replace(REFORM, at=NOW_US - 60_000_000),
+            GroupDefined("các phòng", "kind(office) | tier(district)"),
+        ]
+    )
+    for _ in range(2):
+        problem = refused(office.submit(office.envelope(recipients='group("các huyện")'))[0])
+        assert (problem.code, problem.path) == ("group.emptied", "$.payload.recipients")
+        assert "Luật 72/2025/QH15" in problem.detail
+    other = refused(office.submit(office.envelope(recipients='group("cấp dưới")'))[0])
+    assert other.code == "group.empty", "who sends would have to be remembered too"
 
 
 def test_a_group_emptied_by_a_correction_names_the_correction() -> None:
