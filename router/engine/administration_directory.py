@@ -151,21 +151,21 @@ class DirectoryAdministrator:
                 said = "an instant is from 1970 to 9999, in microseconds"
                 raise InputError("field.invalid", path=name, reason=said)
         listing = read_sheet(source, sheet=sheet)
-        with self._rooms.lock:
-            directory = self._rooms.directory
-            difference = derive(
-                units_around(directory, at_us),
-                listing,
-                at_us,
-                complete=complete,
-                within=_members(directory, within, at_us) if within else None,
-                known_later=known_later,
-                opened=opened,
-                since_us=since_us,
-                title=title,
-            )
-            bodies = _planned_difference(directory, difference)
-            sequence = directory.sequence
+        # No lock is held over this: what changes meanwhile makes applying it refuse.
+        directory = self._rooms.directory
+        sequence = directory.sequence
+        difference = derive(
+            units_around(directory, at_us, sequence),
+            listing,
+            at_us,
+            complete=complete,
+            within=_members(directory, within, at_us, sequence) if within else None,
+            known_later=known_later,
+            opened=opened,
+            since_us=since_us,
+            title=title,
+        )
+        bodies = _planned_difference(directory, difference)
         encoded = tuple(encode_change(body) for body in bodies)
         return ListPreview(
             confirm=_confirmation(sequence, encoded),
@@ -189,15 +189,15 @@ class DirectoryAdministrator:
             return self._write(preview.bodies, preview.facts, actor)
 
 
-def units_around(directory: Directory, at_us: int) -> list[Unit]:
+def units_around(directory: Directory, at_us: int, sequence: int) -> list[Unit]:
     """Return every unit: those open at an instant as they stood, the others in their last state."""
-    standing = {unit.number: unit for unit in directory.units(at_us)}
-    rest = [unit for unit in directory.units() if unit.number not in standing]
+    standing = {unit.number: unit for unit in directory.units(at_us, sequence)}
+    rest = [unit for unit in directory.units(None, sequence) if unit.number not in standing]
     return [*standing.values(), *rest]
 
 
-def _members(directory: Directory, selector: str, at_us: int) -> Collection[int]:
-    answer = resolved_one(directory, ResolveItem(selector, at_us, path="within"))
+def _members(directory: Directory, selector: str, at_us: int, sequence: int) -> Collection[int]:
+    answer = resolved_one(directory, ResolveItem(selector, at_us, path="within"), sequence)
     if isinstance(answer, VanbanError):
         raise answer
     return set(answer.snapshot.hierarchy.numbers(answer.audience))
