@@ -8,7 +8,7 @@ Vietnamese.  No error carries document content, keys or tokens: facts are short 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from router.limits import FACT_CHARS_MAX
 
@@ -55,6 +55,37 @@ class TooLargeError(InputError):
     """A bound of `router.limits` is exceeded."""
 
     status = 413
+
+
+class SheetProblem(NamedTuple):
+    """One mistake (or doubt) in a list of units.
+
+    `row` is the line as a spreadsheet numbers it, from 1 (0: the list as a whole);
+    `column` the heading as the list spells it, or ""; `code` has its words in
+    `router.messages`; `reason` is the value or the detail they quote.
+    """
+
+    row: int
+    column: str
+    code: str
+    reason: str
+
+
+class SheetError(InputError):
+    """A list of units is wrong in the places of `problems`; nothing of it is taken."""
+
+    def __init__(self, code: str, /, *, problems: tuple[SheetProblem, ...], path: str = "") -> None:
+        self.problems = tuple(
+            problem._replace(reason=str(_short(problem.reason))) for problem in problems
+        )
+        first = self.problems[0] if problems else SheetProblem(0, "", code, "")
+        super().__init__(
+            code, path=path, count=len(problems),
+            row=first.row, column=first.column, reason=first.reason,
+        )  # fmt: skip
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_sheet, (self.code, self.problems, self.path))
 
 
 class RecipientError(InputError):
@@ -123,3 +154,7 @@ def _short(value: Fact) -> Fact:
 
 def _rebuild(kind: type[VanbanError], code: str, path: str, facts: dict[str, Fact]) -> VanbanError:
     return kind(code, path=path, **facts)
+
+
+def _rebuild_sheet(code: str, problems: tuple[SheetProblem, ...], path: str) -> SheetError:
+    return SheetError(code, problems=problems, path=path)

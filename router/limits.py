@@ -88,6 +88,21 @@ DIGESTS_CACHED_MAX: Final = 4_096
 DIGEST_RUNS_BYTES_MAX: Final = 1_024
 """Audiences of more run bytes are hashed anew each time: they hardly ever repeat."""
 
+# Lists of units (CSV, Excel).
+SHEET_PROBLEMS_MAX: Final = 100
+"""Mistakes told of one list; reading stops there.  As many warnings are kept."""
+SHEET_CELL_CHARS_MAX: Final = 4_096
+SHEET_LINE_CHARS_MAX: Final = 65_536
+SHEET_COLUMNS_MAX: Final = 256
+SHEET_VALUES_MAX: Final = 1_024
+"""Values in one cell (successors of a unit)."""
+WORKBOOK_BYTES_MAX: Final = 67_108_864
+WORKBOOK_MEMORY_BYTES_MAX: Final = 2_147_483_648
+"""Address space of the process that reads a workbook: a file of 5 KB can ask for 64 GB."""
+WORKBOOK_CPU_S_MAX: Final = 120
+DIFFERENCE_LINES_MAX: Final = 20
+"""Units told one by one in each group of a difference, unless all are asked for."""
+
 # Deliveries.
 LANES: Final = 4
 LEASE_DELIVERIES_MAX: Final = 1_024

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from router.errors import VanbanError
+from router.errors import SheetProblem, VanbanError
 from router.model.answers import Problem
+from router.sheet_messages import SHEET_WORDS
 
 PROBLEM_TYPE_PREFIX: Final = "urn:vanban-router:problem:"
 
@@ -467,7 +468,11 @@ _OPERATION: Final[dict[str, Words]] = {
 }
 # fmt: on
 
-TABLE: Final[dict[str, Words]] = {**_INPUT, **_RECIPIENTS, **_SIGNATURES, **_ACCESS, **_OPERATION}
+_SHEETS: Final = {code: Words(*row) for code, row in SHEET_WORDS.items()}
+
+TABLE: Final[dict[str, Words]] = {
+    **_INPUT, **_RECIPIENTS, **_SIGNATURES, **_ACCESS, **_OPERATION, **_SHEETS,
+}  # fmt: skip
 
 
 class _Facts(dict[str, str | int]):
@@ -486,6 +491,15 @@ def say(error: VanbanError, language: str = "en") -> tuple[str, str]:
     if language == "vi":
         if error.code == "sender.mismatch":
             facts["what"] = _what_vi(str(facts["what"]))
+        return row.vi.format_map(facts), row.remedy_vi.format_map(facts)
+    return row.en.format_map(facts), row.remedy_en.format_map(facts)
+
+
+def say_problem(problem: SheetProblem, language: str = "en") -> tuple[str, str]:
+    """Return (what is wrong, what to do) of one place in a list of units."""
+    row = TABLE[problem.code]
+    facts = {"reason": problem.reason, "count": 1, "row": problem.row, "column": problem.column}
+    if language == "vi":
         return row.vi.format_map(facts), row.remedy_vi.format_map(facts)
     return row.en.format_map(facts), row.remedy_en.format_map(facts)
 

@@ -19,11 +19,11 @@ from support.sources import ROOT, source_files
 
 from router import errors, messages
 
-MESSAGES = ROOT / "router" / "messages.py"
+MESSAGES = {ROOT / "router" / "messages.py", ROOT / "router" / "sheet_messages.py"}
 PYTHON = [
     path
     for path in source_files(".py")
-    if path.is_relative_to(ROOT / "router") and path != MESSAGES
+    if path.is_relative_to(ROOT / "router") and path not in MESSAGES
 ]
 
 
