@@ -1,7 +1,7 @@
 """The exception tree, with stable codes.
 
 Classes follow what the caller can do next; the `code` says exactly what was wrong and
-never changes meaning.  `router/messages.py` holds the words for each code in English and
+never changes meaning.  `router/messages/` holds the words for each code in English and
 Vietnamese.  No error carries document content, keys or tokens: facts are short names
 (a code, a field, a limit), cut at `FACT_CHARS_MAX`.
 """
@@ -101,7 +101,11 @@ class PolicyRefusedError(InputError):
 
 
 class ConflictError(VanbanError):
-    """The id or idempotency key is taken by a document with other content."""
+    """What is there stands against it.
+
+    The id or idempotency key is taken by a document with other content; or what a person
+    confirmed is no longer what would be written.
+    """
 
     status = 409
 

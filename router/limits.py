@@ -77,7 +77,6 @@ ACT_TITLE_CHARS_MAX: Final = 500
 CONTACT_CHARS_MAX: Final = 500
 EVENTS_MAX: Final = 1_000_000
 """Events of one reorganisation, fixes of one correction."""
-GROUP_NAME_CHARS_MAX: Final = 200
 GROUP_DEFINITIONS_MAX: Final = 10_000
 HIERARCHY_DEPTH_MAX: Final = 16
 SNAPSHOTS_CACHED_MAX: Final = 256

@@ -60,13 +60,13 @@ def national_directory(seed: int, size: int = NATIONAL_SIZE) -> list[Unit]:
     for district in districts:
         maker.offices(district)
     if len(maker.units) < size:
-        _fill(maker, communes, random.Random(seed), size)
+        fill(maker, communes, random.Random(seed), size)
     if len(maker.units) < size:
         raise ValueError(f"there is room for {len(maker.units)} units, not for {size}")
     return maker.units[:size]
 
 
-def _fill(maker: UnitMaker, communes: list[Unit], chance: random.Random, size: int) -> None:
+def fill(maker: UnitMaker, communes: list[Unit], chance: random.Random, size: int) -> None:
     """Add subordinate bodies of departments, then institutions of communes, up to a size."""
     departments = [unit for unit in maker.units if unit.kind == "department"]
     for department in departments:

@@ -1,6 +1,6 @@
 """The words of tables and headings in Vietnamese, and numbers with their nouns.
 
-Words of errors stand in `router/messages.py`; help texts are in English.
+Words of errors stand in `router/messages/`; help texts are in English.
 """
 
 from __future__ import annotations

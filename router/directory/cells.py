@@ -1,7 +1,7 @@
 """The values in the cells of a list: text, codes, tiers, dates, and what is wrong with them.
 
 Every reader takes the cell as it came (text, or a number from a workbook) and raises
-`CellError` with a code of `router.sheet_messages`; none raises anything else.
+`CellError` with a code of `router.messages.lists`; none raises anything else.
 """
 
 from __future__ import annotations

@@ -128,7 +128,6 @@ class _Derivation:
         self._closing: list[Unit] = []
         self._renew()
         self._stated = Stated(known, roster)
-        self._problems += self._stated.problems
 
     def difference(self) -> Difference:
         """Return everything, or raise all that is wrong."""
@@ -299,7 +298,24 @@ class _Derivation:
                 )
                 found.append(unit)
                 self._tell("imported", unit, unit.valid_from)
+        self._check_lives(rows, found)
         return found
+
+    def _check_lives(self, rows: Iterable[Row], imported: Iterable[Unit]) -> None:
+        """Tell which units would be open while their parents are not.
+
+        A list has one parent for a unit, its last: of one that has moved below a younger
+        parent it can't tell the earlier life.
+        """
+        units = {unit.number: unit for unit in imported}
+        lines = {row.number: row.line for row in rows if row.number is not None}
+        for unit in units.values():
+            parent = units.get(unit.parent or 0) or self._known.unit(unit.parent or 0)
+            if parent is None or parent.valid_from <= unit.valid_from:
+                continue
+            line = lines.get(unit.number, 0)
+            reason = f"{unit.code}, {parent.code}"
+            self._problems.append(SheetProblem(line, "valid_from", "sheet.before_parent", reason))
 
     def _numbers(self, rows: Iterable[Row]) -> dict[int, int]:
         """Return a stable number for each line: the row's own, or the next free one."""

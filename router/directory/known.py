@@ -34,8 +34,9 @@ class Vocabulary:
         self.tag_sets: dict[tuple[str, ...], int] = {(): 0}
         self.tags_of: list[tuple[str, ...]] = [()]
         self.sets_with: dict[str, list[int]] = {}
-        self.led_here: dict[int, tuple[int, ...]] = {}
-        """Units that some fact says a unit succeeds, whenever and by any knowledge."""
+        self.led_here: dict[int, list[int]] = {}
+        """Units that some fact says a unit succeeds, whenever and by any knowledge; a
+        correction may name one twice."""
 
     def copy(self) -> Vocabulary:
         """Return a copy to try names on."""
@@ -45,7 +46,7 @@ class Vocabulary:
         made.tag_sets = dict(self.tag_sets)
         made.tags_of = list(self.tags_of)
         made.sets_with = {tag: list(sets) for tag, sets in self.sets_with.items()}
-        made.led_here = dict(self.led_here)
+        made.led_here = {heir: list(formers) for heir, formers in self.led_here.items()}
         return made
 
     def kind(self, name: str) -> int:
@@ -70,10 +71,8 @@ class Vocabulary:
 
     def succession(self, former: int, successors: str) -> None:
         """Note that a unit may have successors."""
-        for heir in map(int, filter(None, successors.split(","))):
-            before = self.led_here.get(heir, ())
-            if former not in before:
-                self.led_here[heir] = (*before, former)
+        for heir in successors.split(",") if successors else ():
+            self.led_here.setdefault(int(heir), []).append(former)
 
 
 class Known:
@@ -208,22 +207,25 @@ class Known:
         formers = self.words.led_here.get(number, ())
         return tuple(
             former
-            for former in formers
+            for former in dict.fromkeys(formers)
             if (unit := self.unit(former)) is not None and number in unit.successors
         )
 
     def addresses(self, number: int, at_us: int) -> tuple[int, ...]:
         """Return the unit itself and every closed unit whose documents it answers for."""
-        found = [number]
+        found = {number: None}
+        waiting = [number]
         led_here = self.words.led_here
-        for heir in found:
+        for heir in waiting:
             for former in led_here.get(heir, ()):
-                unit = self.unit(former)
-                if unit is None or former in found:
+                if former in found:
                     continue
-                ended = unit.valid_to is not None and unit.valid_to <= at_us
-                if ended and unit.successors and unit.successors[0] == heir:
-                    found.append(former)
+                unit = self.unit(former)
+                if unit is None or unit.valid_to is None or unit.valid_to > at_us:
+                    continue
+                if unit.successors and unit.successors[0] == heir:
+                    found[former] = None
+                    waiting.append(former)
         return tuple(found)
 
     def absent(self, code: str, at_us: int, *, role: str) -> RecipientError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -27,10 +28,13 @@ has one, and a list that names the class replaces it."""
 
 
 class Stated:
-    """The parents of rows: a stable number, minus the line of a fresh row, or None (a root)."""
+    """The parents of rows: a stable number, minus the line of a fresh row, or None (a root).
+
+    What can't be found is added to the problems of the roster.
+    """
 
     def __init__(self, known: Known, roster: Roster) -> None:
-        self.problems: list[SheetProblem] = []
+        self.problems = roster.problems
         self.parents_listed: set[int] = set()
         self._known = known
         self._rows: dict[int, Row] = {row.line: row for row in roster.fresh}
@@ -54,8 +58,10 @@ class Stated:
             self.units_after[-row.line] = Unit(
                 -row.line, row.code or row.gso, name, 0 if row.tier is UNSET else row.tier, ""
             )
-        for row in (*roster.matched.values(), *roster.fresh):
-            self._settle(row)
+        for number, row in roster.matched.items():
+            self._settle(row, number)
+        for row in roster.fresh:
+            self._settle(row, -row.line)
 
     def parent_of(self, row: Row, unit: Unit | None = None) -> int | None:
         """Return the parent of a row; where the row says nothing, that of its unit."""
@@ -127,7 +133,7 @@ class Stated:
             return self._by_number[number]
         return number if self._known.unit(number) is not None else None
 
-    def _settle(self, row: Row) -> None:
+    def _settle(self, row: Row, own: int) -> None:
         """Find the parent a row names, by number, by code, or by both in agreement."""
         said: int | None = None
         since, until = life_of(row)
@@ -147,8 +153,7 @@ class Stated:
             said = said or coded
         elif row.parent is UNSET and said is None:
             return
-        own = self._by_number.get(row.number or 0, row.number) if row.number else -row.line
-        if said is not None and said in (own, -row.line):
+        if said == own:
             self._bad(row, "parent", f"{row.label}: cycle")
             return
         self._parents[row.line] = said
@@ -207,7 +212,7 @@ def fresh_unit(row: Row, listing: Listing, at_us: int, problems: list[SheetProbl
 def changed_unit(unit: Unit, row: Row, parent: int | None) -> Unit:
     """Return a unit as the list says it stands; what the list doesn't say stays."""
     fields: dict[str, object] = {"parent": parent}
-    if row.name is not UNSET and " ".join(unit.name.split()) != row.name:
+    if row.name is not UNSET and as_listed(unit.name) != row.name:
         fields["name"] = row.name
     if row.tier is not UNSET:
         fields["tier"] = row.tier
@@ -218,7 +223,7 @@ def changed_unit(unit: Unit, row: Row, parent: int | None) -> Unit:
     if set(aliases) != set(unit.aliases):
         fields["aliases"] = aliases
     tags = _tags(unit, row)
-    if set(tags) != set(unit.tags):
+    if set(tags) != set(map(as_listed, unit.tags)):
         fields["tags"] = tags
     contact, delivery = _contact(unit.contact, row), _delivery(unit.delivery, row)
     if (contact or Contact()) != _plain(unit.contact):
@@ -238,6 +243,11 @@ def fixes_of(unit: Unit, row: Row, heirs: tuple[int, ...]) -> Fix | None:
     if heirs != unit.successors:
         fields["successors"] = heirs
     return Fix(unit.number, **fields) if fields else None  # type: ignore[arg-type]
+
+
+def as_listed(text: str) -> str:
+    """Return text as a list can carry it: NFC, one blank between words."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _aliases(row: Row, code: str) -> tuple[str, ...]:
@@ -263,7 +273,7 @@ def _codes(unit: Unit, row: Row) -> tuple[str, tuple[str, ...]]:
 
 def _tags(unit: Unit, row: Row) -> tuple[str, ...]:
     """Return the tags after a row; the class of the territory takes the place of the old one."""
-    tags = unit.tags if row.tags is UNSET else row.tags
+    tags = tuple(map(as_listed, unit.tags)) if row.tags is UNSET else row.tags
     if not row.territory or row.territory in tags:
         return tags
     kept = [tag for tag in tags if tag not in TERRITORIES]
@@ -276,7 +286,7 @@ def _plain(contact: Contact | None) -> Contact:
     if contact is None:
         return Contact()
     return Contact(
-        **{name: " ".join(getattr(contact, name).split()) for name in contact.__struct_fields__}
+        **{name: as_listed(getattr(contact, name)) for name in contact.__struct_fields__}
     )
 
 

@@ -33,32 +33,6 @@ _HEADS: Final[dict[str, tuple[str, str]]] = {
         "Chấm dứt hoạt động, chưa rõ đơn vị kế thừa (cần chỉ định)",
     ),
 }
-_LINES_MAX
-from router.messages import say_problem
-from router.model.instants import datetime_of
-
-_HEADS: Final[dict[str, tuple[str, str]]] = {
-    "opened": ("{n} open", "{n} đơn vị bắt đầu hoạt động"),
-    "known_later": (
-        "{n} were there but known too late",
-        "{n} đơn vị đã có từ trước nhưng nay mới biết",
-    ),
-    "imported": ("{n} are taken in with their dates", "{n} đơn vị được nhập kèm thời gian"),
-    "renamed": ("{n} are renamed", "{n} đơn vị đổi tên"),
-    "retagged": ("{n} get other tags (class of territory)", "{n} đơn vị đổi nhãn (loại hình)"),
-    "rekinded": ("{n} become of another kind", "{n} đơn vị đổi loại cơ quan"),
-    "moved": ("{n} move below another parent", "{n} đơn vị chuyển cấp trên"),
-    "retiered": ("{n} change tier", "{n} đơn vị đổi cấp"),
-    "recoded": ("{n} get other codes", "{n} đơn vị đổi mã"),
-    "contact": ("{n} change contact", "{n} đơn vị đổi thông tin liên hệ"),
-    "delivery": ("{n} change delivery", "{n} đơn vị đổi cách nhận"),
-    "corrected": ("{n} get their dates corrected", "{n} đơn vị được đính chính thời gian"),
-    "closed": ("{n} close", "{n} đơn vị chấm dứt hoạt động"),
-    "closed_unknown": (
-        "{n} close, successor unknown: name it",
-        "{n} đơn vị chấm dứt hoạt động, chưa rõ đơn vị kế thừa: cần chỉ định",
-    ),
-}
 _LINES: Final[dict[str, tuple[str, str]]] = {
     "opened": ("{unit} opens{since}{after_whom}", "{unit} bắt đầu hoạt động{since}{after_whom}"),
     "known_later": (

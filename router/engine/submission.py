@@ -216,10 +216,10 @@ class Submitter:
     def _recipients(self, works: Sequence[_Work], _now_us: int) -> None:
         items = []
         for work in works:
-            intake = work.past_door()[0]
+            intake, sender = work.past_door()
             skip = intake.document.on_bad_recipient is OnBadRecipient.SKIP
             selector, path = intake.document.recipients or "", "$.payload.recipients"
-            items.append(ResolveItem(selector, intake.issued_at, skip, path))
+            items.append(ResolveItem(selector, intake.issued_at, skip, path, sender.number))
         answers = self._rooms.directory.resolve_batch(items)
         for work, answer in zip(works, answers, strict=True):
             if isinstance(answer, VanbanError):

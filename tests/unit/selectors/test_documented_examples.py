@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.sample_country import BEFORE, GROUPS, lookup_for, selected
+from support.sample_country import GROUPS, lookup_for, selected
 
 from router import selectors
 from router.errors import RecipientError

@@ -1,0 +1,162 @@
+"""Words about what is sent: envelopes, documents, signatures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from router.messages.words import Words
+
+# The two languages of a row stand side by side, so that they are kept alike.
+# fmt: off
+INPUT: Final[dict[str, Words]] = {
+    "json.malformed": Words(
+        "Not valid JSON: {reason}.", "JSON không hợp lệ: {reason}.",
+        "Send one JSON object in UTF-8.", "Hãy gửi một đối tượng JSON mã hóa UTF-8.",
+    ),
+    "json.duplicate_member": Words(
+        "The member “{member}” stands twice in one object (byte {offset}).",
+        "Thành phần “{member}” xuất hiện hai lần trong một đối tượng (byte {offset}).",
+        "Write each member once.", "Mỗi thành phần chỉ được ghi một lần.",
+    ),
+    "json.too_deep": Words(
+        "The JSON is nested too deeply.", "JSON lồng nhau quá sâu.",
+        "Use the structure of docs/envelope.md.", "Dùng cấu trúc trong docs/envelope.md.",
+    ),
+    "field.invalid": Words(
+        "A field is wrong: {reason}.", "Một trường dữ liệu sai: {reason}.",
+        "Correct the field at the path given.", "Sửa trường tại đường dẫn đã nêu.",
+    ),
+    "field.unknown": Words(
+        "There is no field “{field}”.", "Không có trường “{field}”.",
+        "Remove it, or check its spelling.", "Bỏ trường này hoặc kiểm tra chính tả.",
+    ),
+    "field.missing": Words(
+        "The field “{field}” is required.", "Thiếu trường bắt buộc “{field}”.",
+        "Add the field.", "Bổ sung trường này.",
+    ),
+    "field.too_long": Words(
+        "A field is over its limit: {reason}.", "Một trường vượt giới hạn: {reason}.",
+        "Shorten the field at the path given.", "Rút ngắn trường tại đường dẫn đã nêu.",
+    ),
+    "field.conflict": Words(
+        "Fields do not go together: {reason}.", "Các trường không phù hợp với nhau: {reason}.",
+        "See docs/envelope.md for the act you send.",
+        "Xem docs/envelope.md cho loại nghiệp vụ đang gửi.",
+    ),
+    "envelope.version": Words(
+        "Envelope or document version {version} is not known here.",
+        "Không hỗ trợ phiên bản {version} của gói tin hoặc văn bản.",
+        "Send version 1.", "Hãy gửi phiên bản 1.",
+    ),
+    "envelope.foreign": Words(
+        "This file is not a signed envelope; it was not sent.",
+        "Tệp này không phải gói tin đã ký; không gửi đi.",
+        "Name a JSON file that signing made (docs/envelope.md).",
+        "Chỉ định tệp JSON đã ký số (docs/envelope.md).",
+    ),
+    "envelope.too_large": Words(
+        "The envelope has {size} bytes; at most {limit} are taken.",
+        "Gói tin dài {size} byte; tối đa {limit} byte.",
+        "Send large attachments by hash only.", "Tệp lớn chỉ gửi mã băm.",
+    ),
+    "batch.too_large": Words(
+        "The batch has {size}; at most {limit} are taken at once.",
+        "Lô có {size}; mỗi lần tối đa {limit}.",
+        "Split the batch.", "Chia nhỏ lô.",
+    ),
+    "attachment.content": Words(
+        "Inline attachment bytes do not match what was signed: {reason}.",
+        "Nội dung tệp đính kèm không khớp phần đã ký: {reason}.",
+        "Send the file that was signed.", "Gửi đúng tệp đã ký.",
+    ),
+    "attachment.too_large": Words(
+        "Inline attachments have {size} bytes; at most {limit} are taken.",
+        "Tệp đính kèm dài {size} byte; tối đa {limit} byte.",
+        "Send large attachments by hash only.", "Tệp lớn chỉ gửi mã băm.",
+    ),
+    "document.secret": Words(
+        "The document is marked as a state secret; it is refused and nothing of it is kept.",
+        "Văn bản có dấu mật; bị từ chối và không lưu bất kỳ nội dung nào.",
+        "Use the separate system for secret documents (Law 117/2025/QH15).",
+        "Dùng hệ thống riêng cho văn bản mật (Luật 117/2025/QH15).",
+    ),
+    "document.issued_in_future": Words(
+        "The issue time {issued_at} lies ahead of this engine's clock ({now}).",
+        "Thời điểm ban hành {issued_at} sau đồng hồ hệ thống ({now}).",
+        "Check the clock of the signing machine.", "Kiểm tra đồng hồ máy ký.",
+    ),
+    "document.issued_too_early": Words(
+        "The issue time {issued_at} is before the year {year}.",
+        "Thời điểm ban hành {issued_at} trước năm {year}.",
+        "Documents of the current and the previous year are taken.",
+        "Chỉ nhận văn bản của năm nay và năm trước.",
+    ),
+    "document.act_unsupported": Words(
+        "The act “{act}” is not carried yet.", "Chưa hỗ trợ nghiệp vụ “{act}”.",
+        "Send a new document.", "Gửi văn bản mới.",
+    ),
+}
+
+SIGNATURES: Final[dict[str, Words]] = {
+    "signature.missing": Words(
+        "The document is not signed.", "Văn bản chưa được ký số.",
+        "Sign the payload bytes (docs/envelope.md).", "Ký số phần payload (docs/envelope.md).",
+    ),
+    "signature.malformed": Words(
+        "A signature entry is wrong: {reason}.", "Chữ ký không đúng cấu trúc: {reason}.",
+        "See docs/envelope.md.", "Xem docs/envelope.md.",
+    ),
+    "signature.form": Words(
+        "Signatures of form “{form}” are not taken.", "Không nhận chữ ký dạng “{form}”.",
+        "Use the form “jws”.", "Dùng dạng “jws”.",
+    ),
+    "signature.algorithm": Words(
+        "The algorithm “{algorithm}” is not taken.", "Không nhận thuật toán “{algorithm}”.",
+        "Use RS256/384/512, PS256/384/512, ES256, ES384 or EdDSA.",
+        "Dùng RS256/384/512, PS256/384/512, ES256, ES384 hoặc EdDSA.",
+    ),
+    "signature.key": Words(
+        "The certificate's key does not suit: {reason}.",
+        "Khóa của chứng thư không phù hợp: {reason}.",
+        "Use RSA of at least 2048 bits, P-256, P-384 or Ed25519 with its own algorithm.",
+        "Dùng RSA từ 2048 bit, P-256, P-384 hoặc Ed25519 đúng thuật toán.",
+    ),
+    "signature.critical": Words(
+        "The header's “crit” names what is not understood: {reason}.",
+        "Tiêu đề “crit” có mục không hiểu: {reason}.",
+        "Only “b64” is critical here.", "Chỉ “b64” là mục bắt buộc.",
+    ),
+    "signature.invalid": Words(
+        "The signature does not fit the bytes.", "Chữ ký không khớp nội dung.",
+        "Sign exactly the payload bytes you send.", "Ký đúng chuỗi byte payload được gửi.",
+    ),
+    "certificate.malformed": Words(
+        "The certificate can't be read: {reason}.", "Không đọc được chứng thư: {reason}.",
+        "Send the DER certificate in base64 (x5c).", "Gửi chứng thư DER dạng base64 (x5c).",
+    ),
+    "certificate.untrusted": Words(
+        "The certificate's issuer is not trusted here: {issuer}.",
+        "Nơi cấp chứng thư không được tin cậy: {issuer}.",
+        "Have the operator import the issuing CA.", "Đề nghị quản trị nhập CA cấp chứng thư.",
+    ),
+    "certificate.expired": Words(
+        "The certificate was valid until {until}.", "Chứng thư hết hạn từ {until}.",
+        "Renew the certificate and sign again.", "Gia hạn chứng thư và ký lại.",
+    ),
+    "certificate.not_yet_valid": Words(
+        "The certificate is valid from {since}.", "Chứng thư có hiệu lực từ {since}.",
+        "Check the clock and the certificate.", "Kiểm tra đồng hồ và chứng thư.",
+    ),
+    "certificate.usage": Words(
+        "The certificate may not sign documents: {reason}.",
+        "Chứng thư không được dùng để ký văn bản: {reason}.",
+        "Use a certificate for digital signatures.", "Dùng chứng thư ký số.",
+    ),
+    "certificate.algorithm": Words(
+        "The certificate itself is signed with {algorithm}, which is not taken.",
+        "Chứng thư được ký bằng {algorithm}, không được chấp nhận.",
+        "Use a certificate whose issuer signs with SHA-256, SHA-384, SHA-512 or Ed25519.",
+        "Dùng chứng thư do CA ký bằng SHA-256, SHA-384, SHA-512 hoặc Ed25519.",
+    ),
+}
+# fmt: on

@@ -1,0 +1,203 @@
+"""Words about access, deliveries and running the engine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from router.messages.words import Words
+
+# The two languages of a row stand side by side, so that they are kept alike.
+# fmt: off
+ACCESS: Final[dict[str, Words]] = {
+    "document.conflict": Words(
+        "The id {document_id} is taken by an earlier document with other content (key {key}).",
+        "Mã {document_id} đã dùng cho văn bản khác nội dung (khóa {key}).",
+        "Give the new document its own id.", "Dùng mã định danh khác cho văn bản mới.",
+    ),
+    "idempotency.conflict": Words(
+        "The idempotency key is taken by a document with other content (key {key}).",
+        "Khóa chống trùng đã dùng cho văn bản khác nội dung (khóa {key}).",
+        "Use a new idempotency key.", "Dùng khóa chống trùng mới.",
+    ),
+    "document.not_found": Words(
+        "No such document, or it is not yours.", "Không có văn bản này hoặc không thuộc đơn vị.",
+        "Check the key.", "Kiểm tra khóa.",
+    ),
+    "delivery.not_found": Words(
+        "No such delivery, or it is not yours.", "Không có lượt gửi này hoặc không thuộc đơn vị.",
+        "Use the id the inbox gave.", "Dùng mã do hộp thư đến cấp.",
+    ),
+    "import.changed": Words(
+        "The preview that was confirmed is not what would be written now: nothing was applied.",
+        "Bản xem trước đã xác nhận không còn khớp với thay đổi sẽ ghi: chưa áp dụng gì.",
+        "Look at the preview again, then confirm it.", "Xem lại bản xem trước rồi xác nhận.",
+    ),
+    "group.not_found": Words(
+        "No group was ever named “{name}”.", "Chưa từng có nhóm tên “{name}”.",
+        "List the groups with “vanban group list”.", "Liệt kê bằng “vanban group list”.",
+    ),
+    "unit.not_found": Words(
+        "No unit has the code {unit}.", "Không có đơn vị mang mã {unit}.",
+        "Check the code in the directory.", "Kiểm tra mã trong danh mục.",
+    ),
+    "unit.closed": Words(
+        "The unit {unit} is closed; {successor} answers for it.",
+        "Đơn vị {unit} đã đóng mã; {successor} kế thừa.",
+        "Use the successor's token.", "Dùng mã truy cập của đơn vị kế thừa.",
+    ),
+    "token.missing": Words(
+        "An access token is needed.", "Cần có mã truy cập.",
+        "Give --token-file FILE (or client.token_file in vanban.toml); "
+        "over HTTP send “Authorization: Bearer <token>”.",
+        "Dùng --token-file TỆP (hoặc client.token_file trong vanban.toml); "
+        "qua HTTP gửi “Authorization: Bearer <mã>”.",
+    ),
+    "token.malformed": Words(
+        "This is not an access token (it begins with “vb1.”).",
+        "Đây không phải mã truy cập (mã bắt đầu bằng “vb1.”).",
+        "Name the .token file, not a key or a letter.",
+        "Chỉ định tệp .token, không phải tệp khóa hay văn bản.",
+    ),
+    "token.not_found": Words(
+        "There is no token {token}.", "Không có mã truy cập {token}.",
+        "List the tokens with “vanban token list”.", "Liệt kê bằng “vanban token list”.",
+    ),
+    "token.invalid": Words(
+        "The access token is unknown, revoked or run out.",
+        "Mã truy cập không tồn tại, đã thu hồi hoặc hết hạn.",
+        "Ask the operator for a new token.", "Đề nghị quản trị cấp mã mới.",
+    ),
+    "right.missing": Words(
+        "No right to “{action}” for {unit}.", "Không có quyền “{action}” đối với {unit}.",
+        "Ask an operator for it (“vanban right grant”).",
+        "Đề nghị quản trị cấp quyền (“vanban right grant”).",
+    ),
+    "right.invalid": Words(
+        "The right can't be granted so: {reason}.", "Không thể cấp quyền như vậy: {reason}.",
+        "See docs/rights.md.", "Xem docs/rights.md.",
+    ),
+    "right.not_found": Words(
+        "There is no right {right}.", "Không có quyền số {right}.",
+        "List the rights with “vanban right list”.", "Liệt kê bằng “vanban right list”.",
+    ),
+    "access.other_unit": Words(
+        "That belongs to another unit.", "Nội dung này thuộc đơn vị khác.",
+        "Use the token of that unit.", "Dùng mã truy cập của đơn vị đó.",
+    ),
+    "request.content_type": Words(
+        "The content type “{given}” is not taken here.", "Không nhận kiểu nội dung “{given}”.",
+        "Send {expected}.", "Gửi {expected}.",
+    ),
+    "request.too_large": Words(
+        "The request body is over {limit} bytes.", "Nội dung yêu cầu vượt {limit} byte.",
+        "Send less at once.", "Gửi ít hơn mỗi lần.",
+    ),
+    "request.method": Words(
+        "The method {method} is not taken at this address.",
+        "Địa chỉ này không nhận phương thức {method}.",
+        "Use {allowed}.", "Hãy dùng {allowed}.",
+    ),
+    "request.timeout": Words(
+        "The request body did not arrive within {seconds} seconds.",
+        "Nội dung yêu cầu không đến đủ trong {seconds} giây.",
+        "Send again.", "Gửi lại.",
+    ),
+    "request.invalid": Words(
+        "The request is wrong: {reason}.", "Yêu cầu sai: {reason}.",
+        "See the OpenAPI document.", "Xem tài liệu OpenAPI.",
+    ),
+    "request.not_found": Words(
+        "There is nothing at this address.", "Không có gì tại địa chỉ này.",
+        "See the OpenAPI document.", "Xem tài liệu OpenAPI.",
+    ),
+    "actor.invalid": Words(
+        "The actor's name is wrong: {reason}.", "Tên người thực hiện sai: {reason}.",
+        "Give a name of at most 64 characters.", "Tên dài tối đa 64 ký tự.",
+    ),
+    "reason.missing": Words(
+        "A refusal needs a reason.", "Từ chối phải có lý do.",
+        "Say why (QĐ 28/2018, Art. 5.4).", "Nêu lý do (QĐ 28/2018, Điều 5.4).",
+    ),
+}
+
+OPERATION: Final[dict[str, Words]] = {
+    "engine.closed": Words(
+        "The engine is closed.", "Hệ thống đã đóng.",
+        "Open it again.", "Mở lại hệ thống.",
+    ),
+    "server.busy": Words(
+        "Too much is under way; try again in {retry_after_s} seconds.",
+        "Hệ thống đang quá tải; thử lại sau {retry_after_s} giây.",
+        "Send again later.", "Gửi lại sau.",
+    ),
+    "server.stopping": Words(
+        "The server is stopping; try again in {retry_after_s} seconds.",
+        "Máy chủ đang dừng; thử lại sau {retry_after_s} giây.",
+        "Send again later.", "Gửi lại sau.",
+    ),
+    "server.unreachable": Words(
+        "The server can't be reached: {reason}.", "Không kết nối được máy chủ: {reason}.",
+        "Check the address, and that “vanban serve” runs.",
+        "Kiểm tra địa chỉ và lệnh “vanban serve”.",
+    ),
+    "server.fault": Words(
+        "A fault of this server; it has been logged as {reference}.",
+        "Lỗi máy chủ; đã ghi nhật ký {reference}.",
+        "Tell the operator the reference.", "Báo quản trị mã lỗi này.",
+    ),
+    "store.locked": Words(
+        "The data directory is in use by another process.",
+        "Thư mục dữ liệu đang được tiến trình khác sử dụng.",
+        "Stop the other process first.", "Dừng tiến trình kia trước.",
+    ),
+    "store.missing": Words(
+        "There is no data directory here.", "Không có thư mục dữ liệu ở đây.",
+        "Make one with “vanban init --data DIR”.",
+        "Tạo bằng lệnh “vanban init --data DIR”.",
+    ),
+    "store.exists": Words(
+        "There is a data directory here already.", "Ở đây đã có thư mục dữ liệu.",
+        "Name another directory, or use this one as it is.",
+        "Chỉ định thư mục khác, hoặc dùng thư mục này.",
+    ),
+    "store.format": Words(
+        "The data directory is of format {found}; this version reads {known}.",
+        "Thư mục dữ liệu ở định dạng {found}; bản này đọc {known}.",
+        "Use the version that wrote it.", "Dùng đúng phiên bản đã ghi.",
+    ),
+    "store.foreign": Words(
+        "This is no data directory of vanban: {reason}.",
+        "Đây không phải thư mục dữ liệu của vanban: {reason}.",
+        "Name an empty or an existing data directory.",
+        "Chỉ định thư mục rỗng hoặc thư mục dữ liệu có sẵn.",
+    ),
+    "store.corrupt": Words(
+        "Stored data can't be read: {reason}.", "Không đọc được dữ liệu đã lưu: {reason}.",
+        "Restore the last backup; keep this directory for analysis.",
+        "Khôi phục bản sao lưu gần nhất; giữ thư mục này để phân tích.",
+    ),
+    "store.failed": Words(
+        "A write or flush failed: {reason}.  Nothing more is accepted.",
+        "Ghi dữ liệu thất bại: {reason}.  Ngừng tiếp nhận.",
+        "Check the disk, then restart.", "Kiểm tra ổ đĩa rồi khởi động lại.",
+    ),
+    "store.full": Words(
+        "The disk or the data quota is full.", "Ổ đĩa hoặc hạn mức dữ liệu đã đầy.",
+        "Free space, then restart.", "Giải phóng dung lượng rồi khởi động lại.",
+    ),
+    "record.too_large": Words(
+        "A record of {bytes} bytes exceeds {limit}.",
+        "Bản ghi {bytes} byte vượt giới hạn {limit}.",
+        "Send less in one document: fewer inline attachments or recipients.",
+        "Giảm dung lượng văn bản: bớt tệp đính kèm nội dòng hoặc nơi nhận.",
+    ),
+    "settings.invalid": Words(
+        "A setting is wrong: {reason}.", "Cấu hình sai: {reason}.",
+        "Correct the setting at the path given.", "Sửa cấu hình tại đường dẫn đã nêu.",
+    ),
+    "trust.invalid": Words(
+        "The trust change is wrong: {reason}.", "Thay đổi tin cậy sai: {reason}.",
+        "Correct the certificate or the binding.", "Sửa chứng thư hoặc ràng buộc.",
+    ),
+}
+# fmt: on
