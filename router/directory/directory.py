@@ -3,8 +3,9 @@
 Thread-safe.  A change is added to the register unseen; the snapshots in use are compiled
 anew beside the old ones, and only then the change becomes visible, so nobody waits and
 nobody sees a half: who changes holds `_changing` all the while, who reads takes `_lock`
-alone, which is held for a look or a swap and never over a compile.  Applying is pure: it depends on records and their sequences alone, so
-that a replay gives the same numbers of kinds and the same positions.
+alone, which is held for a look or a swap and never over a compile.  Applying is pure: it
+depends on records and their sequences alone, so that a replay gives the same numbers of
+kinds and the same positions.
 """
 
 from __future__ import annotations

@@ -166,7 +166,10 @@ class Access:
         A unit that closed has none any more where a successor answers for it.
         """
         unit = by.unit
-        if unit is not None and self._directory.holder(unit, now_us) != unit:
+        try:
+            if unit is not None and self._directory.holder(unit, now_us) != unit:
+                unit = None
+        except NotFoundError:
             unit = None
         found = self._rights.of(unit, by.token, now_us)
         return [right for right in found if not action or action in right.actions]
@@ -181,10 +184,13 @@ class Access:
         """Return who may see which units' documents: its own, its predecessors', granted ones."""
 
         def may_read(address: int) -> bool:
-            if by is not None and by.unit is not None:
-                if by.unit == self._directory.holder(address, now_us):
+            unit = None if by is None else by.unit
+            try:
+                if unit is not None and unit == self._directory.holder(address, now_us):
                     return True
-            return self.may(by, READ, address, now_us)
+                return self.may(by, READ, address, now_us)
+            except NotFoundError:  # a correction says that there never was such a unit
+                return False
 
         return may_read
 
@@ -219,9 +225,7 @@ class Access:
             if not self.coverage.covers(rights, number, now_us):
                 raise self._missing(by, RESOLVE, self._directory.unit(number).code)
 
-    def require_change(
-        self, by: Principal | None, bodies: Sequence[Change], now_us: int
-    ) -> None:
+    def require_change(self, by: Principal | None, bodies: Sequence[Change], now_us: int) -> None:
         """Raise ForbiddenError `right.missing` when a change goes beyond somebody's rights.
 
         Each unit it speaks of must be covered now, when there is such a unit, and then: what
@@ -289,4 +293,3 @@ def _touched(bodies: Sequence[Change]) -> Iterator[tuple[int, int]]:
             yield from zip(
                 numbers, chain.from_iterable(_INSTANT.iter_unpack(body.since)), strict=True
             )
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from router.engine.access import Access
 from router.engine.deliveries import check_actor
 from router.engine.rights import RightGranted, RightRevoked, checked_actions
 from router.engine.state import Rooms, encode_record
-from router.errors import InputError, VanbanError
+from router.errors import InputError, NotFoundError, VanbanError
 from router.model.answers import Principal
 from router.model.rights import Right, RightWanted
 from router.ports import Chance, Clock
@@ -130,15 +131,15 @@ class Granter:
 
     def of(self, by: Principal) -> list[Right]:
         """List the rights somebody has now."""
-        return [
-            self.named(right) for right in self._access.rights_of(by, "", self._clock.now_us())
-        ]
+        return [self.named(right) for right in self._access.rights_of(by, "", self._clock.now_us())]
 
     def named(self, right: Right) -> Right:
         """Return a right with its unit's code."""
         if right.unit is None:
             return right
-        code = self._rooms.directory.unit(right.unit, self._clock.now_us()).code
+        code = ""
+        with contextlib.suppress(NotFoundError):  # withdrawn by a correction
+            code = self._rooms.directory.unit(right.unit, self._clock.now_us()).code
         return msgspec.structs.replace(right, code=code)
 
     def _check_actor(self, actor: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from router import limits
-from router.directory import Directory, Resolution, ResolveItem
+from router.directory import Directory, Resolution, ResolveItem, decode_change
 from router.engine.access import Coverage
+from router.engine.administration_directory import ListPreview, planned_changes
 from router.engine.state import Rooms
-from router.errors import VanbanError
+from router.errors import ConflictError, NotFoundError, VanbanError
 from router.model.impact import Impact, ImpactEnding, ImpactGroup, ImpactSelector, ImpactUnit
 from router.model.instants import show_instant
 from router.model.reorganisations import Correction, DirectoryChange, GroupDefined, Reorganisation
@@ -28,15 +29,20 @@ class ImpactMaker:
         self._queue = queue
         self._clock = clock
 
-    def of(self, change: DirectoryChange) -> Impact:
+    def of(self, changes: DirectoryChange | Sequence[DirectoryChange] | ListPreview) -> Impact:
         """Return the report.  Raises what the change itself would raise."""
         now_us = self._clock.now_us()
         directory = self._rooms.directory
         with self._rooms.lock:  # plan and copies are of one knowledge
-            bodies = directory.plan(change)
             before = directory.rehearsed(())
+            if isinstance(changes, ListPreview):
+                if changes.sequence != directory.sequence:
+                    raise ConflictError("import.changed", path="confirm")
+                bodies = [decode_change(body) for body in changes.bodies]
+            else:
+                bodies = planned_changes(directory, changes)
         after = before.rehearsed(bodies)
-        report = _Report(before, after, max(_instant_of(change), now_us))
+        report = _Report(before, after, max(_instant_of(changes), now_us))
         groups = report.groups()
         changed = [group for group in groups if group.changed]
         selectors = report.selectors(self._standing_rights(now_us), groups)
@@ -44,7 +50,7 @@ class ImpactMaker:
         alone = [ending.unit for ending in endings if ending.to is None]
         listed = limits.IMPACT_LISTED_MAX
         return Impact(
-            title="" if isinstance(change, GroupDefined) else change.title,
+            title=_title_of(changes),
             at=show_instant(report.at_us),
             units_before=len(report.open_before),
             units_after=len(report.open_after),
@@ -105,9 +111,7 @@ class ImpactMaker:
             endings, key=lambda one: (one.to is not None, -one.queued - one.leased, one.unit.code)
         )
 
-    def _open(
-        self, addresses: Sequence[int], now_us: int, left: int
-    ) -> tuple[int, int, int, bool]:
+    def _open(self, addresses: Sequence[int], now_us: int, left: int) -> tuple[int, int, int, bool]:
         """Return (queued, leased, looked, more) of all addresses together."""
         queued = leased = looked = 0
         more = False
@@ -146,18 +150,17 @@ class _Report:
 
     def answers(self, number: int) -> ImpactUnit | None:
         """Return who answers for a unit afterwards, None when nobody is known."""
-        holder = self.after.holder(number, self.at_us)
+        try:
+            holder = self.after.holder(number, self.at_us)
+        except NotFoundError:  # a correction says that the unit never was
+            return None
         return self.named(holder) if holder in self.open_after else None
 
     def groups(self) -> list[ImpactGroup]:
         """Compare every named group, in order of name."""
-        names = sorted(
-            {*self.before.groups_at(self.at_us), *self.after.groups_at(self.at_us)}
-        )
+        names = sorted({*self.before.groups_at(self.at_us), *self.after.groups_at(self.at_us)})
         items = [ResolveItem(f'group("{name}")', self.at_us) for name in names]
-        pairs = zip(
-            self.before.resolve_batch(items), self.after.resolve_batch(items), strict=True
-        )
+        pairs = zip(self.before.resolve_batch(items), self.after.resolve_batch(items), strict=True)
         return [self._group(name, *pair) for name, pair in zip(names, pairs, strict=True)]
 
     def _group(
@@ -232,10 +235,29 @@ class _Report:
         return tuple(ends[: limits.IMPACT_LISTED_MAX])
 
 
-def _instant_of(change: DirectoryChange) -> int:
-    if isinstance(change, Reorganisation):
-        return change.at
-    return 0 if isinstance(change, Correction) else change.since
+def _instant_of(changes: DirectoryChange | Sequence[DirectoryChange] | ListPreview) -> int:
+    """Return when a change takes effect; of several, when the last one does."""
+    match changes:
+        case ListPreview():
+            return changes.at_us
+        case Reorganisation():
+            return changes.at
+        case GroupDefined():
+            return changes.since
+        case Correction():
+            return 0
+        case _:
+            return max((_instant_of(change) for change in changes), default=0)
+
+
+def _title_of(changes: DirectoryChange | Sequence[DirectoryChange] | ListPreview) -> str:
+    match changes:
+        case ListPreview():
+            return ""
+        case Reorganisation() | Correction() | GroupDefined():
+            return changes.title
+        case _:
+            return "; ".join(dict.fromkeys(one.title for one in changes if one.title))
 
 
 def _members(answer: Resolution | VanbanError) -> set[int]:
@@ -252,4 +274,3 @@ def _size(answer: Resolution | VanbanError) -> int:
 
 def _error_of(answer: Resolution | VanbanError) -> str:
     return answer.code if isinstance(answer, VanbanError) else ""
-

@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from router.directory import ResolveItem
+from router.directory import ResolveItem, decode_change
 from router.directory.resolve import resolve_batch
-from router.engine.access import Access
+from router.engine.access import Access, Reader
+from router.engine.administration_directory import ListPreview, planned_changes
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import NotFoundError, VanbanError
+from router.model.administration import DirectoryChanged
 from router.model.answers import Explanation, Principal, Resolved, TrackedDelivery, Tracking
 from router.model.reorganisations import Closing, DirectoryChange, Reorganisation
-from router.model.rights import READ, RESOLVE, TOKEN, TRUST, Right, RightWanted
+from router.model.rights import RESOLVE, TOKEN, TRUST, Right, RightWanted
 from router.model.units import Unit
 
 if TYPE_CHECKING:  # the engine makes seats
@@ -52,12 +54,12 @@ class Seat:
         """Return one delivery with its history; see `Engine.delivery`."""
         return self._tracker.delivery(delivery, self._reads())
 
-    def _reads(self) -> Any:
+    def _reads(self) -> Reader:
         return self._access.reader(self._by, self._engine.now_us())
 
     # The directory.
 
-    def unit(self, code: str) -> Unit:
+    def unit(self, code: str | int) -> Unit:
         """Return a unit.  An operator bound by rights finds what any of them covers."""
         unit = self._engine.unit(code)
         self._require_known(unit, "")
@@ -66,18 +68,16 @@ class Seat:
     def past_of(self, code: str) -> Unit:
         """Return a unit whose past may be read (action `read`), else NotFoundError."""
         unit = self._engine.unit(code)
-        by, now_us = self._by, self._engine.now_us()
-        own = by is not None and by.unit is not None
-        if not (own and by and by.unit == self._rooms.directory.holder(unit.number, now_us)):
-            if not self._access.may(by, READ, unit.number, now_us):
-                raise NotFoundError("unit.not_found", unit=code)
+        if not self._reads()(unit.number):
+            raise NotFoundError("unit.not_found", unit=code)
         return unit
 
     def _require_known(self, unit: Unit, action: str) -> None:
         by = self._by
-        if by is not None and by.unit is None:
-            if not self._access.may(by, action, unit.number, self._engine.now_us()):
-                raise NotFoundError("unit.not_found", unit=unit.code)
+        if by is None or by.unit is not None:
+            return
+        if not self._access.may(by, action, unit.number, self._engine.now_us()):
+            raise NotFoundError("unit.not_found", unit=unit.code)
 
     def resolve(self, selector: str, *, at_us: int | None = None, **options: Any) -> Resolved:
         """Say whom a selector means; see `Engine.resolve`."""
@@ -105,11 +105,23 @@ class Seat:
         if explained is not None:
             self._require_known(self._engine.unit(explained), RESOLVE)
 
-    def change_directory(self, change: DirectoryChange, *, actor: str) -> Any:
+    def change_directory(
+        self, changes: DirectoryChange | Sequence[DirectoryChange], *, actor: str
+    ) -> DirectoryChanged:
         """Change the directory within the rights; see `Engine.change_directory`."""
         with self._rooms.lock:
-            self._require_change(change)
-            return self._engine.change_directory(change, actor=actor)
+            self._require_change(changes)
+            return self._engine.change_directory(changes, actor=actor)
+
+    def apply_preview(
+        self, preview: ListPreview, *, confirm: str | None = None, actor: str
+    ) -> DirectoryChanged:
+        """Apply a list's preview within the rights; see `Engine.apply_preview`."""
+        with self._rooms.lock:
+            if not self._access.everything(self._by):
+                bodies = [decode_change(body) for body in preview.bodies]
+                self._access.require_change(self._by, bodies, self._engine.now_us())
+            return self._engine.apply_preview(preview, confirm=confirm, actor=actor)
 
     def import_units(self, units: Sequence[Unit], *, actor: str) -> int:
         """Add units within the rights; see `Engine.import_units`."""
@@ -127,9 +139,9 @@ class Seat:
             self._require_change(Reorganisation(at_us, "", (Closing(code, tuple(successors)),)))
             self._engine.close_unit(code, at_us, successors, actor=actor)
 
-    def _require_change(self, change: DirectoryChange) -> None:
+    def _require_change(self, changes: DirectoryChange | Sequence[DirectoryChange]) -> None:
         if not self._access.everything(self._by):
-            bodies = self._rooms.directory.plan(change)
+            bodies = planned_changes(self._rooms.directory, changes)
             self._access.require_change(self._by, bodies, self._engine.now_us())
 
     # Tokens, trust, rights.
@@ -200,5 +212,3 @@ class Seat:
     def _require(self, action: str, unit: str) -> None:
         number = self._engine.unit(unit).number
         self._access.require(self._by, action, [number], self._engine.now_us())
-
-

@@ -144,7 +144,7 @@ class Rooms:
         Raises NotFoundError.
         """
         if isinstance(unit, int):
-            return self.directory.unit(unit)
+            return self.directory.unit(unit, now_us)
         found = self.directory.find(unit, now_us) or self.directory.find_any(unit)
         if found is None:
             raise NotFoundError("unit.not_found", unit=unit)

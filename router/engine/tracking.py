@@ -133,7 +133,10 @@ class Tracker:
         )
 
     def _code_of(self, number: int, now_us: int) -> str:
-        return self._rooms.unit(number, now_us).code if number else ""
+        try:
+            return self._rooms.unit(number, now_us).code if number else ""
+        except NotFoundError:  # a correction says that there never was such a unit
+            return ""
 
     def delivery(self, delivery: str, reads: Reader) -> TrackedDelivery:
         """Return one delivery with its history, for who may see its sender's or address's.
@@ -157,7 +160,6 @@ class Tracker:
         Who may see the sender's documents may ask about any unit; who may see a recipient's,
         about that one.  Raises NotFoundError for documents that are not the viewer's.
         """
-        now_us = self._clock.now_us()
         for stored in self._found(document):
             facts = decode_facts(stored.facts)
             sender = reads(stored.sender)

@@ -10,7 +10,7 @@ READ: Final = "read"
 RESOLVE: Final = "resolve"
 DIRECTORY: Final = "directory"
 GROUP: Final = "group"
-TOKEN: Final = "token"
+TOKEN: Final = "token"  # noqa: S105 - an action
 TRUST: Final = "trust"
 ACTIONS: Final = (READ, RESOLVE, DIRECTORY, GROUP, TOKEN, TRUST)
 """read: track and explain the documents of the units selected, look at deliveries to them and

@@ -210,7 +210,10 @@ def count_open(
     at: int,
     looked_max: int,
 ) -> OpenCount:
-    """Count what is queued or leased for an address; moves no floor and notes nothing."""
+    """Count what is queued or leased for an address at an instant; changes nothing.
+
+    At most `looked_max` entries are looked at, those of others under the same topics included.
+    """
     topics = checked_topics(subscriptions)
     digest = tables.subscriptions_digest(topics)
     queued = leased = looked = 0

@@ -275,11 +275,7 @@ class Queue:
         *,
         looked_max: int,
     ) -> OpenCount:
-        """Count the deliveries of an address that are queued or leased at an instant.
-
-        At most `looked_max` entries are looked at, those of others under the same topics
-        included; the answer says so when there were more.  Changes nothing.
-        """
+        """Count the deliveries of an address that are queued or leased; see `count_open`."""
         held = self._pending.held(address, at)
         if held is None:
             self.flush()

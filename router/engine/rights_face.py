@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from router.engine.access import Access
+from router.engine.administration_directory import ListPreview
+from router.engine.directory_face import OPERATOR
 from router.engine.granting import Granter, Holder, wanted_right
 from router.engine.impact import ImpactMaker
 from router.engine.seat import Seat
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
+from router.errors import InputError
 from router.model.answers import Principal, TrackedDelivery
 from router.model.impact import Impact
 from router.model.reorganisations import DirectoryChange
@@ -22,11 +25,9 @@ from router.queue import Queue
 if TYPE_CHECKING:  # the engine is built on this
     from router.engine.engine import Engine
 
-OPERATOR = "operator"
 
-
-class Rightful:
-    """What an engine can do about rights; `Engine` is one."""
+class RightsFace:
+    """What `Engine` answers about rights, deliveries by id, and changes not yet made."""
 
     _rooms: Rooms
     _tracker: Tracker
@@ -37,7 +38,7 @@ class Rightful:
     def _unit(self, unit: str | int) -> Unit:
         raise NotImplementedError
 
-    def _seat_rights(self, queue: Queue, clock: Clock, chance: Chance) -> None:
+    def _face_rights(self, queue: Queue, clock: Clock, chance: Chance) -> None:
         self._access = Access(self._rooms.directory, self._rooms.rights)
         self._granter = Granter(self._rooms, self._access, clock, chance)
         self._impacts = ImpactMaker(self._rooms, queue, clock)
@@ -84,9 +85,7 @@ class Rightful:
         self._alive()
         to = Holder(token=str(holder)) if token else Holder(self._unit(holder).number)
         wanted = wanted_right(actions, selector)
-        return self._granter.grant(
-            to, wanted, since=since, until=until, reason=reason, actor=actor
-        )
+        return self._granter.grant(to, wanted, since=since, until=until, reason=reason, actor=actor)
 
     def revoke_right(self, number: int, *, reason: str = "", actor: str = OPERATOR) -> None:
         """End a right at once.  Raises NotFoundError `right.not_found`."""
@@ -103,22 +102,25 @@ class Rightful:
         self._alive()
         return self._granter.of(principal)
 
-    def create_limited_token(
+    def _create_limited(
         self,
+        unit: str | None,
+        operator: bool,
         name: str,
         rights: Sequence[RightWanted],
-        *,
-        expires_at: int | None = None,
-        actor: str = OPERATOR,
+        expires_at: int | None,
+        actor: str,
     ) -> str:
-        """Make an operator's token that may do what these rights say and nothing else."""
-        self._alive()
+        if unit is not None or not operator:
+            reason = "rights are for an operator's token; grant a unit its own"
+            raise InputError("right.invalid", path="rights", reason=reason)
         return self._granter.create_limited(name, rights, expires_at, actor)
 
-    def impact(self, change: DirectoryChange) -> Impact:
-        """Say what a change of the directory would do; nothing is changed.
+    def impact(self, changes: DirectoryChange | Sequence[DirectoryChange] | ListPreview) -> Impact:
+        """Say what a change of the directory (several in order, or a list) would do.
 
-        Raises what the change itself would raise (InputError `directory.invalid`).
+        Nothing is changed.  Raises what the change itself would raise (InputError
+        `directory.invalid`), and ConflictError `import.changed` for an outdated preview.
         """
         self._alive()
-        return self._impacts.of(change)
+        return self._impacts.of(changes)
