@@ -45,12 +45,12 @@ CLOCK_SKEW_S_MAX: Final = 60
 """How far an issue time may lie ahead of the engine's clock and still count as now."""
 
 # Selectors.
-SELECTOR_CHARS_MAX: Final = 65_536
+SELECTOR_CHARS_MAX: Final = 98_304
 SELECTOR_DEPTH_MAX: Final = 32
 SELECTOR_NODES_MAX: Final = 8_192
 SELECTOR_SET_FUNCTIONS_MAX: Final = 64
-"""children() and descendants() of more than one unit in one selector: each may cost a pass
-over the whole directory, everything else is a few runs."""
+"""children(), siblings() and the like of more than one unit in one selector and its groups:
+each may cost a pass over the whole directory, everything else is a few runs."""
 
 SELECTOR_NAME_CHARS_MAX: Final = 200
 """The name of a tier, kind, tag or group."""

@@ -5,6 +5,7 @@ the sequence they got.  Nothing here touches files, clocks or other rooms of its
 """
 
 from router.directory.changes import Change, FactsLearnt, decode_change, encode_change
+from router.directory.digests import Digests
 from router.directory.directory import Directory
 from router.directory.history import ChangeMade, Version
 from router.directory.resolve import Resolution, ResolveItem
@@ -13,6 +14,7 @@ from router.directory.snapshot import Snapshot
 __all__ = [
     "Change",
     "ChangeMade",
+    "Digests",
     "Directory",
     "FactsLearnt",
     "Resolution",

@@ -63,13 +63,11 @@ def resolve_batch(items: Sequence[ResolveItem], snapshot_at: SnapshotAt) -> list
     selector without members, `selector.future` for an instant after the item's own.
     """
     answers: list[Answer | None] = [None] * len(items)
-    snapshots = [snapshot_at(item.at_us) for item in items]
-    _answer_lists(items, snapshots, answers)
     jobs = _Jobs(snapshot_at)
-    for index, item in enumerate(items):
-        if answers[index] is None:
+    for snapshot, indexes in _by_instant(items, snapshot_at):
+        for index in _answer_lists(snapshot, items, indexes, answers):
             try:
-                jobs.job(snapshots[index], item).asked.append(index)
+                jobs.job(snapshot, items[index]).asked.append(index)
             except VanbanError as error:
                 answers[index] = error
     for snapshot, group in _by_snapshot(jobs.made):
@@ -80,23 +78,40 @@ def resolve_batch(items: Sequence[ResolveItem], snapshot_at: SnapshotAt) -> list
     return [answer for answer in answers if answer is not None]
 
 
+def _by_instant(
+    items: Sequence[ResolveItem], snapshot_at: SnapshotAt
+) -> list[tuple[Snapshot, list[int]]]:
+    """Return each snapshot with the places of its items; most batches have one."""
+    runs: list[tuple[Snapshot, list[int]]] = []
+    snapshot: Snapshot | None = None
+    places: list[int] = []
+    for index, item in enumerate(items):
+        if snapshot is None or not snapshot.holds(item.at_us):
+            snapshot, places = snapshot_at(item.at_us), []
+            runs.append((snapshot, places))
+        places.append(index)
+    return runs
+
+
 def _answer_lists(
-    items: Sequence[ResolveItem], snapshots: Sequence[Snapshot], answers: list[Answer | None]
-) -> None:
-    """Answer what a snapshot can answer from the text alone: lists of codes it all knows."""
-    places: dict[int, list[int]] = {}
-    for index, snapshot in enumerate(snapshots):
-        places.setdefault(id(snapshot), []).append(index)
-    for indexes in places.values():
-        snapshot = snapshots[indexes[0]]
-        list_audiences: Callable[[list[str]], list[Audience | None]] | None
-        list_audiences = getattr(snapshot, "list_audiences", None)
-        if list_audiences is None:
-            continue
-        texts = [items[index].selector for index in indexes]
-        for index, text, audience in zip(indexes, texts, list_audiences(texts), strict=True):
-            if audience:
-                answers[index] = Resolution(snapshot, audience, text)
+    snapshot: Snapshot,
+    items: Sequence[ResolveItem],
+    indexes: list[int],
+    answers: list[Answer | None],
+) -> list[int]:
+    """Answer lists of codes that the snapshot all knows; return the places of the rest."""
+    list_audiences: Callable[[list[str]], list[Audience | None]] | None
+    list_audiences = getattr(snapshot, "list_audiences", None)
+    if list_audiences is None:
+        return indexes
+    texts = [items[index].selector for index in indexes]
+    rest = []
+    for index, text, audience in zip(indexes, texts, list_audiences(texts), strict=True):
+        if audience:
+            answers[index] = Resolution(snapshot, audience, text)
+        else:
+            rest.append(index)
+    return rest
 
 
 class _Job:

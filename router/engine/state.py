@@ -11,9 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from router import limits
 from router._core import Audience, runs_contain
-from router.directory import Directory, Snapshot
+from router.directory import Digests, Directory, Snapshot
 from router.directory import decode_change as decode_directory
 from router.engine import rights, tokens
 from router.errors import ForbiddenError, NotFoundError, StorageError
@@ -58,7 +57,7 @@ class Rooms:
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
-        self._digests: dict[tuple[int, bytes], bytes] = {}
+        self._digests = Digests()
         for room in (DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT):
             for sequence, record in queue.room_records(room):
                 self._apply(record, sequence)
@@ -108,21 +107,8 @@ class Rooms:
             return number
 
     def digest(self, number: int, snapshot: Snapshot, audience: Audience) -> bytes:
-        """Return an audience's hash over its members' stable numbers, remembered by runs.
-
-        Hashing 123,265 members takes about half a millisecond, and broadcasts repeat.  Takes
-        no lock: two threads may at worst hash the same audience twice.
-        """
-        runs = audience.to_bytes()
-        if len(runs) > limits.DIGEST_RUNS_BYTES_MAX:
-            return snapshot.hierarchy.digest(audience)
-        digest = self._digests.get((number, runs))
-        if digest is None:
-            digest = snapshot.hierarchy.digest(audience)
-            if len(self._digests) >= limits.DIGESTS_CACHED_MAX:
-                self._digests.clear()
-            self._digests[number, runs] = digest
-        return digest
+        """Return an audience's hash over its members' stable numbers, remembered."""
+        return self._digests.of(number, snapshot, audience)
 
     def snapshot(self, number: int) -> Snapshot:
         """Return a numbered snapshot, compiled again when it is no longer cached."""

@@ -183,15 +183,18 @@ class Tracker:
             receives=receives,
             summary=_summary(asked, position, receives, facts, _EN),
             summary_vi=_summary(asked, position, receives, facts, _VI),
-            reasons=self._reasons(snapshot, facts, position),
+            reasons=self._reasons(snapshot, facts, position, stored.sender),
         )
 
     def _reasons(
-        self, snapshot: Snapshot, facts: Facts, position: int
+        self, snapshot: Snapshot, facts: Facts, position: int, sender: int
     ) -> tuple[dict[str, str | int | bool], ...]:
         if position < 0:
             return ()
-        steps = explain(parse(facts.selector), snapshot, position)
+        sends = snapshot.hierarchy.position(sender)
+        steps = explain(
+            parse(facts.selector), snapshot, position, sender=None if sends < 0 else sends
+        )
         policy: dict[str, str | int | bool] = {
             "part": "policy",
             "matched": True,

@@ -169,10 +169,8 @@ class _Compiler:
             raise _too_large(f"more than {_NODES_WITH_GROUPS_MAX} parts, those of groups counted")
         if depth > _DEPTH_WITH_GROUPS_MAX:
             raise _too_large(f"nested deeper than {_DEPTH_WITH_GROUPS_MAX} levels with its groups")
-        if isinstance(node, LeafNode):
-            self.leaf(node, depth, excluded)
-        elif isinstance(node, RelationNode):
-            self.relation(node, depth, excluded)
+        if isinstance(node, CodeNode):
+            self.unit(node, excluded)
         elif isinstance(node, UnionNode):
             self.union(node.parts, depth, excluded)
         elif isinstance(node, IntersectionNode):
@@ -184,26 +182,29 @@ class _Compiler:
             self.emit(node.parts[0], depth + 1, excluded)
             self.union(node.parts[1:], depth, not excluded)
             self.ops.append((OP_DIFFERENCE, 0, 0))
+        elif isinstance(node, RelationNode):
+            self.relation(node, depth, excluded)
         else:
-            raise RecipientError(
-                "selector.syntax", position=node.position, reason="“@” stands only at the end"
-            )
+            self.named(node, depth, excluded)
 
-    def leaf(self, node: LeafNode, depth: int, excluded: bool) -> None:
-        if isinstance(node, CodeNode):
-            self.unit(node, excluded)
-        elif isinstance(node, AllNode):
-            self.ops.append((OP_ALL, 0, 0))
-        elif isinstance(node, TierNode):
+    def named(self, node: LeafNode | AtNode, depth: int, excluded: bool) -> None:
+        """Append the operation of what is no code and has no parts."""
+        if isinstance(node, TierNode):
             self.ops.append((OP_TIER, tier_number(node, self.lookup), 0))
         elif isinstance(node, KindNode):
             self.ops.append((OP_KIND, kind_number(node, self.lookup), 0))
+        elif isinstance(node, AllNode):
+            self.ops.append((OP_ALL, 0, 0))
         elif isinstance(node, TagNode):
             self.constant(tagged_units(node, self.lookup))
         elif isinstance(node, SenderNode):
             self.ops.append((OP_UNIT, self.sender(node), 0))
-        else:
+        elif isinstance(node, GroupNode):
             self.constant(self.group(node, depth, excluded))
+        else:
+            raise RecipientError(
+                "selector.syntax", position=node.position, reason="“@” stands only at the end"
+            )
 
     def constant(self, members: Audience) -> None:
         self.ops.append((OP_SET, len(self.sets), 0))

@@ -90,7 +90,10 @@ def from_json(data: bytes | str) -> Node:
                 "selector.too_large", reason=f"more than {SELECTOR_NODES_MAX} parts"
             )
         _check(one, top=depth == 1)
-    return parse(render(node))
+    text = render(node)
+    node = parse(text)
+    canonical = render(node)  # another text where names or codes were spelled otherwise
+    return node if canonical == text else parse(canonical)
 
 
 def _check(node: Node, *, top: bool) -> None:

@@ -40,9 +40,11 @@ from router.selectors.nodes import (
     UnionNode,
 )
 
-_BLANKS: Final = re.compile(r"[ \t\r\n]*")
+_BLANKS: Final = re.compile(r"[ \t\r\n\u00a0]*")
+"""What may stand between tokens; word processors put no-break spaces there."""
 _LETTERS: Final = re.compile(r"[\w.\u0300-\u036f]+")
 """A word as a person sees it, for messages: letters of any script with their marks."""
+_AFTER_WORD: Final = frozenset(" \t\r\n()|&-@,;") | {""}
 _QUOTED: Final = re.compile(r'"([^"]*)"')
 _BY_CODE: Final = "recipients are named by code, e.g. H22.32.21"
 _NAMED: Final = ("tier", "kind", "tag", "group")
@@ -80,6 +82,9 @@ class _Reader:
 
     def peek(self) -> str:
         """Pass blanks; return the next character, or "" at the end."""
+        found = self.text[self.place : self.place + 1]
+        if found > " " and found != "\u00a0":
+            return found
         blanks = _BLANKS.match(self.text, self.place)
         assert blanks is not None, "the pattern matches nothing, too"
         self.place = blanks.end()
@@ -94,8 +99,10 @@ class _Reader:
 
     def misplaced(self, found: str) -> None:
         """Help those who list recipients as in a letter, or date a part."""
-        if found and found in ",;":
+        if found and found in ",;+":
             self.wrong(f"{_quoted(found)} found: write “|” between recipients")
+        if found and found in "–—−":
+            self.wrong(f"{_quoted(found)} found: write a plain hyphen to take away")
         if found == "@":
             self.wrong("“@” stands once, at the end of the whole selector")
         if found and found in "“”":
@@ -171,9 +178,10 @@ class _Reader:
             self.count()
             return self.code(self.quotation("code"), start)
         found = BARE_CODE.match(self.text, start)
-        letters = _LETTERS.match(self.text, start)
-        if letters is not None and (found is None or letters.end() > found.end()):
-            self.no_code(letters.group(), start)
+        if found is None or self.text[found.end() : found.end() + 1] not in _AFTER_WORD:
+            letters = _LETTERS.match(self.text, start)
+            if letters is not None and (found is None or letters.end() > found.end()):
+                self.no_code(letters.group(), start)
         if found is None:
             self.misplaced(sign)
             self.wrong(f"a code, “all”, a function or “(” expected, {_quoted(sign)} found")
@@ -209,8 +217,9 @@ class _Reader:
 
     def named(self, word: str, start: int) -> Node:
         """Read the name in `tier(…)`, `kind(…)`, `tag(…)` or `group(…)`."""
-        if self.peek() == '"':
-            place = self.place
+        quoted = self.peek() == '"'
+        place = self.place
+        if quoted:
             name = self.name(self.quotation("name"), place)
         else:
             found = BARE_NAME.match(self.text, self.place)
@@ -220,17 +229,17 @@ class _Reader:
             if word == "group":
                 self.wrong(f'write the name of a group in quotation marks: group("{_rest(self)}")')
             self.place = found.end()
-            name = self.name(found.group(), found.start())
+            name = self.name(found.group(), place)
             after = self.peek()
             if word == "tag" and after.isalnum():
-                self.wrong("write a name of several words in quotation marks", found.start())
+                self.wrong("write a name of several words in quotation marks", place)
         if word == "group":
             return GroupNode(name, start)
         if word == "tag":
             return TagNode(name, start)
         name = unicodedata.normalize("NFC", name.lower())
         if BARE_NAME.fullmatch(name) is None:
-            self.wrong(f"the name of a {word} is one word")
+            self.wrong(f"the name of a {word} is one word", place)
         return TierNode(name, start) if word == "tier" else KindNode(name, start)
 
     def name(self, text: str, start: int) -> str:
@@ -256,11 +265,8 @@ class _Reader:
         return CodeNode(code, start)
 
     def no_code(self, word: str, start: int) -> NoReturn:
-        """Refuse what is no code; a word of the language was perhaps meant."""
-        near = near_names(word, _WORDS, 1) if word.isascii() else []
-        meant = f"; did you mean “{near[0]}”?" if near else ""
         shown = _quoted(word[:CODE_CHARS_MAX])
-        self.wrong(f"{shown} is no unit's code; {_BY_CODE}{meant}", start)
+        self.wrong(f"{shown} is no unit's code; {_BY_CODE}", start)
 
 
 def _rest(reader: _Reader) -> str:
@@ -270,4 +276,7 @@ def _rest(reader: _Reader) -> str:
 
 
 def _quoted(found: str) -> str:
+    """Return what was found as a person can see it."""
+    if len(found) == 1 and not found.isprintable():
+        return f"U+{ord(found):04X}"
     return f"“{found}”" if found else "the end"

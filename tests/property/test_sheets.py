@@ -45,7 +45,7 @@ def directories(draw: st.DrawFn) -> list[Unit]:
                     st.sampled_from([(), (f"GSO:{number:05}",), (f"X:{number};\\", f"Y:{number}")])
                 ),
                 tags=draw(st.lists(TEXT, unique=True, max_size=3).map(tuple)),
-                valid_from=draw(st.integers(0, NOW)),
+                valid_from=draw(st.integers(parent.valid_from if parent else 0, NOW)),
                 valid_to=draw(st.none() | st.integers(NOW + 1, NOW * 2)),
                 code_synthesised=draw(st.booleans()),
                 contact=draw(st.none() | st.builds(Contact, TEXT, TEXT, TEXT)),

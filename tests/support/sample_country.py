@@ -52,9 +52,9 @@ class SampleLookup:
 
     kinds = KINDS
     tags = TAGS
-    groups = {**GROUPS, "các huyện cũ": ""}
 
     def __init__(self, at_us: int = FIRST_OF_JULY_2025 - 1) -> None:
+        self.groups = {**GROUPS, "các huyện cũ": ""}
         self.reformed = at_us >= FIRST_OF_JULY_2025
         rows = []
         for code, tier, kind, parent in UNITS:

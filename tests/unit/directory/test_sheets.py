@@ -318,17 +318,24 @@ ODS = """<?xml version="1.0" encoding="UTF-8"?>
 <table:table-cell office:value-type="string"><text:p>gso_code</text:p></table:table-cell>
 <table:table-cell office:value-type="string"><text:p>tier</text:p></table:table-cell>
 </table:table-row><table:table-row>
-<table:table-cell office:value-type="float" office:value="688"><text:p>688</text:p></table:table-cell>
+<table:table-cell office:value-type="float" office:value="688"><text:p>688</text:p>
+</table:table-cell>
 <table:table-cell office:value-type="string"><text:p>xã</text:p></table:table-cell>
 </table:table-row></table:table></office:spreadsheet></office:body></office:document-content>"""
+
+
+MANIFEST = """<?xml version="1.0" encoding="UTF-8"?>
+<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">
+<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/>
+</manifest:manifest>"""
 
 
 def test_an_ods_is_read_too() -> None:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("META-INF/manifest.xml", "<manifest/>")
-        archive.writestr("content.xml", ODS)
+        archive.writestr("META-INF/manifest.xml", MANIFEST)
+        archive.writestr("content.xml", ODS.replace("\n", ""))
     (row,) = read_sheet(written.getvalue()).rows
     assert (row.gso, row.tier) == ("GSO:00688", 4)
 
