@@ -20,6 +20,7 @@ from router.cli.output import (
     print_table,
     working,
 )
+from router.cli.rights import impact
 from router.cli.words import column, count, word
 from router.model.administration import (
     ChangeShown,
@@ -40,6 +41,7 @@ def directory() -> None:
 
 
 directory.add_command(import_file, "import")
+directory.add_command(impact)
 
 
 @directory.command(
