@@ -7,6 +7,7 @@ sent to a unit reaches it whatever it became meanwhile.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from support.office import COMMITTEE, OPENED_US, Office, received
@@ -58,36 +59,51 @@ class Changes:
         assert at_least <= found <= self.begun, (at_least, found, self.begun)
 
 
+class Beside:
+    """Steps that threads repeat while something else happens; what they raise is kept."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.rounds: Counter[str] = Counter()
+        self.faults: list[BaseException] = []
+
+    def during(self, action: Callable[[], None], **steps: Callable[[], None]) -> None:
+        threads = [threading.Thread(target=self._run, args=pair) for pair in steps.items()]
+        for thread in threads:
+            thread.start()
+        try:
+            action()
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join()
+        assert self.faults == []
+        assert self.rounds.keys() == steps.keys(), "each had its turn"
+
+    def _run(self, name: str, step: Callable[[], None]) -> None:
+        try:
+            while not self.over.is_set():
+                step()
+                self.rounds[name] += 1
+        except BaseException as error:
+            self.faults.append(error)
+
+
 def test_answers_are_right_for_before_or_after_while_the_directory_changes() -> None:
     office = Office()
     office.engine.import_units(country())
-    changes = Changes(office)
-    faults: list[BaseException] = []
-    rounds = {"resolve": 0, "submit": 0}
-    over = threading.Event()
-
-    def until_over(name: str, step: Callable[[], None]) -> threading.Thread:
-        def run() -> None:
-            try:
-                while not over.is_set():
-                    step()
-                    rounds[name] += 1
-            except BaseException as error:  # noqa: BLE001 - told by the test's own thread
-                faults.append(error)
-
-        return threading.Thread(target=run)
+    changes, beside = Changes(office), Beside()
+    envelopes = iter([office.envelope(recipients=f"children({TO})") for _ in range(2_000)])
+    keys: list[str] = []
 
     def resolve() -> None:
         changes.watch(lambda: office.engine.resolve(f"children({TO})", limit=0).size)
         assert office.engine.resolve(BOTH, limit=0).size == 2 * COMMUNES
 
-    envelopes = iter([office.envelope(recipients=f"children({TO})") for _ in range(2_000)])
-    keys: list[str] = []
-
     def submit() -> None:
         envelope = next(envelopes, None)
         if envelope is None:
-            over.wait(0.05)
+            beside.over.wait()
             return
 
         def ask() -> int:
@@ -97,24 +113,18 @@ def test_answers_are_right_for_before_or_after_while_the_directory_changes() -> 
 
         changes.watch(ask)
 
-    threads = [until_over("resolve", resolve), until_over("submit", submit)]
-    for thread in threads:
-        thread.start()
-    try:
-        changes.run()
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert faults == []
-    assert min(rounds.values()) > 0, rounds
+    beside.during(changes.run, resolve=resolve, submit=submit)
     assert office.engine.resolve(f"children({TO})", limit=0).size == COMMUNES + CHANGES
     # Whom a document named when it came is whom it reaches, in whatever district it is now.
     moved = [f"{FROM}.{place}" for place in (1, CHANGES)]
     for code in (*moved, f"{TO}.1", f"{FROM}.{CHANGES + 1}"):
         wanted = [key for key in keys if office.engine.explain(key, code).receives]
-        got: list[str] = []
-        while some := office.lease(code, 1_000):
-            got += [one.key for one in some]
-        assert sorted(got) == sorted(wanted)
+        assert sorted(drained(office, code)) == sorted(wanted)
     assert office.engine.check() == []
+
+
+def drained(office: Office, code: str) -> list[str]:
+    got: list[str] = []
+    while some := office.lease(code, 1_000):
+        got += [one.key for one in some]
+    return got
