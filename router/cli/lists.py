@@ -25,10 +25,13 @@ from router.engine import Engine, ListPreview
 from router.engine.change_files import read_changes, successors_to_name
 from router.errors import InputError, SheetError
 from router.messages import say, say_problem
+from router.messages.impact import lines_of_impact
 from router.model.administration import DirectoryChanged
+from router.model.impact import Impact
 from router.model.units import Unit
 
 _FILE_BYTES_MAX = 1 << 30
+IMPACT_LINES = 20
 
 
 @click.command(epilog="Example: vanban directory import units.csv --at 2024-11-01 --complete --yes")
@@ -47,6 +50,8 @@ _FILE_BYTES_MAX = 1 << 30
 @click.option("--title", help="The act it rests on (default: the file's name).")
 @click.option("--sheet", default="", help="Sheet of a workbook (default: the first).")
 @click.option("--all", "every", is_flag=True, help="Print every line of the preview.")
+@click.option("--impact", "weighed", is_flag=True,
+              help="Say what it would do to groups, rights and deliveries, too.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Apply it without asking.")
 @click.option("--confirm", metavar="DIGEST", help="Apply the preview that had this digest.")
 @click.option("--successors", "todo", type=click.Path(dir_okay=False),
@@ -54,7 +59,7 @@ _FILE_BYTES_MAX = 1 << 30
                    "is unknown.")  # fmt: skip
 @data_option
 def import_file(
-    file: str, every: bool, yes: bool, confirm: str | None, todo: str | None,
+    file: str, every: bool, weighed: bool, yes: bool, confirm: str | None, todo: str | None,
     data: str, as_json: bool, **how: Any,
 ) -> None:  # fmt: skip
     """Import a list of units (.csv, .xlsx, .xls, .ods), or changes as data (.json).
@@ -71,9 +76,10 @@ def import_file(
             _import_json(engine, path, how["title"], as_json)
             return
         preview = _preview(engine, path, how, as_json)
+        impact = engine.impact(preview) if weighed else None
         decided = yes or confirm is not None
         if not (decided or as_json or preview.empty) and sys.stdin.isatty():
-            _print_preview(preview, path.name, every)
+            _print_preview(preview, path.name, every, impact)
             decided = click.confirm(word("Apply it?"))
             shown_before = True
         applied = None
@@ -83,10 +89,10 @@ def import_file(
     if todo is not None and waiting:
         Path(todo).write_bytes(successors_to_name(waiting, how["title"] or path.name))
     if as_json:
-        print_json(preview.summary(language()) | {"applied": applied})
+        print_json(preview.summary(language()) | {"applied": applied, "impact": impact})
         return
     if not shown_before:
-        _print_preview(preview, path.name, every)
+        _print_preview(preview, path.name, every, impact)
     if preview.empty:
         return
     if applied is None:
@@ -133,12 +139,16 @@ def _fail_sheet(name: str, error: SheetError, as_json: bool) -> NoReturn:
     raise SystemExit(EXIT_REFUSED)
 
 
-def _print_preview(preview: ListPreview, name: str, every: bool) -> None:
+def _print_preview(preview: ListPreview, name: str, every: bool, impact: Impact | None) -> None:
     whole = word("a complete list") if preview.complete else word("a partial list")
     print_line((name, "bold"), f", {word('as of')} {shown(preview.at_us)}, {whole}")
     lines = preview.lines(language(), lines_max=None) if every else preview.lines(language())
     for line in lines:
         print_line(line)
+    if impact is not None:
+        print_line("")
+        for line in lines_of_impact(impact, language(), lines_max=None if every else IMPACT_LINES):
+            print_line(line)
 
 
 def _again(file: str, how: dict[str, Any], data: str, preview: ListPreview) -> str:

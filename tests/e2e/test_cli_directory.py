@@ -119,6 +119,15 @@ def test_two_dated_lists_give_each_its_date_and_name_what_is_to_be_done(dated):
     assert (checked.status, "GSO:00690" in checked.out) == (1, True)
 
 
+def test_a_preview_says_what_it_would_do_to_groups(empty):
+    run(empty, "directory", "import", "first.csv", "--at", "2024-09-01", "--yes")
+    run(empty, "group", "define", "xã Ngọc Đường", "gso:00690")
+    how = ("directory", "import", "second.csv", "--at", "2024-11-01", "--complete", "--impact")
+    assert "xã Ngọc Đường" in run(empty, *how).out
+    assert run(empty, *how, "--json").json()["impact"] is not None
+    assert run(empty, "directory", "show", "--json").json()["unknown_successors"] == 0
+
+
 def test_the_same_list_again_changes_nothing_whatever_the_order_of_its_rows(dated):
     head, *rows = SECOND.splitlines()
     turned = "\r\n".join([head, *reversed(rows)])
