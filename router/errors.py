@@ -101,7 +101,11 @@ class PolicyRefusedError(InputError):
 
 
 class ConflictError(VanbanError):
-    """The id or idempotency key is taken by a document with other content."""
+    """What is there stands against it.
+
+    The id or idempotency key is taken by a document with other content; or what a person
+    confirmed is no longer what would be written.
+    """
 
     status = 409
 

@@ -1,4 +1,4 @@
-"""Commands on a data directory that no daemon holds: init, directory, token, trust, check."""
+"""Commands on a data directory that no daemon holds: init, token, trust, check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import rich_click as click
 
 from router.cli.output import (
@@ -24,8 +23,7 @@ from router.cli.words import count as counted
 from router.engine import Engine
 from router.errors import InputError, StorageError
 from router.limits import CERTIFICATE_BYTES_MAX
-from router.model.instants import SECOND_US, instant_of, show_instant
-from router.model.units import TIER_NAMES, Unit
+from router.model.instants import SECOND_US, instant_of
 from router.settings import load_settings
 
 OPERATOR = "operator"
@@ -92,86 +90,6 @@ def _write_secret(path: Path, token: str) -> Path:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(token + "\n")
     return path
-
-
-@click.group()
-def directory() -> None:
-    """Units: import them, close them, show them."""
-
-
-@directory.command(
-    "import", epilog="Example: vanban directory import units.json --data vanban-data"
-)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@data_option
-def import_units(file: str, data: str, as_json: bool) -> None:
-    """Import units from a JSON file (a list; docs/embedding.md names the fields)."""
-    try:
-        units = msgspec.json.decode(Path(file).read_bytes(), type=list[Unit])
-    except msgspec.MsgspecError as error:
-        raise InputError("directory.invalid", path=file, reason=str(error)) from None
-    with open_existing(data) as engine:
-        count = engine.import_units(units, actor=acting())
-    if as_json:
-        print_json({"units": count})
-    else:
-        print_line(f"{counted(count, 'unit', 'units')} imported")
-
-
-@directory.command(
-    "close", epilog="Example: vanban directory close H22 --at 2025-07-01 --successor H60"
-)
-@click.argument("unit")
-@click.option("--at", required=True, type=click.DateTime(["%Y-%m-%d"]), help="00:00 of this day.")
-@click.option(
-    "--successor", "successors", multiple=True, help="Who answers for it (default first)."
-)
-@data_option
-def close(unit: str, at: Any, successors: tuple[str, ...], data: str, as_json: bool) -> None:
-    """Close a unit on a date and name its successors."""
-    from router.model.instants import VIETNAM_TIME
-
-    at_us = instant_of(at.replace(tzinfo=VIETNAM_TIME))
-    with open_existing(data) as engine:
-        engine.close_unit(unit, at_us, successors, actor=acting())
-        closed = engine.unit(unit)
-    if as_json:
-        print_json(closed)
-    else:
-        print_line(f"{closed.code} {closed.name}: closed from {at.date()}")
-
-
-@directory.command("show", epilog="Example: vanban directory show H22.31")
-@click.argument("unit")
-@data_option
-def show(unit: str, data: str, as_json: bool) -> None:
-    """Show one unit."""
-    with open_existing(data) as engine:
-        found = engine.unit(unit)
-        above = None if found.parent is None else engine.unit(found.parent)
-    if as_json:
-        print_json(found)
-    else:
-        _show_unit(found, above)
-
-
-def _show_unit(unit: Unit, above: Unit | None) -> None:
-    def day(at_us: int | None) -> str:
-        return "" if at_us is None else show_instant(at_us)
-
-    rows = {
-        "code": unit.code + (" (synthesised)" if unit.code_synthesised else ""),
-        "aliases": ", ".join(unit.aliases),
-        "number": unit.number,
-        "tier": TIER_NAMES[unit.tier],
-        "kind": unit.kind,
-        "below": "" if above is None else f"{above.code} {above.name}",
-        "tags": ", ".join(unit.tags),
-        "valid from": day(unit.valid_from),
-        "valid to": day(unit.valid_to),
-    }
-    shown = [(name, value) for name, value in rows.items() if value != ""]
-    print_table(unit.name, ("field", "~value"), shown)
 
 
 @click.group()

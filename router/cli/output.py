@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import msgspec
@@ -74,6 +75,16 @@ def warn_line(*parts: str | tuple[str, str]) -> None:
 def _line(*parts: str | tuple[str, str], indent: int = 0) -> Text:
     pairs = ((part, "") if isinstance(part, str) else part for part in parts)
     return Text.assemble(" " * indent, *((plain(text), style) for text, style in pairs))
+
+
+@contextlib.contextmanager
+def working(words: str) -> Iterator[None]:
+    """Say on a terminal what takes a while, until it is done."""
+    if not warnings.is_terminal:
+        yield
+        return
+    with warnings.status(Text(plain(words))):
+        yield
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,4 +1,4 @@
-"""Commands against a running daemon: submit, inbox, ack, refuse, track, resolve, explain."""
+"""Commands against a running daemon: submit, inbox, ack, refuse, track, explain, whoami."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ from router.errors import MalformedError, NotFoundError
 from router.messages import problem_of, say
 from router.model.answers import Delivery, DeliveryState, Outcome, Problem, Settled, Tracking
 from router.model.documents import Document
-from router.model.instants import instant_of
 from router.settings import load_settings
 
 _KEY = re.compile("[0-9a-fA-F]{32}")
@@ -271,35 +270,6 @@ def print_tracking(answer: Tracking, before: int = 0) -> None:
         last = before + len(answer.deliveries)
         shown = f"{before + 1}–{last} {word('of')} {answer.recipients}"
         print_deliveries(f"{word('Deliveries')} {shown}{more}", answer.deliveries)
-
-
-@click.command(
-    epilog='Example: vanban resolve "descendants(H22) & tier(commune)" --token-file H22.token'
-)
-@click.argument("selector")
-@click.option("--at", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]),
-              help="Date or time (default: now).")  # fmt: skip
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000),
-              help="Units to list.")  # fmt: skip
-@connection
-def resolve(selector: str, at: Any, limit: int, as_json: bool, **where: Any) -> None:
-    """Show whom a selector means."""
-    from router.model.instants import VIETNAM_TIME
-
-    at_us = None
-    if at is not None:
-        at_us = instant_of(at if at.tzinfo else at.replace(tzinfo=VIETNAM_TIME))
-    with connect(**where) as client:
-        answer = client.resolve(selector, at_us=at_us, limit=limit)
-    if as_json:
-        print_json(answer)
-        return
-    counts = ", ".join(f"{word(tier)} {number}" for tier, number in answer.by_tier.items())
-    rows = [(unit.code, unit.name, word(unit.tier), unit.kind) for unit in answer.units]
-    first = word("the first {} shown").format(len(rows))
-    less = f", {first}" if len(rows) < answer.size else ""
-    title = f"{count(answer.size, 'unit', 'units')} ({counts}){less}"
-    print_table(title, [column(name) for name in ("code", "~name", "tier", "kind")], rows)
 
 
 @click.command(

@@ -22,6 +22,7 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.documents import Envelope
+from router.model.requests import ResolveRequest
 from router.model.units import Unit
 
 
@@ -105,9 +106,28 @@ class Client:
         """Say why a unit receives a document, or why not."""
         return wire.read(*self._ask(wire.explain(document, unit)), wire.explanations)
 
-    def resolve(self, selector: str, *, at_us: int | None = None, limit: int = 100) -> Resolved:
-        """Say whom a selector selects; up to `limit` units are listed."""
-        return wire.read(*self._ask(wire.resolve(selector, at_us, limit)), wire.resolutions)
+    def resolve(
+        self,
+        selector: str,
+        *,
+        at_us: int | None = None,
+        known_at_us: int | None = None,
+        sender: str | None = None,
+        explain: str | None = None,
+        roll_up: bool = False,
+        limit: int = 100,
+        page: int = 0,
+    ) -> Resolved:
+        """Say whom a selector selects; a page of `limit` units is listed.
+
+        `known_at_us` asks as the directory was known then; `sender` is the unit that
+        `sender` in the selector means (the token's); `explain` asks of one unit why it is
+        selected or not; `roll_up` asks for the members by tier and province.
+        """
+        question = ResolveRequest(
+            selector, at_us, limit, known_at_us, sender, explain, roll_up, page
+        )
+        return wire.read(*self._ask(wire.resolve(question)), wire.resolutions)
 
     def unit(self, code: str) -> Unit:
         """Return one unit by its code in either form."""

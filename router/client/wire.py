@@ -242,9 +242,9 @@ def explain(document: str, unit: str) -> Request:
     return Request("GET", f"/v1/documents/{quote(document, safe='')}/explain?{query}")
 
 
-def resolve(selector: str, at_us: int | None, limit: int) -> Request:
+def resolve(question: ResolveRequest) -> Request:
     """Ask whom a selector selects."""
-    return Request("POST", "/v1/resolve", _encode(ResolveRequest(selector, at_us, limit)))
+    return Request("POST", "/v1/resolve", _encode(question))
 
 
 def unit(code: str) -> Request:

@@ -5,18 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from router import limits
-from router._core import Audience
-from router.directory import ResolveItem
-from router.directory import encode_change as encode_directory
 from router.engine import tokens
 from router.engine.deliveries import check_actor
-from router.engine.state import DIRECTORY, TRUST, Rooms, encode_record
+from router.engine.state import TRUST, Rooms, encode_record
 from router.engine.tokens import TokenMade
-from router.errors import InputError, VanbanError
-from router.model.answers import Principal, Resolved, ResolvedUnit
-from router.model.instants import INSTANT_MAX, show_instant
-from router.model.units import TIER_NAMES, Unit
+from router.errors import InputError
+from router.model.answers import Principal
 from router.ports import Chance, Clock
 from router.queue import RoomRecord
 from router.signatures import (
@@ -25,7 +19,17 @@ from router.signatures import (
 )
 from router.signatures import encode_change as encode_trust
 
-RESOLVED_UNITS_DEFAULT = 100
+
+def append_act(rooms: Rooms, clock: Clock, room: str, bodies: Sequence[bytes], actor: str) -> None:
+    """Write an operator's act in one group of records: all of it is kept, or nothing.
+
+    The operator is no unit (number 0) but has a name.  Raises InputError `actor.invalid`.
+    """
+    check_actor(actor)
+    if not actor.strip():
+        raise InputError("actor.invalid", path="actor", reason="an operator's act needs one")
+    at = clock.now_us()
+    rooms.append([RoomRecord(room, body, at, 0, actor) for body in bodies])
 
 
 class Administrator:
@@ -37,27 +41,7 @@ class Administrator:
         self._chance = chance
 
     def _append(self, room: str, bodies: Sequence[bytes], actor: str) -> None:
-        """Write an operator's act; the operator is no unit (number 0) but has a name."""
-        check_actor(actor)
-        if not actor.strip():
-            raise InputError("actor.invalid", path="actor", reason="an operator's act needs one")
-        at = self._clock.now_us()
-        self._rooms.append([RoomRecord(room, body, at, 0, actor) for body in bodies])
-
-    def import_units(self, units: Sequence[Unit], actor: str) -> int:
-        """Add units, all or none.  Raises InputError naming row and field."""
-        with self._rooms.lock:
-            plan = self._rooms.directory.plan_import(units)
-            self._append(DIRECTORY, [encode_directory(change) for change in plan], actor)
-        return len(units)
-
-    def close_unit(self, code: str, at_us: int, successors: Sequence[str], actor: str) -> None:
-        """Close a unit at an instant; its first successor answers for it from then on."""
-        with self._rooms.lock:
-            unit = self._rooms.unit(code, at_us - 1)
-            heirs = tuple(self._rooms.unit(one, at_us).number for one in successors)
-            change = self._rooms.directory.plan_close(unit.number, at_us, heirs)
-            self._append(DIRECTORY, [encode_directory(change)], actor)
+        append_act(self._rooms, self._clock, room, bodies, actor)
 
     def trust_issuer(self, certificate: bytes, actor: str) -> str:
         """Trust a CA certificate (DER) as issuer; return its SHA-256 in hex."""
@@ -123,47 +107,3 @@ class Administrator:
     def _principal(self, made: TokenMade, now_us: int) -> Principal:
         code = self._rooms.unit(made.unit, now_us).code if made.unit is not None else ""
         return Principal(made.id, made.name, made.unit, code, made.operator)
-
-    def resolve(self, selector: str, at_us: int | None, limit: int) -> Resolved:
-        """Say whom a selector means at an instant (default: now).
-
-        Raises RecipientError, and InputError for an instant or limit out of range.
-        """
-        at = self._clock.now_us() if at_us is None else at_us
-        if not 0 <= at <= INSTANT_MAX:
-            said = "an instant is from 1970 to 9999, in microseconds"
-            raise InputError("field.invalid", path="$.at_us", reason=said)
-        if not 0 <= limit <= limits.UNITS_MAX:
-            said = f"0 to {limits.UNITS_MAX} is taken"
-            raise InputError("field.invalid", path="$.limit", reason=said)
-        answer = self._rooms.directory.resolve_batch([ResolveItem(selector, at, False)])[0]
-        if isinstance(answer, VanbanError):
-            raise answer
-        snapshot, audience = answer.snapshot, answer.audience
-        by_tier = _count_tiers(snapshot.hierarchy.count_by_class(audience))
-        return Resolved(
-            selector=selector,
-            at=show_instant(at),
-            size=audience.size,
-            by_tier=by_tier,
-            audience_sha256=snapshot.hierarchy.digest(audience).hex(),
-            units=tuple(
-                _resolved(snapshot.unit_at(position)) for position in _first(audience, limit)
-            ),
-        )
-
-
-def _first(audience: Audience, limit: int) -> list[int]:
-    return list(audience.positions())[:limit]
-
-
-def _count_tiers(classes: dict[tuple[int, int], int]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for (tier, _), count in classes.items():
-        name = TIER_NAMES.get(tier, str(tier))
-        counts[name] = counts.get(name, 0) + count
-    return counts
-
-
-def _resolved(unit: Unit) -> ResolvedUnit:
-    return ResolvedUnit(unit.code, unit.name, TIER_NAMES.get(unit.tier, str(unit.tier)), unit.kind)

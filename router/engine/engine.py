@@ -8,14 +8,15 @@ flushed; what raises StorageError left nothing, and the engine must be opened an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from router import limits
-from router._core import Audience, runs_contain
-from router.engine.administration import RESOLVED_UNITS_DEFAULT, Administrator
+from router.engine.administration import Administrator
+from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
+from router.engine.directory_face import OPERATOR, DirectoryFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
@@ -26,87 +27,20 @@ from router.model.answers import (
     Explanation,
     Outcome,
     Principal,
-    Resolved,
     Settled,
     Tracking,
 )
 from router.model.documents import Envelope
 from router.model.units import Unit
 from router.ports import Chance, Clock, Store, SystemChance, SystemClock
-from router.queue import LmdbStore, Queue, StoredAudience
+from router.queue import LmdbStore, Queue
 from router.settings import Settings
 from router.signatures import Verifier
 
 _log = logging.getLogger("router.engine")
-_Positions = dict[int, list[tuple[int, int]]]
-"""For a snapshot's number the positions there of the units asked about."""
-
-OPERATOR = "operator"
-"""Who changed directory, trust or tokens when the embedding program names nobody."""
 
 
-class Arrival:
-    """A newly accepted document, as listeners see it: whom it reaches, nothing else."""
-
-    def __init__(self, rooms: Rooms, audience: StoredAudience, now_us: int) -> None:
-        self._rooms = rooms
-        self._audience = audience
-        self._now_us = now_us
-
-    def reaches(self, unit: int) -> bool:
-        """Say whether the unit (by stable number) is to receive it, for itself or a closed one."""
-        return any(
-            self._rooms.member(address, self._audience.snapshot, self._audience.runs)
-            for address in self._rooms.addresses_of(unit, self._now_us)
-        )
-
-    @property
-    def audience(self) -> tuple[int, bytes]:
-        """Equal for arrivals that reach the same units: the snapshot's number and the runs."""
-        return self._audience.snapshot, self._audience.runs
-
-    def reached(self, asked: Collection[int], positions: _Positions) -> set[int]:
-        """Return which of the units asked about are reached.
-
-        Costs as much as the smaller of both: a letter to few asks for each member's holder,
-        a broadcast asks for each unit, whose positions are looked up once (`positions`).
-        """
-        snapshot, runs = self.audience
-        rooms = self._rooms
-        if self._audience.size <= len(asked):
-            numbers = rooms.snapshot(snapshot).hierarchy.numbers(Audience.from_bytes(runs))
-            holders = {rooms.directory.holder(number, self._now_us) for number in numbers}
-            return holders.intersection(asked)
-        of_units = positions.get(snapshot)
-        if of_units is None:
-            position_of = rooms.snapshot(snapshot).hierarchy.position
-            of_units = positions[snapshot] = [
-                (unit, position)
-                for unit in asked
-                for address in rooms.addresses_of(unit, self._now_us)
-                if (position := position_of(address)) >= 0
-            ]
-        return {unit for unit, position in of_units if runs_contain(runs, position)}
-
-
-def reached_by(arrivals: Sequence[Arrival], units: Collection[int]) -> set[int]:
-    """Return which of the units (by stable number) are reached by any of the arrivals.
-
-    Equal audiences are looked at once.  Much cheaper than asking each arrival about each unit.
-    """
-    positions: _Positions = {}
-    found: set[int] = set()
-    for arrival in {one.audience: one for one in arrivals}.values():
-        if len(found) == len(units):
-            break
-        found |= arrival.reached(units, positions)
-    return found
-
-
-Listener = Callable[[Sequence[Arrival]], None]
-
-
-class Engine:
+class Engine(DirectoryFace):
     """A routing engine over one data directory.  Use as a context manager, or `close()`."""
 
     def __init__(
@@ -127,6 +61,7 @@ class Engine:
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
         self._administrator = Administrator(self._rooms, self._clock, chance)
+        self._face(self._rooms, self._clock)
         self._listeners: list[Listener] = []
         self._closed = False
 
@@ -290,30 +225,11 @@ class Engine:
         """
         self._listeners.append(listener)
 
-    # Directory, trust, tokens.
-
-    def resolve(
-        self, selector: str, *, at_us: int | None = None, limit: int = RESOLVED_UNITS_DEFAULT
-    ) -> Resolved:
-        """Say whom a selector means at an instant.  Raises RecipientError."""
-        self._alive()
-        return self._administrator.resolve(selector, at_us, limit)
+    # Trust, tokens; the directory's calls stand in `DirectoryFace`.
 
     def unit(self, code: str | int) -> Unit:
         """Return a unit by code (either national form) or stable number."""
         return self._unit(code)
-
-    def import_units(self, units: Sequence[Unit], *, actor: str = OPERATOR) -> int:
-        """Add units to the directory, all or none.  Raises InputError with row and field."""
-        self._alive()
-        return self._administrator.import_units(units, actor)
-
-    def close_unit(
-        self, code: str, at_us: int, successors: Sequence[str] = (), *, actor: str = OPERATOR
-    ) -> None:
-        """Close a unit at an instant, naming its successors (the default one first)."""
-        self._alive()
-        self._administrator.close_unit(code, at_us, successors, actor)
 
     def trust_issuer(self, certificate: bytes, *, actor: str = OPERATOR) -> str:
         """Trust a CA (DER) as issuer of signing certificates; return its SHA-256 in hex."""

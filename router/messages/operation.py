@@ -27,6 +27,15 @@ ACCESS: Final[dict[str, Words]] = {
         "No such delivery, or it is not yours.", "Không có lượt gửi này hoặc không thuộc đơn vị.",
         "Use the id the inbox gave.", "Dùng mã do hộp thư đến cấp.",
     ),
+    "import.changed": Words(
+        "The preview that was confirmed is not what would be written now: nothing was applied.",
+        "Bản xem trước đã xác nhận không còn khớp với thay đổi sẽ ghi: chưa áp dụng gì.",
+        "Look at the preview again, then confirm it.", "Xem lại bản xem trước rồi xác nhận.",
+    ),
+    "group.not_found": Words(
+        "No group was ever named “{name}”.", "Chưa từng có nhóm tên “{name}”.",
+        "List the groups with “vanban group list”.", "Liệt kê bằng “vanban group list”.",
+    ),
     "unit.not_found": Words(
         "No unit has the code {unit}.", "Không có đơn vị mang mã {unit}.",
         "Check the code in the directory.", "Kiểm tra mã trong danh mục.",

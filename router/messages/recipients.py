@@ -94,6 +94,17 @@ RECIPIENTS: Final[dict[str, Words]] = {
         "Đơn vị {unit} hoạt động từ {opens_at}, sau thời điểm ban hành.",
         "Check the issue time.", "Kiểm tra thời điểm ban hành.",
     ),
+    "group.emptied": Words(
+        "The group “{name}” has had no member since {since}, by: {title}.",
+        "Nhóm “{name}” không còn đơn vị nào từ {since}, do: {title}.",
+        "Define the group anew (“vanban group define”), or name the recipients otherwise.",
+        "Định nghĩa lại nhóm (“vanban group define”) hoặc nêu nơi nhận cách khác.",
+    ),
+    "audience.emptied": Words(
+        "The selector has selected nobody since {since}, by: {title}.",
+        "Biểu thức không còn chọn đơn vị nào từ {since}, do: {title}.",
+        "Name the units that are there now.", "Nêu các đơn vị hiện có.",
+    ),
     "audience.empty": Words(
         "The selector selects nobody at the issue time.",
         "Biểu thức nơi nhận không chọn được đơn vị nào tại thời điểm ban hành.",

@@ -158,8 +158,51 @@ class ResolvedUnit(msgspec.Struct, frozen=True):
     kind: str
 
 
+class RollUp(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Members of an audience and all open units, by tier: everywhere, or below one unit.
+
+    `tiers` maps a tier to (members, all units of it there).  `subtrees` above 1: the line
+    stands for so many subtrees, every unit of which is a member.
+    """
+
+    code: str
+    name: str
+    tier: str
+    tiers: dict[str, tuple[int, int]]
+    complete: bool
+    words: str
+    words_vi: str
+    subtrees: int = 1
+
+
+class UnitExplained(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a selector selects a unit, or why not.
+
+    `reason` is stable (`listed`, `below`, `in-group`, `excluded`, `no-part-matched`,
+    `merged`, `closed`, `not-yet-open`, `unknown`, …); `part` is the part of the selector
+    that decided and `position` where it begins; `steps` are all that was looked at, the
+    last being the whole selector (`part`, `position`, `matched`, `because`).
+    """
+
+    unit: str
+    name: str
+    selected: bool
+    reason: str
+    words: str
+    words_vi: str
+    part: str = ""
+    position: int = 0
+    steps: tuple[dict[str, str | int | bool], ...] = ()
+
+
 class Resolved(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a selector means at an instant: counts, then the first units."""
+    """What a selector means at an instant: counts, then a page of its units.
+
+    `directory_at` is the instant of the directory that was used where the selector names
+    one (`… @ 2025-06-30`), `known_at` the time as known at which it was asked, `sender` the
+    code of the unit it was asked for; `next_page` is the page to ask for next, 0 after the
+    last.  `roll_up` and `explanation` are there when they were asked for.
+    """
 
     selector: str
     at: str
@@ -168,6 +211,12 @@ class Resolved(msgspec.Struct, frozen=True, omit_defaults=True):
     audience_sha256: str
     units: tuple[ResolvedUnit, ...] = ()
     skipped: tuple[str, ...] = ()
+    directory_at: str = ""
+    known_at: str = ""
+    sender: str = ""
+    next_page: int = 0
+    roll_up: tuple[RollUp, ...] = ()
+    explanation: UnitExplained | None = None
 
 
 class Principal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -19,6 +19,8 @@ DeliveryIds = Annotated[
     tuple[DeliveryId, ...], Meta(min_length=1, max_length=limits.ACKNOWLEDGE_DELIVERIES_MAX)
 ]
 
+Code = Annotated[str, Meta(min_length=1, max_length=limits.CODE_CHARS_MAX)]
+
 
 class LeaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Take deliveries from the own inbox.
@@ -60,12 +62,21 @@ class Settlements(msgspec.Struct, frozen=True):
 class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Ask whom a selector selects at an instant (microseconds since 1970; absent: now).
 
-    `limit` is how many units are listed; all are counted.
+    `limit` is how many units are listed and `page` which page of them (from 0); all are
+    counted.  `known_at_us` asks as the directory was known then; `sender` is the code of the
+    unit that `sender` in the selector means (absent: the token's unit); `explain` is the
+    code of a unit to say of why it is selected or not; `roll_up` asks for the members by
+    tier and province.
     """
 
     selector: Annotated[str, Meta(min_length=1, max_length=limits.SELECTOR_CHARS_MAX)]
     at_us: Annotated[int, Meta(ge=0, le=INSTANT_MAX)] | None = None
     limit: Annotated[int, Meta(ge=0, le=limits.TRACKING_PAGE_MAX)] = 100
+    known_at_us: Annotated[int, Meta(ge=0, le=INSTANT_MAX)] | None = None
+    sender: Code | None = None
+    explain: Code | None = None
+    roll_up: bool = False
+    page: Annotated[int, Meta(ge=0, le=limits.UNITS_MAX)] = 0
 
 
 class Health(msgspec.Struct, frozen=True):

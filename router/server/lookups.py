@@ -82,9 +82,22 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         return engine.explain(unquote(key), unit, viewer=viewer_of(request))
 
     @post("/v1/resolve", sync_to_thread=False, status_code=200, operation_id="resolve")
-    def resolve(data: JSONBody[ResolveRequest]) -> Resolved:
-        """Whom a selector selects at an instant."""
-        return engine.resolve(data.selector, at_us=data.at_us, limit=data.limit)
+    def resolve(request: AnyRequest, data: JSONBody[ResolveRequest]) -> Resolved:
+        """Whom a selector selects at an instant, and why a unit is among them or not.
+
+        The sender is the token's unit where the request names none.
+        """
+        principal = call_of(request).principal
+        return engine.resolve(
+            data.selector,
+            at_us=data.at_us,
+            known_at_us=data.known_at_us,
+            sender=data.sender or (None if principal is None else principal.unit),
+            explain=data.explain,
+            roll_up=data.roll_up,
+            limit=data.limit,
+            page=data.page,
+        )
 
     @get("/v1/units/{code:str}", sync_to_thread=False, operation_id="unit")
     def unit(code: FromPath[str]) -> Unit:
