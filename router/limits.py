@@ -131,6 +131,15 @@ RSA_KEY_BITS_MAX: Final = 8_192
 # Tokens and the server.
 TOKENS_MAX: Final = 100_000
 TOKEN_NAME_CHARS_MAX: Final = 64
+RIGHTS_MAX: Final = 100_000
+RIGHTS_PER_HOLDER_MAX: Final = 64
+IMPACT_LISTED_MAX: Final = 500
+"""Rows of each list in the report on a change; the counts beside them are whole."""
+IMPACT_ENTRIES_PER_UNIT_MAX: Final = 100_000
+IMPACT_ENTRIES_MAX: Final = 2_000_000
+"""Entries looked at for open deliveries, of one unit that ends and of all together."""
+RIGHTS_REMEMBERED_MAX: Final = 1_024
+"""Selectors of rights whose units are kept with the snapshot they were found in."""
 REQUEST_BODY_BYTES_MAX: Final = BATCH_BYTES_MAX
 REQUESTS_WAITING_MAX: Final = 1_024
 BODY_BYTES_WAITING_MAX: Final = 134_217_728

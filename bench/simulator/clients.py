@@ -12,6 +12,7 @@ from router.model.answers import Settled, Tracking
 from router.model.instants import SECOND_US
 from vanban_bench.simulator.model import Forecast, require
 from vanban_bench.simulator.paper import Order, Paper, Signing, Standing, write_paper
+from vanban_bench.simulator.reforms import reform
 from vanban_bench.simulator.session import Session
 from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
 
@@ -227,7 +228,9 @@ def found_unit(session: Session) -> None:
     """Add a commune as an operator does: open since yesterday, now, or a little later."""
     random, now_us = session.random, session.now_us()
     parents = [one for one in session.world.open(session.start_us - 1)
-               if one.tier == 3 and one.kind == COMMITTEE]  # fmt: skip
+               if one.tier == 3 and one.kind == COMMITTEE and one.valid_to is None]  # fmt: skip
+    if not parents:
+        return
     parent = random.choice(parents)
     number = max(session.world.places) + random.randint(1, 3)
     opens = random.choice([parent.valid_from, now_us, now_us + 300 * SECOND_US])
@@ -311,6 +314,8 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
         row = session.model.rows.get((paper.key, number))
         if row is None or row.state == "open":
             allowed = {"queued", "leased"} | (row.perhaps if row else set())
+            if session.model.asked_late(paper, number):  # the clock may have gone back since
+                allowed |= {"expired"}
             if paper.expires_at is not None and paper.expires_at <= session.now_us():
                 allowed |= {"expired"}
                 if paper.expires_at + 1_000 <= session.now_us():
@@ -350,6 +355,7 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     power_cut: 2,
     found_unit: 2,
     close_unit: 2,
+    reform: 4,
     track: 4,
     explain: 3,
 }

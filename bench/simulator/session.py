@@ -10,11 +10,12 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from router.engine import Engine
 from router.errors import NotFoundError, StorageError, VanbanError
 from router.model.instants import SECOND_US
+from router.model.reorganisations import Reorganisation
 from router.ports import ManualClock, Store
 from router.queue import MemoryDisk
 from vanban_bench.simulator.faults import CrashError, FaultPlan, FaultyStore
@@ -29,6 +30,13 @@ WORKING_DAY_US = 1_725_411_600 * SECOND_US
 """2024-09-04 08:00 in Vietnam."""
 NEW_YEARS_EVE_US = 1_735_659_000 * SECOND_US
 """2024-12-31 22:30 in Vietnam: runs from here cross the year."""
+
+
+class PendingReform(Protocol):
+    """A reform whose answer was lost; `learn` tells the model that it was made."""
+
+    change: Reorganisation
+    learn: Callable[[], None]
 
 
 class SeededChance:
@@ -61,6 +69,8 @@ class Session:
         self.received: dict[int, list[str]] = {}
         self.pending_places: list[Place] = []
         self.pending_closings: list[tuple[int, int, tuple[int, ...]]] = []
+        self.pending_reforms: list[PendingReform] = []
+        self.reforms = 0
         self.signer_of: dict[int, int] = {}
         self.engine = self._open()
         self._furnish()
@@ -131,10 +141,18 @@ class Session:
             if self.engine.unit(number).valid_to is not None:
                 self.world.places[number].valid_to = at_us
                 self.world.places[number].successors = successors
-        self.pending_places, self.pending_closings = [], []
+        made = {one.title for one in self.engine.directory_changes()}
+        for reform in self.pending_reforms:
+            if reform.change.title in made:
+                reform.learn()
+        self.pending_places, self.pending_closings, self.pending_reforms = [], [], []
         for place in self.world.places.values():
             known = self.engine.unit(place.number)
-            if (known.code, known.valid_to) != (place.code, place.valid_to):
+            standing = known.kind, known.parent
+            lasts = place.standing(max(self.now_us(), place.valid_from))
+            if (known.code, known.valid_to) != (place.code, place.valid_to) or (
+                place.valid_to is None and standing != lasts
+            ):
                 raise WrongError(f"unit {place.code}: what was answered is forgotten")
 
     def check_disk(self) -> None:

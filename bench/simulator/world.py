@@ -27,7 +27,10 @@ class UnresolvableError(Exception):
 
 @dataclass
 class Place:
-    """A unit as the model knows it; times are instants."""
+    """A unit as the model knows it; times are instants.
+
+    `kind` and `parent` are what it began with, `later` what it became: (since, kind, parent).
+    """
 
     number: int
     code: str
@@ -38,6 +41,19 @@ class Place:
     valid_from: int
     valid_to: int | None = None
     successors: tuple[int, ...] = ()
+    later: list[tuple[int, str, int | None]] = field(default_factory=list)
+
+    def standing(self, at_us: int) -> tuple[str, int | None]:
+        """Return its kind and parent at that instant."""
+        found = self.kind, self.parent
+        for since, kind, parent in self.later:
+            if since <= at_us:
+                found = kind, parent
+        return found
+
+    def parents(self) -> set[int | None]:
+        """Return what it ever hung below, or will."""
+        return {self.parent, *(parent for _, _, parent in self.later)}
 
     def open_at(self, at_us: int) -> bool:
         """Say whether it exists at that instant."""
@@ -113,7 +129,7 @@ class World:
 
     def leaves(self, at_us: int) -> list[Place]:
         """Return open units that may close: nothing hangs below them, no end is set."""
-        parents = {place.parent for place in self.places.values()}
+        parents = set().union(*(place.parents() for place in self.places.values()))
         return [place for place in self.open(at_us)
                 if place.number not in parents and place.valid_to is None]  # fmt: skip
 
@@ -149,11 +165,13 @@ class World:
                 return {n for n, place in open_now.items()
                         if TIER_WORDS[place.tier] == selector.word}  # fmt: skip
             case "kind":
-                return {n for n, place in open_now.items() if place.kind == selector.word}
+                return {n for n, place in open_now.items()
+                        if place.standing(at_us)[0] == selector.word}  # fmt: skip
             case "children":
-                return {n for n, place in open_now.items() if place.parent in parts[0]}
+                return {n for n, place in open_now.items()
+                        if place.standing(at_us)[1] in parts[0]}  # fmt: skip
             case "descendants":
-                return {n for n in open_now if parts[0].intersection(self._above(n))}
+                return {n for n in open_now if parts[0].intersection(self._above(n, at_us))}
             case "|":
                 return set().union(*parts)
             case "&":
@@ -172,12 +190,12 @@ class World:
         bad.add(("recipient.unknown", excluded))
         return set()
 
-    def _above(self, number: int) -> set[int]:
+    def _above(self, number: int, at_us: int) -> set[int]:
         found: set[int] = set()
-        parent = self.places[number].parent
+        parent = self.places[number].standing(at_us)[1]
         while parent is not None:
             found.add(parent)
-            parent = self.places[parent].parent
+            parent = self.places[parent].standing(at_us)[1]
         return found
 
 

@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "directory": "directory",
     "group": "groups",
     "token": "manage",
+    "right": "rights",
     "trust": "manage",
     "check": "manage",
     "bench": "bench",

@@ -21,6 +21,7 @@ from router.cli.output import (
     print_table,
     working,
 )
+from router.cli.rights import impact
 from router.cli.words import column, count, word
 from router.model.administration import (
     ChangeShown,
@@ -42,6 +43,7 @@ def directory() -> None:
 
 
 directory.add_command(import_file, "import")
+directory.add_command(impact)
 
 
 @directory.command(

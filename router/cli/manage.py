@@ -21,8 +21,10 @@ from router.cli.output import (
 )
 from router.cli.words import count as counted
 from router.engine import Engine
+from router.engine.rights import wanted_of
 from router.errors import InputError, StorageError
 from router.limits import CERTIFICATE_BYTES_MAX
+from router.model.answers import Principal
 from router.model.instants import SECOND_US, instant_of
 from router.settings import load_settings
 
@@ -104,9 +106,17 @@ def token() -> None:
 @click.option("--operator", is_flag=True, help="An operator's token instead.")
 @click.option("--name", required=True, help="Who uses it (at most 64 characters).")
 @click.option("--days", type=click.IntRange(1, 3_660), help="Days until it runs out.")
+@click.option("--right", "rights", multiple=True,
+              help="With --operator: only that, e.g. directory,read:subtree(H22).")  # fmt: skip
 @data_option
 def create(
-    unit: str | None, operator: bool, name: str, days: int | None, data: str, as_json: bool
+    unit: str | None,
+    operator: bool,
+    name: str,
+    days: int | None,
+    rights: tuple[str, ...],
+    data: str,
+    as_json: bool,
 ) -> None:
     """Make a token; it is printed once and kept only as a hash."""
     if (unit is None) != operator:
@@ -114,7 +124,12 @@ def create(
     with open_existing(data) as engine:
         expires = None if days is None else engine.now_us() + days * 86_400 * SECOND_US
         made = engine.create_token(
-            unit, name, operator=operator, expires_at=expires, actor=acting()
+            unit,
+            name,
+            operator=operator,
+            rights=[wanted_of(one) for one in rights],
+            expires_at=expires,
+            actor=acting(),
         )
     if as_json:
         print_json({"token": made})
@@ -131,8 +146,14 @@ def list_tokens(data: str, as_json: bool) -> None:
     if as_json:
         print_json(tokens)
     else:
-        rows = [(one.token, one.name, "operator" if one.operator else one.code) for one in tokens]
+        rows = [(one.token, one.name, _stands_for(one)) for one in tokens]
         print_table(counted(len(rows), "token", "tokens"), ("id", "~name", "for"), rows)
+
+
+def _stands_for(one: Principal) -> str:
+    if one.operator:
+        return "operator, only its rights" if one.limited else "operator"
+    return one.code or f"#{one.unit}"
 
 
 @token.command("revoke", epilog="Example: vanban token revoke 3f0c…")

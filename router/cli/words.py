@@ -53,6 +53,14 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "subject": "trích yếu",
     "code": "mã",
     "kind": "loại",
+    # rights
+    "right": "quyền",
+    "rights": "quyền",
+    "holder": "người có quyền",
+    "actions": "việc được làm",
+    "granted by": "người cấp",
+    "token": "mã truy cập",
+    "revoked": "đã thu hồi",
     # headings
     "recipient": "nơi nhận",
     "recipients": "nơi nhận",

@@ -2,8 +2,10 @@
 
 Thread-safe.  A change is added to the register unseen; the snapshots in use are compiled
 anew beside the old ones, and only then the change becomes visible, so nobody waits and
-nobody sees a half.  Applying is pure: it depends on records and their sequences alone, so
-that a replay gives the same numbers of kinds and the same positions.
+nobody sees a half: who changes holds `_changing` all the while, who reads takes `_lock`
+alone, which is held for a look or a swap and never over a compile.  Applying is pure: it
+depends on records and their sequences alone, so that a replay gives the same numbers of
+kinds and the same positions.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ class Directory:
 
     def __init__(self) -> None:
         self.sequence = 0
+        self._changing = threading.RLock()
+        """Orders changes and those who plan them; never taken by readers."""
         self._lock = threading.RLock()
+        """Guards the snapshots held and what is visible; taken after `_changing`, if at all."""
         self._register = Register()
         self._words = Vocabulary()
         self._groups = Groups()
@@ -89,7 +94,7 @@ class Directory:
         Names and tags are brought to NFC, codes to their stored form.  Raises InputError
         `directory.invalid` with the path `row[i].field`; nothing has changed then.
         """
-        with self._lock:
+        with self._changing:
             added = checked_import(self._known, units)
             bodies = parts_of(
                 (fact for unit, _ in added for fact in facts_of_unit(unit)), "import", title, 0
@@ -117,7 +122,7 @@ class Directory:
         (`events[3].unit`, `known_later[0].code`, `fixes[2].since`), and for groups
         `group.invalid` and the errors of their selectors; nothing has changed then.
         """
-        with self._lock:
+        with self._changing:
             if isinstance(change, GroupDefined):
                 return list(checked_group(self._groups, change, self._sorted_edges))
             if isinstance(change, Reorganisation):
@@ -138,7 +143,7 @@ class Directory:
         It shares nothing that changes with this one.
         """
         made = Directory()
-        with self._lock:
+        with self._changing:
             made._register = self._register.copy()
             made._words = self._words.copy()
             made._groups = self._groups.copy()
@@ -159,7 +164,7 @@ class Directory:
         """
         if isinstance(change, bytes):
             change = decode_change(change)
-        with self._lock:
+        with self._changing:
             try:
                 made = self._learn(change, sequence, at_us)
             except ValueError as error:
@@ -220,19 +225,21 @@ class Directory:
     def _activate(self, made: ChangeMade) -> None:
         """Compile the snapshots in use as they will be, then make the change visible."""
         known = Known(self._register, self._words, len(self._changes) + 1)
-        newest = list(self._snapshots.values())[-_ACTIVATED_MAX:]
+        with self._lock:
+            newest = list(self._snapshots.values())[-_ACTIVATED_MAX:]
         fresh: dict[tuple[int, int], Snapshot] = {}
         for snapshot in newest:
             if snapshot.sequence == self.sequence:
                 again = self._compile(made.sequence, known, snapshot.valid_from)
                 fresh[again.identity] = again
-        self._changes.append(made)
-        self._sequences.append(made.sequence)
-        self._subscriptions = {}
-        self._snapshots.update(fresh)
-        self._forget_snapshots()
-        self._known = known
-        self.sequence = made.sequence
+        with self._lock:
+            self._changes.append(made)
+            self._sequences.append(made.sequence)
+            self._subscriptions = {}
+            self._snapshots.update(fresh)
+            self._forget_snapshots()
+            self._known = known
+            self.sequence = made.sequence
 
     # Asking
 
@@ -314,7 +321,10 @@ class Directory:
         They hold for all snapshots at once: every tier, kind and ancestor that the unit
         ever had, by any knowledge.  Topics only find candidates, so too many do no harm.
         """
-        found = self._subscriptions.get(number)
+        # Kept where it was looked for: what was computed before a change must not be
+        # remembered after it, or entries under its new topics would never be found.
+        remembered = self._subscriptions
+        found = remembered.get(number)
         if found is None:
             self.unit(number)
             classes, above = self._register.lineage(number)
@@ -323,7 +333,7 @@ class Directory:
                 for tier, kind in sorted(classes)
                 for ancestor in (number, *sorted(above), 0)
             )
-            self._subscriptions[number] = found
+            remembered[number] = found
         return found
 
     def history(self, number: int) -> list[Version]:
@@ -392,7 +402,8 @@ class Directory:
 
     def _known_at(self, sequence: int | None) -> tuple[int, Known]:
         """Return the last visible change at or before `sequence`, and what was known then."""
-        known, newest = self._known, self.sequence
+        with self._lock:
+            known, newest = self._known, self.sequence
         if sequence is None or sequence >= newest:
             return newest, known
         count = bisect_right(self._sequences, sequence)

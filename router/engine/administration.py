@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from router.engine import tokens
 from router.engine.deliveries import check_actor
 from router.engine.state import TRUST, Rooms, encode_record
 from router.engine.tokens import TokenMade
-from router.errors import InputError
+from router.errors import AuthenticationError, InputError, NotFoundError
 from router.model.answers import Principal
 from router.ports import Chance, Clock
 from router.queue import RoomRecord
@@ -97,7 +98,11 @@ class Administrator:
     def authenticate(self, token: str) -> Principal:
         """Return whom a token stands for.  Raises AuthenticationError."""
         now_us = self._clock.now_us()
-        return self._principal(self._rooms.tokens.authenticate(token, now_us), now_us)
+        made = self._rooms.tokens.authenticate(token, now_us)
+        principal = self._principal(made, now_us)
+        if principal.unit is not None and not principal.code:
+            raise AuthenticationError("token.invalid")  # there never was such a unit
+        return principal
 
     def all_tokens(self) -> list[Principal]:
         """List the live tokens (never their secrets)."""
@@ -105,5 +110,8 @@ class Administrator:
         return [self._principal(made, now_us) for made in self._rooms.tokens.all(now_us)]
 
     def _principal(self, made: TokenMade, now_us: int) -> Principal:
-        code = self._rooms.unit(made.unit, now_us).code if made.unit is not None else ""
-        return Principal(made.id, made.name, made.unit, code, made.operator)
+        code = ""
+        if made.unit is not None:
+            with contextlib.suppress(NotFoundError):  # withdrawn by a correction
+                code = self._rooms.unit(made.unit, now_us).code
+        return Principal(made.id, made.name, made.unit, code, made.operator, made.limited)

@@ -117,14 +117,8 @@ class DirectoryAdministrator:
         self, changes: DirectoryChange | Sequence[DirectoryChange], actor: str
     ) -> DirectoryChanged:
         """See `Engine.change_directory`."""
-        several = not isinstance(changes, Reorganisation | Correction | GroupDefined)
-        steps: list[_Step] = []
-        if isinstance(changes, Reorganisation | Correction | GroupDefined):
-            steps.append(changes)
-        else:
-            steps += changes
         with self._rooms.lock:
-            bodies = _planned(self._rooms.directory, steps, numbered=several)
+            bodies = planned_changes(self._rooms.directory, changes)
             return self._write([encode_change(body) for body in bodies], _facts_in(bodies), actor)
 
     def _write(self, bodies: Sequence[bytes], facts: int, actor: str) -> DirectoryChanged:
@@ -216,7 +210,7 @@ def _confirmation(sequence: int, bodies: Sequence[bytes]) -> str:
     return digest.hexdigest()[:CONFIRM_CHARS]
 
 
-def _planned(
+def planned(
     directory: Directory, steps: Sequence[_Step], *, numbered: bool = False, title: str = ""
 ) -> list[Change]:
     """Check steps, each on what the ones before make of the directory; return all records.
@@ -240,13 +234,22 @@ def _planned(
     return bodies
 
 
+def planned_changes(
+    directory: Directory, changes: DirectoryChange | Sequence[DirectoryChange]
+) -> list[Change]:
+    """Check one change, or several in order; return all records."""
+    if isinstance(changes, Reorganisation | Correction | GroupDefined):
+        return planned(directory, [changes])
+    return planned(directory, list(changes), numbered=True)
+
+
 def _planned_difference(directory: Directory, difference: Difference) -> list[Change]:
     """Return the records of a difference, or raise what is wrong, naming the unit."""
     steps: list[_Step] = [difference.imported] if difference.imported else []
     steps += [step for step in (difference.correction, difference.reorganisation) if step]
     titles = [step.title for step in steps if isinstance(step, Correction | Reorganisation)]
     try:
-        return _planned(directory, steps, title=titles[0] if titles else "")
+        return planned(directory, steps, title=titles[0] if titles else "")
     except InputError as error:
         error.path = _place(directory, difference, error.path)
         raise

@@ -17,6 +17,7 @@ from router.engine.administration import Administrator
 from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
 from router.engine.directory_face import OPERATOR, DirectoryFace
+from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
@@ -31,6 +32,7 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.documents import Envelope
+from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, Store, SystemChance, SystemClock
 from router.queue import LmdbStore, Queue
@@ -40,7 +42,7 @@ from router.signatures import Verifier
 _log = logging.getLogger("router.engine")
 
 
-class Engine(DirectoryFace):
+class Engine(RightsFace, DirectoryFace):
     """A routing engine over one data directory.  Use as a context manager, or `close()`."""
 
     def __init__(
@@ -62,6 +64,7 @@ class Engine(DirectoryFace):
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
+        self._face_rights(self._queue, self._clock, chance)
         self._listeners: list[Listener] = []
         self._closed = False
 
@@ -172,15 +175,11 @@ class Engine(DirectoryFace):
         `document` is its key (hex) or ``<sender code>|<document id>``; `unit` is the viewer
         (None: an operator).  Raises NotFoundError also for documents of others.
         """
-        self._alive()
-        viewer = self._unit(unit) if unit is not None else None
-        return self._tracker.track(document, viewer, limit, page)
+        return self.seat(self._viewer(unit)).track(document, limit=limit, page=page)
 
     def explain(self, document: str, unit: str, *, viewer: str | int | None = None) -> Explanation:
         """Say why `unit` receives the document, or why not; both ways, with the steps."""
-        self._alive()
-        seen_by = self._unit(viewer) if viewer is not None else None
-        return self._tracker.explain(document, unit, seen_by)
+        return self.seat(self._viewer(viewer)).explain(document, unit)
 
     # The recipient's side.
 
@@ -261,11 +260,18 @@ class Engine(DirectoryFace):
         name: str,
         *,
         operator: bool = False,
+        rights: Sequence[RightWanted] = (),
         expires_at: int | None = None,
         actor: str = OPERATOR,
     ) -> str:
-        """Make an access token for a unit (or an operator); it is shown only this once."""
+        """Make an access token for a unit (or an operator); it is shown only this once.
+
+        An operator's token with `rights` may do what they say and nothing else.  Raises
+        what `grant_right` raises.
+        """
         self._alive()
+        if rights:
+            return self._create_limited(unit, operator, name, rights, expires_at, actor)
         return self._administrator.create_token(
             unit, name, operator=operator, expires_at=expires_at, actor=actor
         )

@@ -1,6 +1,6 @@
 """The rooms' state as the log's records made it, and the lock that orders its changes.
 
-`Rooms` replays directory, trust, token and snapshot records at opening and applies each
+`Rooms` replays directory, trust, token, right and snapshot records at opening and applies each
 new record after it has been flushed: what is in memory is never ahead of the disk.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 from router._core import Audience, runs_contain
 from router.directory import Digests, Directory, Snapshot
 from router.directory import decode_change as decode_directory
-from router.engine import tokens
+from router.engine import rights, tokens
 from router.errors import ForbiddenError, NotFoundError, StorageError
 from router.model.units import Unit
 from router.queue import Queue, RoomRecord
@@ -39,12 +39,12 @@ encode_record = msgspec.msgpack.Encoder().encode
 
 
 class Rooms:
-    """Directory, trust, tokens and numbered snapshots of one engine.
+    """Directory, trust, tokens, rights and numbered snapshots of one engine.
 
     `lock` (reentrant) orders changes: who holds it plans a change, flushes it and takes it
     in.  It is held over a flush, so nothing that reads may take it: a read inside the
     queue's group or view would wait for the very flush that waits for it.  Reads need no
-    lock: the directory guards itself, trust and tokens take each change in one step, and
+    lock: the directory guards itself, trust, tokens and rights take each change in one step, and
     the list of snapshots only grows.
     """
 
@@ -53,28 +53,33 @@ class Rooms:
         self.directory = Directory()
         self.trust = TrustStore()
         self.tokens = tokens.Tokens()
+        self.rights = rights.Rights()
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
         self._digests = Digests()
-        for room in (DIRECTORY, TRUST, tokens.ROOM, SNAPSHOT):
+        for room in (DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT):
             for sequence, record in queue.room_records(room):
-                self._apply(room, record.body, sequence, record.at)
+                self._apply(record, sequence)
 
-    def append(self, records: Sequence[RoomRecord]) -> None:
-        """Flush records of the rooms, then take them in."""
+    def append(self, records: Sequence[RoomRecord]) -> list[int]:
+        """Flush records of the rooms, then take them in; return their sequences."""
         with self.lock:
             sequences = self._queue.append_rooms(records)
             for sequence, record in zip(sequences, records, strict=True):
-                self._apply(record.room, record.body, sequence, record.at)
+                self._apply(record, sequence)
+        return sequences
 
-    def _apply(self, room: str, body: bytes, sequence: int, at_us: int) -> None:
+    def _apply(self, record: RoomRecord, sequence: int) -> None:
+        room, body = record.room, record.body
         if room == DIRECTORY:
-            self.directory.apply(decode_directory(body), sequence, at_us)
+            self.directory.apply(decode_directory(body), sequence, record.at)
         elif room == TRUST:
             self.trust.apply(decode_trust(body), sequence)
         elif room == tokens.ROOM:
             self.tokens.apply(tokens.decode_change(body))
+        elif room == rights.ROOM:
+            self.rights.apply(rights.decode_change(body), sequence, record.actor)
         else:
             self._apply_snapshot(_snapshots.decode(body))
 
@@ -125,7 +130,7 @@ class Rooms:
         Raises NotFoundError.
         """
         if isinstance(unit, int):
-            return self.directory.unit(unit)
+            return self.directory.unit(unit, now_us)
         found = self.directory.find(unit, now_us) or self.directory.find_any(unit)
         if found is None:
             raise NotFoundError("unit.not_found", unit=unit)

@@ -22,7 +22,11 @@ PREFIX = "vb1"
 
 
 class TokenMade(msgspec.Struct, frozen=True, tag_field="change", tag="made"):
-    """A token exists from now on; `unit` is a stable number, None for an operator."""
+    """A token exists from now on; `unit` is a stable number, None for an operator.
+
+    An operator's token that is `limited` may do what its rights say and nothing else, also
+    when these have ended.
+    """
 
     id: str
     sha256: bytes
@@ -31,6 +35,7 @@ class TokenMade(msgspec.Struct, frozen=True, tag_field="change", tag="made"):
     operator: bool
     made_at: int
     expires_at: int | None
+    limited: bool = False
 
     def live_at(self, now_us: int) -> bool:
         """Say whether it has not run out at that instant."""
@@ -75,6 +80,7 @@ class Tokens:
         operator: bool,
         made_at: int,
         expires_at: int | None,
+        limited: bool = False,
     ) -> tuple[TokenMade, str]:
         """Return the record to write and the token to hand out (shown once).
 
@@ -94,7 +100,9 @@ class Tokens:
         token_id = chance.random_bytes(8).hex()
         secret = base64.urlsafe_b64encode(chance.random_bytes(32)).rstrip(b"=").decode()
         digest = hashlib.sha256(secret.encode()).digest()
-        made = TokenMade(token_id, digest, name, unit, operator, made_at, expires_at)
+        made = TokenMade(
+            token_id, digest, name, unit, operator, made_at, expires_at, operator and limited
+        )
         return made, f"{PREFIX}.{token_id}.{secret}"
 
     def find(self, token_id: str) -> TokenMade:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from router import limits
-from router._core import Audience
+from router._core import Audience, runs_contain
 from router.directory import Snapshot
-from router.engine.facts import Facts, decode_facts, read_key
+from router.engine.access import Reader
+from router.engine.facts import Facts, decode_facts, read_delivery_id, read_key
 from router.engine.state import Rooms
 from router.errors import InputError, NotFoundError
 from router.model.answers import (
@@ -62,21 +63,18 @@ class Tracker:
             if stored is not None:
                 yield stored
 
-    def _answers_for(self, viewer: Unit | None, address: int, now_us: int) -> bool:
-        """Say whether the viewer is who answers for a unit today; an operator does for all."""
-        return viewer is None or viewer.number == self._rooms.directory.holder(address, now_us)
-
-    def track(self, document: str, viewer: Unit | None, limit: int, page: int) -> Tracking:
+    def track(self, document: str, reads: Reader, limit: int, page: int) -> Tracking:
         """Count the states by tier and list one page of deliveries, in directory order.
 
-        A viewer other than who answers for the sender today finds nothing.
+        `reads` says whose documents the viewer may see: whoever may not see the sender's
+        finds nothing.
         """
         if not 0 <= limit <= limits.TRACKING_PAGE_MAX or page < 0:
             said = f"limit is 0 to {limits.TRACKING_PAGE_MAX}, page from 0"
             raise InputError("field.invalid", path="$.limit", reason=said)
         now_us = self._clock.now_us()
         for stored in self._found(document):
-            if self._answers_for(viewer, stored.sender, now_us):
+            if reads(stored.sender):
                 break
         else:
             raise NotFoundError("document.not_found")
@@ -135,18 +133,36 @@ class Tracker:
         )
 
     def _code_of(self, number: int, now_us: int) -> str:
-        return self._rooms.unit(number, now_us).code if number else ""
+        try:
+            return self._rooms.unit(number, now_us).code if number else ""
+        except NotFoundError:  # a correction says that there never was such a unit
+            return ""
 
-    def explain(self, document: str, unit: str, viewer: Unit | None) -> Explanation:
-        """Say why a unit receives a document, or why not.
+    def delivery(self, delivery: str, reads: Reader) -> TrackedDelivery:
+        """Return one delivery with its history, for who may see its sender's or address's.
 
-        Who answers for the sender today may ask about any unit; who answers for a recipient,
-        about that one.  Raises NotFoundError for documents that are not the viewer's.
+        Raises NotFoundError `delivery.not_found`, also for those of others.
         """
         now_us = self._clock.now_us()
+        key, address = read_delivery_id(delivery)
+        stored = self._queue.document(key)
+        if stored is not None and (reads(stored.sender) or reads(address)):
+            snapshot = self._rooms.snapshot(stored.audience.snapshot)
+            position = snapshot.hierarchy.position(address)
+            if position >= 0 and runs_contain(stored.audience.runs, position):
+                row = self._queue.delivery(key, address)
+                return self._tracked(snapshot.unit_at(position), row, stored, now_us)
+        raise NotFoundError("delivery.not_found")
+
+    def explain(self, document: str, unit: str, reads: Reader) -> Explanation:
+        """Say why a unit receives a document, or why not.
+
+        Who may see the sender's documents may ask about any unit; who may see a recipient's,
+        about that one.  Raises NotFoundError for documents that are not the viewer's.
+        """
         for stored in self._found(document):
             facts = decode_facts(stored.facts)
-            sender = self._answers_for(viewer, stored.sender, now_us)
+            sender = reads(stored.sender)
             try:
                 asked = self._rooms.unit(unit, facts.issued_at)
             except NotFoundError:
@@ -156,7 +172,7 @@ class Tracker:
             snapshot = self._rooms.snapshot(stored.audience.snapshot)
             position = snapshot.hierarchy.position(asked.number)
             receives = position >= 0 and position in Audience.from_bytes(stored.audience.runs)
-            if sender or (receives and self._answers_for(viewer, asked.number, now_us)):
+            if sender or (receives and reads(asked.number)):
                 break
         else:
             raise NotFoundError("document.not_found")

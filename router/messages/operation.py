@@ -67,6 +67,19 @@ ACCESS: Final[dict[str, Words]] = {
         "Mã truy cập không tồn tại, đã thu hồi hoặc hết hạn.",
         "Ask the operator for a new token.", "Đề nghị quản trị cấp mã mới.",
     ),
+    "right.missing": Words(
+        "No right to “{action}” for {unit}.", "Không có quyền “{action}” đối với {unit}.",
+        "Ask an operator for it (“vanban right grant”).",
+        "Đề nghị quản trị cấp quyền (“vanban right grant”).",
+    ),
+    "right.invalid": Words(
+        "The right can't be granted so: {reason}.", "Không thể cấp quyền như vậy: {reason}.",
+        "See docs/rights.md.", "Xem docs/rights.md.",
+    ),
+    "right.not_found": Words(
+        "There is no right {right}.", "Không có quyền số {right}.",
+        "List the rights with “vanban right list”.", "Liệt kê bằng “vanban right list”.",
+    ),
     "access.other_unit": Words(
         "That belongs to another unit.", "Nội dung này thuộc đơn vị khác.",
         "Use the token of that unit.", "Dùng mã truy cập của đơn vị đó.",

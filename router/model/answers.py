@@ -220,13 +220,17 @@ class Resolved(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Principal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whom a token stands for: a unit, or an operator of the installation."""
+    """Whom a token stands for: a unit, or an operator of the installation.
+
+    An operator that is `limited` may do what the rights of the token say, nothing else.
+    """
 
     token: str
     name: str
     unit: int | None = None
     code: str = ""
     operator: bool = False
+    limited: bool = False
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from router.limits import LANES, LEASE_DELIVERIES_MAX, TOPIC_BYTES_MAX
 from router.ports import View
@@ -34,6 +34,7 @@ _OPENED_MAX: Final = 4_096
 """Open entries that one record may note."""
 _CLOSED_MAX: Final = 4_096
 """Open entries found final that one record may take off."""
+_COUNT_CHUNK: Final = 1_024
 _READY: Final = "ready"
 _HELD: Final = "held"
 _EXPIRED: Final = "expired"
@@ -185,6 +186,58 @@ def lanes_with_work(
         if found.full or found.floors_worth:
             worth.append(lane)
     return tuple(worth)
+
+
+class OpenCount(NamedTuple):
+    """Deliveries of one address that are not final.
+
+    `looked` counts the entries looked at; `more` says that they were too many, so the other
+    two are what was found until then.
+    """
+
+    queued: int
+    leased: int
+    looked: int
+    more: bool
+
+
+def count_open(
+    view: View,
+    address: int,
+    subscriptions: Iterable[bytes],
+    holds: Membership,
+    held: frozenset[int],
+    at: int,
+    looked_max: int,
+) -> OpenCount:
+    """Count what is queued or leased for an address at an instant; changes nothing.
+
+    At most `looked_max` entries are looked at, those of others under the same topics included.
+    """
+    topics = checked_topics(subscriptions)
+    digest = tables.subscriptions_digest(topics)
+    queued = leased = looked = 0
+    for lane in range(LANES):
+        floor = _read_floor(view, address, lane, digest)
+        last = b""
+        for entry, value in chain(
+            _open_below(view, address, lane, floor),
+            _candidates(view, lane, topics, floor, _COUNT_CHUNK),
+        ):
+            if entry == last:
+                continue
+            if looked >= looked_max:
+                return OpenCount(queued, leased, looked, True)
+            last = entry
+            looked += 1
+            audience_id, document, expires = tables.TOPIC_VALUE.unpack(value)
+            row = view.get(tables.DELIVERIES, tables.DELIVERY.pack(address, document))
+            if row is None and document not in held and not holds[audience_id]:
+                continue
+            standing = _HELD if document in held else _standing(row, expires, at)
+            leased += standing is _HELD
+            queued += standing is _READY
+    return OpenCount(queued, leased, looked, False)
 
 
 class Membership(dict[int, bool]):

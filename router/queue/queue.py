@@ -36,7 +36,9 @@ from router.queue.inbox import (
     Found,
     Member,
     Membership,
+    OpenCount,
     checked_topics,
+    count_open,
     lanes_with_work,
     walk,
 )
@@ -263,6 +265,24 @@ class Queue:
         with self._store.view() as view:
             holds = Membership(view, member, self._audience)
             return lanes_with_work(view, address, subscriptions, holds, held, at)
+
+    def open_count(
+        self,
+        address: int,
+        subscriptions: Sequence[bytes],
+        member: Member,
+        at: int,
+        *,
+        looked_max: int,
+    ) -> OpenCount:
+        """Count the deliveries of an address that are queued or leased; see `count_open`."""
+        held = self._pending.held(address, at)
+        if held is None:
+            self.flush()
+            held = frozenset()
+        with self._store.view() as view:
+            holds = Membership(view, member, self._audience)
+            return count_open(view, address, subscriptions, holds, held, at, looked_max)
 
     def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
         """Yield (sequence, record) of one room in order."""

@@ -26,7 +26,7 @@ from router.errors import (
     StorageError,
     VanbanError,
 )
-from router.model.answers import Explanation, Principal, Resolved, Tracking
+from router.model.answers import Explanation, Principal, Resolved, TrackedDelivery, Tracking
 from router.model.requests import Health, ResolveRequest
 from router.model.units import Unit
 from router.server.requests import PROBLEM, Call, encode, problem_with_status
@@ -43,16 +43,12 @@ def call_of(request: AnyRequest) -> Call:
     return call
 
 
-def viewer_of(request: AnyRequest) -> int | None:
-    """Return the unit whose eyes look, None for an operator, who may see every unit's."""
+def principal_of(request: AnyRequest) -> Principal:
+    """Return who asks; the front let nobody in without a token."""
     principal = call_of(request).principal
     if principal is None:
-        raise NotFoundError("document.not_found")
-    if principal.operator:
-        return None
-    if principal.unit is None:
-        raise NotFoundError("document.not_found")
-    return principal.unit
+        raise NotFoundError("request.not_found")
+    return principal
 
 
 def handlers(engine: Engine) -> list[HTTPRouteHandler]:
@@ -67,10 +63,11 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
     ) -> Tracking:
         """Who has the document and who not; for its sender and operators.
 
-        The sender is the unit that answers for it today.  All others, recipients too, are
-        told that there is no such document.
+        The sender is the unit that answers for it today, or who was granted to read its
+        documents.  All others, recipients too, are told that there is no such document.
         """
-        return engine.track(unquote(key), unit=viewer_of(request), limit=limit, page=page)
+        seat = engine.seat(principal_of(request))
+        return seat.track(unquote(key), limit=limit, page=page)
 
     @get("/v1/documents/{key:str}/explain", sync_to_thread=False, operation_id="explain")
     def explain(
@@ -79,7 +76,15 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         unit: Annotated[str, QueryParameter(min_length=1, max_length=limits.CODE_CHARS_MAX)],
     ) -> Explanation:
         """Why a unit receives the document, or why not."""
-        return engine.explain(unquote(key), unit, viewer=viewer_of(request))
+        return engine.seat(principal_of(request)).explain(unquote(key), unit)
+
+    @get("/v1/deliveries/{delivery:str}", sync_to_thread=False, operation_id="delivery")
+    def delivery(request: AnyRequest, delivery: FromPath[str]) -> TrackedDelivery:
+        """One delivery and all that happened to it; for its sender, its recipient, operators.
+
+        Each is who answers for the unit today, or who was granted to read its documents.
+        """
+        return engine.seat(principal_of(request)).delivery(unquote(delivery))
 
     @post("/v1/resolve", sync_to_thread=False, status_code=200, operation_id="resolve")
     def resolve(request: AnyRequest, data: JSONBody[ResolveRequest]) -> Resolved:
@@ -87,12 +92,12 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
 
         The sender is the token's unit where the request names none.
         """
-        principal = call_of(request).principal
-        return engine.resolve(
+        principal = principal_of(request)
+        return engine.seat(principal).resolve(
             data.selector,
             at_us=data.at_us,
             known_at_us=data.known_at_us,
-            sender=data.sender or (None if principal is None else principal.unit),
+            sender=data.sender or principal.unit,
             explain=data.explain,
             roll_up=data.roll_up,
             limit=data.limit,
@@ -100,19 +105,16 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         )
 
     @get("/v1/units/{code:str}", sync_to_thread=False, operation_id="unit")
-    def unit(code: FromPath[str]) -> Unit:
+    def unit(request: AnyRequest, code: FromPath[str]) -> Unit:
         """One unit by its code in either form."""
-        return engine.unit(unquote(code))
+        return engine.seat(principal_of(request)).unit(unquote(code))
 
     @get("/v1/whoami", sync_to_thread=False, operation_id="whoami")
     def whoami(request: AnyRequest) -> Principal:
         """Whom the token speaks for."""
-        principal = call_of(request).principal
-        if principal is None:
-            raise NotFoundError("request.not_found")
-        return principal
+        return principal_of(request)
 
-    return [track, explain, resolve, unit, whoami, *_health_handlers(engine)]
+    return [track, explain, delivery, resolve, unit, whoami, *_health_handlers(engine)]
 
 
 def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:

@@ -12,6 +12,7 @@ not keep a later version from starting.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -198,6 +199,16 @@ class TrustStore:
     def bindings(self, certificate_sha256: str) -> tuple[CertificateBound, ...]:
         """Return all bindings of a certificate, past and future ones too."""
         return self._bindings.get(bytes.fromhex(certificate_sha256), ())
+
+    def bound_counts(self, units: Collection[int], at_us: int) -> dict[int, int]:
+        """Return for each of the units how many certificates speak for it at an instant."""
+        found = dict.fromkeys(units, 0)
+        for bindings in tuple(self._bindings.values()):
+            for binding in bindings:
+                ends = binding.valid_to
+                if binding.unit in found and binding.valid_from <= at_us:
+                    found[binding.unit] += ends is None or at_us < ends
+        return found
 
     def _trust(self, der: bytes) -> None:
         try:

@@ -13,7 +13,8 @@ from support.house import KEY, made
 COMMANDS = (
     "demo", "init", "serve", "submit", "inbox", "ack", "refuse", "track", "resolve", "explain",
     "whoami", "directory import", "directory close", "directory show", "directory history",
-    "directory export", "directory diff", "directory check", "group list", "group show",
+    "directory export", "directory diff", "directory check", "directory impact",
+    "right grant", "right list", "right revoke", "group list", "group show",
     "group define", "group end", "token create",
     "token list", "token revoke", "trust add", "trust bind", "check", "bench run",
 )  # fmt: skip

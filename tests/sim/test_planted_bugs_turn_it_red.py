@@ -5,6 +5,7 @@ A simulator that stays green whatever the engine does would be worse than none.
 
 import pytest
 
+from router.directory import Directory
 from router.engine.state import Rooms
 from router.queue import MemoryStore, Queue, Settlement
 from vanban_bench.simulator import Violation, run_seed
@@ -85,6 +86,16 @@ def test_a_membership_that_says_yes(monkeypatch):
 
     monkeypatch.setattr(Rooms, "member", lying)
     assert "misrouted" in violation()
+
+
+def test_an_inbox_that_knows_only_what_its_unit_is_today(monkeypatch):
+    def forgetful(self, number):
+        snapshot = self.snapshot(1 << 60)
+        position = snapshot.hierarchy.position(number)
+        return snapshot.subscriptions_bytes(position) if position >= 0 else ()
+
+    monkeypatch.setattr(Directory, "subscriptions", forgetful)
+    assert "not handed out" in violation()
 
 
 def test_an_idempotency_check_that_is_forgotten(monkeypatch):
