@@ -18,11 +18,11 @@ cimport cython
 import array
 import hashlib
 
-from router._audience cimport Audience, Program, bounded, copied, own
+from router._audience cimport Audience, Program, bounded, copied
 from router._machine cimport (
-    CODE_ALL, CODE_CHILDREN, CODE_DESCENDANTS, CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND,
-    CODE_NONE, CODE_PARENT, CODE_SET, CODE_SIBLINGS, CODE_SUBTREE, CODE_TIER, CODE_UNION,
-    CODE_UNIT, Plan, run_plans,
+    CODE_ALL, CODE_CHILDREN, CODE_CLASS, CODE_DESCENDANTS, CODE_DIFFERENCE, CODE_INTERSECTION,
+    CODE_KIND, CODE_NONE, CODE_PARENT, CODE_SET, CODE_SIBLINGS, CODE_SUBTREE, CODE_TIER,
+    CODE_UNION, CODE_UNIT, Plan, run_plans,
 )
 from router._rollup cimport Tally, tally_all, tally_below
 from router._tables cimport (
@@ -35,7 +35,7 @@ from router._audience import runs_contain
 from router.limits import HIERARCHY_DEPTH_MAX, UNITS_MAX
 
 __all__ = [
-    "OP_ALL", "OP_CHILDREN", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION", "OP_KIND",
+    "OP_ALL", "OP_CHILDREN", "OP_CLASS", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION", "OP_KIND",
     "OP_NONE", "OP_PARENT", "OP_SET", "OP_SIBLINGS", "OP_SUBTREE", "OP_TIER", "OP_UNION",
     "OP_UNIT", "Audience", "Hierarchy", "Program", "runs_contain",
 ]
@@ -49,6 +49,7 @@ OP_CHILDREN = CODE_CHILDREN
 OP_DESCENDANTS = CODE_DESCENDANTS
 OP_TIER = CODE_TIER
 OP_KIND = CODE_KIND
+OP_CLASS = CODE_CLASS
 OP_UNION = CODE_UNION
 OP_DIFFERENCE = CODE_DIFFERENCE
 OP_INTERSECTION = CODE_INTERSECTION
@@ -276,10 +277,12 @@ cdef class Hierarchy:
         else:
             with nogil:
                 status = run_plans(&self.tables, &plan, 1, &answer, &length)
-        if status != DONE:
+        try:
+            if status != DONE:
+                raise MemoryError
+            return copied(answer, length)
+        finally:
             free(answer)
-            raise MemoryError
-        return own(answer, length)
 
     def evaluate_batch(self, programs):
         """Return what each program selects, in order; the GIL is released once.
@@ -292,12 +295,12 @@ cdef class Hierarchy:
         cdef Program program
         cdef Status status = NO_MEMORY
         cdef Plan *plans = <Plan *>calloc(count + 1, sizeof(Plan))
-        cdef Run **answers = <Run **>calloc(count + 1, sizeof(void *))
         cdef size_t *lengths = <size_t *>calloc(count + 1, sizeof(size_t))
-        cdef Run *answer
+        cdef Run *pool = NULL
+        cdef size_t used = 0
         cdef list made = []
         try:
-            if plans == NULL or answers == NULL or lengths == NULL:
+            if plans == NULL or lengths == NULL:
                 raise MemoryError
             for i in range(count):
                 if not isinstance(held[i], Program):
@@ -309,20 +312,16 @@ cdef class Hierarchy:
                 plans[i].stack_max = program.stack_max
                 plans[i].sets = program.sets
             with nogil:
-                status = run_plans(&self.tables, plans, count, answers, lengths)
+                status = run_plans(&self.tables, plans, count, &pool, lengths)
             if status != DONE:
                 raise MemoryError
             for i in range(count):
-                answer = answers[i]
-                answers[i] = NULL  # now owned by the audience, or freed
-                made.append(own(answer, lengths[i]))
+                made.append(copied(pool + used, lengths[i]))
+                used += lengths[i]
             return made
         finally:
-            if answers != NULL:
-                for i in range(count):
-                    free(answers[i])
             free(plans)
-            free(answers)
+            free(pool)
             free(lengths)
 
     def numbers(self, Audience audience not None):

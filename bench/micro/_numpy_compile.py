@@ -32,8 +32,10 @@ class Runs(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """By position: stable number, parent's position (-1: none), place in preorder, and the
-    preorder just past the subtree; `blocks` holds where each (tier, kind) begins.
+    """The columns of a snapshot by position.
+
+    Stable number, parent's position (-1: none), place in preorder and the preorder just
+    past the subtree; `blocks` holds where each (tier, kind) begins.
     """
 
     number: Column
@@ -80,9 +82,7 @@ def compile_columns(given: Columns) -> Compiled:
     blocks = np.flatnonzero(np.r_[True, (key[order] >> 32)[1:] != (key[order] >> 32)[:-1]])
     by_number = np.where(index >= 0, position[index], -1)
     starts = preorder[order]
-    return Compiled(
-        given.number[order], parent, starts, starts + sizes[order], blocks, by_number
-    )
+    return Compiled(given.number[order], parent, starts, starts + sizes[order], blocks, by_number)
 
 
 def runs_of_children(made: Compiled) -> Runs:

@@ -123,7 +123,7 @@ def _joined(runs: Runs) -> dict[int, list[tuple[int, int]]]:
 def _process_memory(made: Country) -> Row:
     """Load the directory in a process of its own and read its resident memory."""
     records = b"".join(struct.pack(">I", len(body)) + body for body in made.bodies)
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-P", "-m", "vanban_bench.micro._memory", str(made.after.valid_from)],
         input=records, stdout=subprocess.PIPE, check=True,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from router._core import (
     OP_ALL,
     OP_CHILDREN,
+    OP_CLASS,
     OP_DESCENDANTS,
     OP_DIFFERENCE,
     OP_INTERSECTION,
@@ -74,6 +75,9 @@ class Skipped(NamedTuple):
 
     unit: str
     code: str
+
+_TAKEN_AWAY_SINGLY_MAX: Final = 6
+"""Parts of a difference up to which each is taken away by itself."""
 
 
 class Compiled(NamedTuple):
@@ -195,13 +199,27 @@ class _Compiler:
         self.unite(node.parts, depth, excluded)
 
     def intersection(self, node: IntersectionNode, depth: int, excluded: bool) -> None:
-        self.emit(node.parts[0], depth + 1, excluded)
-        for part in node.parts[1:]:
+        parts = list(node.parts)
+        tier = next((part for part in parts if isinstance(part, TierNode)), None)
+        kind = next((part for part in parts if isinstance(part, KindNode)), None)
+        if tier is not None and kind is not None:  # one run of the snapshot, found at once
+            both = tier_number(tier, self.lookup) << 16 | kind_number(kind, self.lookup)
+            self.ops.append((OP_CLASS, both, 0))
+            parts.remove(tier)
+            parts.remove(kind)
+        else:
+            self.emit(parts.pop(0), depth + 1, excluded)
+        for part in parts:
             self.emit(part, depth + 1, excluded)
             self.ops.append((OP_INTERSECTION, 0, 0))
 
     def difference(self, node: DifferenceNode, depth: int, excluded: bool) -> None:
         self.emit(node.parts[0], depth + 1, excluded)
+        if len(node.parts) <= _TAKEN_AWAY_SINGLY_MAX:  # cheaper than uniting them first
+            for part in node.parts[1:]:
+                self.emit(part, depth + 1, not excluded)
+                self.ops.append((OP_DIFFERENCE, 0, 0))
+            return
         self.unite(node.parts[1:], depth, not excluded)
         self.ops.append((OP_DIFFERENCE, 0, 0))
 
