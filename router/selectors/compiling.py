@@ -76,6 +76,7 @@ class Skipped(NamedTuple):
     unit: str
     code: str
 
+
 _TAKEN_AWAY_SINGLY_MAX: Final = 6
 """Parts of a difference up to which each is taken away by itself."""
 
