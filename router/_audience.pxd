@@ -19,8 +19,13 @@ cdef class Program:
     cdef int hold(self, tuple sets) except -1
 
 
+cdef enum:
+    SMALL_RUNS = 5  # kept inside the object: a broadcast needs no memory of its own
+
+
 cdef class Audience:
-    cdef Run *data
+    cdef Run *data      # of its own, or `small`
+    cdef Run[SMALL_RUNS] small
     cdef size_t count
     cdef readonly size_t size
     cdef Py_hash_t cached_hash  # -1: not yet computed

@@ -20,7 +20,7 @@ cimport cython
 import array
 
 from router._machine cimport (
-    CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND, CODE_SET, CODE_SUBTREE, CODE_TIER,
+    CODE_CLASS, CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND, CODE_SET, CODE_SUBTREE, CODE_TIER,
     CODE_UNION, CODE_UNIT, Constant, Op, relates,
 )
 from router._tables cimport (
@@ -50,8 +50,8 @@ cdef uint32_t bounded(object value, uint32_t most, str what) except? 0xFFFFFFFF:
 cdef class Program:
     """A compiled selector: postfix operations `(op, a, b)`; `b` is reserved and 0.
 
-    `a` is the position for OP_UNIT, the tier for OP_TIER, the kind for OP_KIND, the place
-    in `sets` for OP_SET, else 0.  The audiences in `sets` are of the snapshot that the
+    `a` is the position for OP_UNIT, the tier for OP_TIER, the kind for OP_KIND, tier * 65,536 + kind for
+    OP_CLASS (both at once), the place in `sets` for OP_SET, else 0.  The audiences in `sets` are of the snapshot that the
     program will run on.  Raises ValueError for an unknown operation, a value out of range,
     or a stack effect that does not end with exactly one set, and TypeError for what is no
     audience; a program that exists can be run.
@@ -140,6 +140,8 @@ cdef uint32_t operand_limit(uint32_t code, size_t sets) except? 0xFFFFFFFF:
         return 255
     if code == CODE_KIND:
         return 65_535
+    if code == CODE_CLASS:
+        return 0xFFFFFF
     if CODE_UNIT <= code <= CODE_SUBTREE:
         return 0
     raise ValueError(f"no operation {code}")
@@ -149,6 +151,11 @@ cdef Audience own(Run *data, size_t count):
     """Wrap malloc'd runs, taking ownership also when this raises."""
     cdef Audience made
     cdef size_t i
+    if count <= SMALL_RUNS:
+        try:
+            return copied(data, count)
+        finally:
+            free(data)
     try:
         made = Audience.__new__(Audience)
     except BaseException:
@@ -163,13 +170,22 @@ cdef Audience own(Run *data, size_t count):
 
 cdef Audience copied(const Run *data, size_t count):
     """Make an audience of runs that live elsewhere."""
-    cdef Run *runs = NULL
-    if count:
+    cdef Audience made
+    cdef Run *runs
+    cdef size_t i
+    if count > SMALL_RUNS:
         runs = <Run *>malloc(count * sizeof(Run))
         if runs == NULL:
             raise MemoryError
         memcpy(runs, data, count * sizeof(Run))
-    return own(runs, count)
+        return own(runs, count)
+    made = Audience.__new__(Audience)
+    for i in range(count):
+        made.small[i] = data[i]
+        made.size += data[i].stop - data[i].start
+    made.data = made.small
+    made.count = count
+    return made
 
 
 cdef Audience joined(Audience a, Audience b, uint32_t code):
@@ -206,7 +222,7 @@ cdef inline bint holds(const Run *runs, size_t count, uint32_t position) noexcep
 
 
 @cython.final
-@cython.freelist(64)
+@cython.freelist(1024)
 cdef class Audience:
     """An immutable set of positions of one snapshot, kept as runs `[start, stop)`.
 
@@ -218,7 +234,8 @@ cdef class Audience:
         self.cached_hash = -1
 
     def __dealloc__(self):
-        free(self.data)
+        if self.data != self.small:
+            free(self.data)
 
     @staticmethod
     def from_bytes(data):

@@ -11,6 +11,7 @@ from router._audience import runs_contain as runs_contain
 __all__ = [
     "OP_ALL",
     "OP_CHILDREN",
+    "OP_CLASS",
     "OP_DESCENDANTS",
     "OP_DIFFERENCE",
     "OP_INTERSECTION",
@@ -35,6 +36,7 @@ OP_CHILDREN: Final[int]
 OP_DESCENDANTS: Final[int]
 OP_TIER: Final[int]
 OP_KIND: Final[int]
+OP_CLASS: Final[int]
 OP_UNION: Final[int]
 OP_DIFFERENCE: Final[int]
 OP_INTERSECTION: Final[int]

@@ -11,31 +11,31 @@ GIL is released once around a batch.
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, qsort
 from libc.string cimport memset
 cimport cython
 
 import array
 import hashlib
 
-from router._audience cimport Audience, Program, bounded, copied, own
+from router._audience cimport Audience, Program, bounded, copied
 from router._machine cimport (
-    CODE_ALL, CODE_CHILDREN, CODE_DESCENDANTS, CODE_DIFFERENCE, CODE_INTERSECTION, CODE_KIND,
-    CODE_NONE, CODE_PARENT, CODE_SET, CODE_SIBLINGS, CODE_SUBTREE, CODE_TIER, CODE_UNION,
-    CODE_UNIT, Plan, run_plans,
+    CODE_ALL, CODE_CHILDREN, CODE_CLASS, CODE_DESCENDANTS, CODE_DIFFERENCE, CODE_INTERSECTION,
+    CODE_KIND, CODE_NONE, CODE_PARENT, CODE_SET, CODE_SIBLINGS, CODE_SUBTREE, CODE_TIER,
+    CODE_UNION, CODE_UNIT, Plan, run_plans,
 )
 from router._rollup cimport Tally, tally_all, tally_below
 from router._tables cimport (
-    CYCLE, DONE, DUPLICATE_NUMBER, MISSING_PARENT, NO_MEMORY, NOBODY, TOO_DEEP, Node, Run,
-    Status, Tables, build_tables, common_ancestor, find_block, find_number, free_tables,
-    push_run,
+    CYCLE, DONE, DUPLICATE_NUMBER, MISSING_PARENT, NO_MEMORY, NOBODY, TOO_DEEP,
+    TOO_MANY_GROUPS, Node, Run, Status, Tables, build_tables, common_ancestor, find_block,
+    find_number, free_tables,
 )
 
 from router._audience import runs_contain
 from router.limits import HIERARCHY_DEPTH_MAX, UNITS_MAX
 
 __all__ = [
-    "OP_ALL", "OP_CHILDREN", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION", "OP_KIND",
+    "OP_ALL", "OP_CHILDREN", "OP_CLASS", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION", "OP_KIND",
     "OP_NONE", "OP_PARENT", "OP_SET", "OP_SIBLINGS", "OP_SUBTREE", "OP_TIER", "OP_UNION",
     "OP_UNIT", "Audience", "Hierarchy", "Program", "runs_contain",
 ]
@@ -49,6 +49,7 @@ OP_CHILDREN = CODE_CHILDREN
 OP_DESCENDANTS = CODE_DESCENDANTS
 OP_TIER = CODE_TIER
 OP_KIND = CODE_KIND
+OP_CLASS = CODE_CLASS
 OP_UNION = CODE_UNION
 OP_DIFFERENCE = CODE_DIFFERENCE
 OP_INTERSECTION = CODE_INTERSECTION
@@ -98,6 +99,8 @@ cdef int complain(Status status, uint32_t unit) except -1:
         raise ValueError(f"unit {unit} is its own ancestor, or below such a unit")
     if status == TOO_DEEP:
         raise ValueError(f"unit {unit} lies deeper than {DEPTH_MAX} levels")
+    if status == TOO_MANY_GROUPS:
+        raise ValueError("more than 65,535 pairs of tier and kind occur")
     return 0
 
 
@@ -106,12 +109,6 @@ cdef Hierarchy hierarchy_of(Node *nodes, uint32_t count):
     cdef Hierarchy made = Hierarchy.__new__(Hierarchy, LATER)
     made.build(nodes, count)
     return made
-
-
-cdef Run *shrunk(Run *runs, size_t count) noexcept:
-    """Give back the room behind the last run."""
-    cdef Run *smaller = <Run *>realloc(runs, (count + 1) * sizeof(Run))
-    return runs if smaller == NULL else smaller
 
 
 @cython.final
@@ -233,22 +230,15 @@ cdef class Hierarchy:
     def with_tags(self, sets):
         """Return the units whose set of tags has one of these numbers (1 to 65,535)."""
         cdef uint8_t[65536] wanted
-        cdef uint32_t p, start = 0
-        cdef size_t count = 0
-        cdef Run *runs
+        cdef uint32_t p
+        cdef list found = []
         memset(&wanted, 0, sizeof(wanted))
         for number in sets:
             wanted[bounded(number, 65_535, "the number of a set of tags")] = 1
         for p in range(self.tables.size):
-            count += wanted[self.tables.tags[p]]
-        runs = <Run *>malloc((count + 1) * sizeof(Run))
-        if runs == NULL:
-            raise MemoryError
-        count = 0
-        for p in range(self.tables.size):
             if wanted[self.tables.tags[p]]:
-                count = push_run(runs, count, p, p + 1)
-        return own(shrunk(runs, count), count)
+                found.append(p)
+        return Audience.from_positions(found)
 
     def everything(self):
         """Return the audience of all units."""
@@ -287,10 +277,12 @@ cdef class Hierarchy:
         else:
             with nogil:
                 status = run_plans(&self.tables, &plan, 1, &answer, &length)
-        if status != DONE:
+        try:
+            if status != DONE:
+                raise MemoryError
+            return copied(answer, length)
+        finally:
             free(answer)
-            raise MemoryError
-        return own(answer, length)
 
     def evaluate_batch(self, programs):
         """Return what each program selects, in order; the GIL is released once.
@@ -303,12 +295,12 @@ cdef class Hierarchy:
         cdef Program program
         cdef Status status = NO_MEMORY
         cdef Plan *plans = <Plan *>calloc(count + 1, sizeof(Plan))
-        cdef Run **answers = <Run **>calloc(count + 1, sizeof(void *))
         cdef size_t *lengths = <size_t *>calloc(count + 1, sizeof(size_t))
-        cdef Run *answer
+        cdef Run *pool = NULL
+        cdef size_t used = 0
         cdef list made = []
         try:
-            if plans == NULL or answers == NULL or lengths == NULL:
+            if plans == NULL or lengths == NULL:
                 raise MemoryError
             for i in range(count):
                 if not isinstance(held[i], Program):
@@ -320,20 +312,16 @@ cdef class Hierarchy:
                 plans[i].stack_max = program.stack_max
                 plans[i].sets = program.sets
             with nogil:
-                status = run_plans(&self.tables, plans, count, answers, lengths)
+                status = run_plans(&self.tables, plans, count, &pool, lengths)
             if status != DONE:
                 raise MemoryError
             for i in range(count):
-                answer = answers[i]
-                answers[i] = NULL  # now owned by the audience, or freed
-                made.append(own(answer, lengths[i]))
+                made.append(copied(pool + used, lengths[i]))
+                used += lengths[i]
             return made
         finally:
-            if answers != NULL:
-                for i in range(count):
-                    free(answers[i])
             free(plans)
-            free(answers)
+            free(pool)
             free(lengths)
 
     def numbers(self, Audience audience not None):

@@ -168,8 +168,17 @@ cdef inline void stand(const Book *b, uint32_t entry, int64_t at, uint32_t known
                        Standing *s) noexcept nogil:
     """Tell what a unit is at an instant, as known after the first `known` changes."""
     cdef uint32_t i = b.entries[entry].first
-    cdef const Fact *fact
+    cdef const Fact *fact = &b.facts[i]
     cdef uint32_t coded = 0
+    if (fact.following == NOBODY and fact.since <= at < fact.until and fact.change < known
+            and fact.mask & WHOLE == WHOLE):  # one fact says all: most units, in one step
+        s.open = not fact.mask & CLOSES
+        s.parent = fact.parent
+        s.kind = fact.kind
+        s.tags = fact.tags
+        s.tier = fact.tier
+        s.recoded = False
+        return
     s.open = False
     s.parent = 0
     s.kind = 0

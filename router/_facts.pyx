@@ -256,7 +256,6 @@ cdef void life_of(const Book *b, uint32_t entry, uint32_t known, int64_t *opened
     cdef uint32_t i, round_ = 0
     cdef int64_t[2] edges
     cdef int edge
-    cdef int64_t most
     cdef const Fact *fact
     opened[0] = INT64_MAX
     closed[0] = INT64_MAX

@@ -21,6 +21,7 @@ cdef enum OpCode:
     CODE_PARENT = 12
     CODE_SIBLINGS = 13
     CODE_SUBTREE = 14
+    CODE_CLASS = 15    # tier and kind at once
 
 
 cdef struct Op:
@@ -55,7 +56,7 @@ cdef struct Workspace:
     uint8_t *marks   # one byte a unit, all zero between uses; made when first needed
 
 
-cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **answers,
+cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **pool,
                       size_t *lengths) noexcept nogil
 
 

@@ -217,6 +217,19 @@ cdef Status push_operand(const Tables *t, Workspace *w, size_t height, Op op,
         push_view(w, height, &t.everything, t.size != 0)
     elif op.code == CODE_TIER:
         push_view(w, height, &t.tiers[op.value], t.tiers[op.value].stop != 0)
+    elif op.code == CODE_CLASS:
+        high = t.block_count
+        while low < high:
+            middle = (low + high) >> 1
+            if (<uint32_t>t.blocks[middle].tier << 16 | t.blocks[middle].kind) < op.value:
+                low = middle + 1
+            else:
+                high = middle
+        if low < t.block_count and (
+                <uint32_t>t.blocks[low].tier << 16 | t.blocks[low].kind) == op.value:
+            push_view(w, height, <const Run *>&t.blocks[low], 1)  # a block begins as a run
+        else:
+            push_view(w, height, &t.everything, 0)
     elif op.code == CODE_KIND:
         while low < high:
             middle = (low + high) >> 1
@@ -264,14 +277,15 @@ cdef Status run_program(const Tables *t, const Plan *plan, Workspace *w) noexcep
     return DONE
 
 
-cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **answers,
+cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **pool,
                       size_t *lengths) noexcept nogil:
-    """Run checked programs in one workspace; keep each answer in memory of its own.
+    """Run checked programs in one workspace; keep their answers one after the other.
 
-    `answers` is all NULL before; on any status the caller frees what it holds.
+    `pool` is NULL before; on any status the caller frees what it holds.
     """
     cdef Workspace w
-    cdef size_t i
+    cdef size_t i, filled = 0, room = 0
+    cdef Run *larger
     cdef Status status = DONE
     memset(&w, 0, sizeof(Workspace))
     for i in range(count):
@@ -279,11 +293,15 @@ cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **an
         if status != DONE:
             break
         lengths[i] = w.stack[0].count
-        answers[i] = <Run *>malloc((lengths[i] + 1) * sizeof(Run))
-        if answers[i] == NULL:
-            status = NO_MEMORY
-            break
-        memcpy(answers[i], runs_of(&w, &w.stack[0]), lengths[i] * sizeof(Run))
+        if filled + lengths[i] > room:
+            room = 2 * (filled + lengths[i]) + 4 * count
+            larger = <Run *>realloc(pool[0], room * sizeof(Run))
+            if larger == NULL:
+                status = NO_MEMORY
+                break
+            pool[0] = larger
+        memcpy(pool[0] + filled, runs_of(&w, &w.stack[0]), lengths[i] * sizeof(Run))
+        filled += lengths[i]
     free(w.arena)
     free(w.stack)
     free(w.marks)

@@ -13,10 +13,10 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr
 cimport cython
 
-from router._core cimport Hierarchy, hierarchy_of
+from router._core cimport hierarchy_of
 from router._facts cimport (
     CODES, CLOSES, DETAILS, EVERY, NAME, OPENS, PARENT, ROW_END, SUCCESSORS, SYNTHESISED, TAGS,
-    WHOLE, BETWEEN_FIELDS, Book, Entry, Fact, Row, Slot, Standing, add_fact, bearer, book_bytes,
+    WHOLE, BETWEEN_FIELDS, Book, Fact, Row, Slot, Standing, add_fact, bearer, book_bytes,
     copy_book, find_entry, free_book, hash_code, life_of, same_code, stand, text_fact,
     text_field,
 )

@@ -24,6 +24,7 @@ cdef enum Status:
     MISSING_PARENT = 3
     CYCLE = 4
     TOO_DEEP = 5
+    TOO_MANY_GROUPS = 6
 
 
 cdef struct Block:  # the units of one (tier, kind): one run of positions, in preorder
@@ -33,12 +34,9 @@ cdef struct Block:  # the units of one (tier, kind): one run of positions, in pr
     uint8_t tier
 
 
-cdef struct Node:  # one unit while the tables are being built
+cdef struct Node:  # one unit the tables are built from
     uint32_t number
-    uint32_t parent  # first a number, then an index into the nodes sorted by number
-    uint32_t preorder
-    uint32_t subtree
-    uint32_t depth
+    uint32_t parent  # a number, 0 for a root
     uint16_t kind
     uint16_t tags    # the number of its set of tags, 0: none
     uint8_t tier

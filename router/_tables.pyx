@@ -9,14 +9,9 @@ search when a program asks for its children or descendants.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 
-
-cdef int by_number(const void *a, const void *b) noexcept nogil:
-    cdef uint32_t x = (<const Node *>a).number
-    cdef uint32_t y = (<const Node *>b).number
-    return (x > y) - (x < y)
+from router._ordering cimport Scratch, free_scratch, order_nodes
 
 
 cdef int by_value(const void *a, const void *b) noexcept nogil:
@@ -31,215 +26,64 @@ cdef void *counted(Tables *t, size_t count, size_t size) noexcept nogil:
     return calloc(count + 1, size)
 
 
-cdef Status sort_nodes(Node *nodes, uint32_t count, uint32_t *culprit) noexcept nogil:
-    """Bring the nodes into ascending order of their numbers; refuse duplicates."""
-    cdef uint32_t i
-    for i in range(1, count):
-        if nodes[i].number < nodes[i - 1].number:
-            qsort(nodes, count, sizeof(Node), &by_number)
-            break
-    for i in range(1, count):
-        if nodes[i].number == nodes[i - 1].number:
-            culprit[0] = nodes[i].number
-            return DUPLICATE_NUMBER
-    return DONE
+cdef struct Begun:  # a run of the units below one
+    uint32_t start
+    uint32_t stop
+    uint32_t unit
 
 
-cdef uint32_t search_node(const Node *nodes, uint32_t count, uint32_t number) noexcept nogil:
-    """Return the index of the node with a number, or NOBODY."""
-    cdef uint32_t low = 0, high = count, middle
-    while low < high:
-        middle = (low + high) >> 1
-        if nodes[middle].number < number:
-            low = middle + 1
-        else:
-            high = middle
-    if low < count and nodes[low].number == number:
-        return low
-    return NOBODY
-
-
-cdef Status join_parents(Node *nodes, uint32_t count, uint32_t *culprit) noexcept nogil:
-    """Turn parents' numbers into indexes of the sorted nodes.
-
-    Numbers are given out in ascending order, so they are dense as a rule and a table by
-    number saves a binary search a unit.
-    """
-    cdef uint32_t i, found
-    cdef uint32_t most = nodes[count - 1].number if count else 0
-    cdef bint dense = most <= 8 * <uint64_t>count
-    cdef uint32_t *index = NULL
-    if dense:
-        index = <uint32_t *>malloc((<size_t>most + 1) * sizeof(uint32_t))
-        if index == NULL:
-            return NO_MEMORY
-        memset(index, 0xFF, (<size_t>most + 1) * sizeof(uint32_t))  # all NOBODY
-        for i in range(count):
-            index[nodes[i].number] = i
-    for i in range(count):
-        if nodes[i].parent == 0:
-            nodes[i].parent = NOBODY
-            continue
-        if not dense:
-            found = search_node(nodes, count, nodes[i].parent)
-        elif nodes[i].parent > most:
-            found = NOBODY
-        else:
-            found = index[nodes[i].parent]
-        if found == NOBODY:
-            culprit[0] = nodes[i].number
-            free(index)
-            return MISSING_PARENT
-        nodes[i].parent = found
-    free(index)
-    return DONE
-
-
-cdef Status walk(Node *nodes, uint32_t count, uint32_t depth_max, uint32_t *order,
-                 uint32_t *links, uint32_t *culprit) noexcept nogil:
-    """Give every node its place in preorder and its subtree's size.
-
-    `order` (count) becomes node by preorder; `links` (3 * count) is scratch: first child,
-    next sibling, stack.  Roots and siblings go by ascending number.
-    """
-    cdef uint32_t *first = links
-    cdef uint32_t *following = links + count
-    cdef uint32_t *stack = links + 2 * <size_t>count
-    cdef uint32_t i, node, child, place = 0, height = 0
-    cdef uint32_t roots = NOBODY
-    for i in range(count):
-        first[i] = NOBODY
-    # A node is pushed in front of its list and popped from the back of the stack: two
-    # reversals, so ascending input comes out ascending.
-    for i in range(count):
-        nodes[i].subtree = 1
-        nodes[i].depth = 0
-        if nodes[i].parent == NOBODY:
-            following[i] = roots
-            roots = i
-        else:
-            following[i] = first[nodes[i].parent]
-            first[nodes[i].parent] = i
-    node = roots
-    while node != NOBODY:
-        nodes[node].depth = 1
-        stack[height] = node
-        height += 1
-        node = following[node]
-    while height:
-        height -= 1
-        node = stack[height]
-        nodes[node].preorder = place
-        order[place] = node
-        place += 1
-        child = first[node]
-        if child != NOBODY and nodes[node].depth >= depth_max:
-            culprit[0] = nodes[child].number
-            return TOO_DEEP
-        while child != NOBODY:
-            nodes[child].depth = nodes[node].depth + 1
-            stack[height] = child
-            height += 1
-            child = following[child]
-    return finish_walk(nodes, count, place, order, culprit)
-
-
-cdef Status finish_walk(Node *nodes, uint32_t count, uint32_t reached, uint32_t *order,
-                        uint32_t *culprit) noexcept nogil:
-    """Refuse what no root reaches (a cycle) and sum up the subtrees from the leaves."""
-    cdef uint32_t i
-    if reached < count:
-        for i in range(count):
-            if nodes[i].depth == 0:
-                culprit[0] = nodes[i].number
-                break
-        return CYCLE
-    i = count
-    while i:
-        i -= 1
-        if nodes[order[i]].parent != NOBODY:
-            nodes[nodes[order[i]].parent].subtree += nodes[order[i]].subtree
-    return DONE
-
-
-cdef void sort_by_byte(const uint64_t *given, uint64_t *out, uint32_t count,
-                       uint32_t shift) noexcept nogil:
-    """Write the keys in order of one byte, equal bytes in the order given."""
-    cdef uint32_t[257] begins
-    cdef uint32_t i, byte
-    memset(&begins, 0, sizeof(begins))
-    for i in range(count):
-        begins[((given[i] >> shift) & 0xFF) + 1] += 1
-    for i in range(256):
-        begins[i + 1] += begins[i]
-    for i in range(count):
-        byte = (given[i] >> shift) & 0xFF
-        out[begins[byte]] = given[i]
-        begins[byte] += 1
-
-
-cdef Status number_units(Tables *t, Node *nodes, const uint32_t *order) noexcept nogil:
+cdef Status number_units(Tables *t, const Scratch *s, const Node *nodes) noexcept nogil:
     """Number the units by (tier, kind, preorder) and fill the columns.
 
-    They come in preorder, so three passes by byte (kind low, kind high, tier) that keep
-    the order of equals are enough; a byte that all share costs no pass.
+    They come in preorder and each takes the next place of its group.
     """
-    cdef uint32_t i, index, shift, count = t.size
-    cdef uint64_t differ = 0
-    cdef uint64_t *spare
-    cdef uint64_t *keys = <uint64_t *>malloc((2 * <size_t>count + 1) * sizeof(uint64_t))
-    cdef uint64_t *memory = keys
-    if keys == NULL:
+    cdef uint32_t i, index, place
+    cdef uint32_t *free_place = <uint32_t *>malloc(
+        (<size_t>s.group_count + 1) * sizeof(uint32_t))
+    if free_place == NULL:
         return NO_MEMORY
-    spare = keys + count
-    for i in range(count):  # tier, kind, then the node: in preorder
-        keys[i] = (<uint64_t>nodes[order[i]].tier << 48) | (<uint64_t>nodes[order[i]].kind << 32)
-        keys[i] |= order[i]
-        differ |= keys[i] ^ keys[0]
-    for shift in range(32, 56, 8):
-        if (differ >> shift) & 0xFF:
-            sort_by_byte(keys, spare, count, shift)
-            keys, spare = spare, keys
-    for i in range(count):
-        index = <uint32_t>keys[i]
-        t.number[i] = nodes[index].number
-        t.tier[i] = nodes[index].tier
-        t.kind[i] = nodes[index].kind
-        t.tags[i] = nodes[index].tags
-        t.preorder[i] = nodes[index].preorder
-        t.subtree_stop[i] = nodes[index].preorder + nodes[index].subtree
-        t.rank[i] = index  # the nodes are sorted by number
-        t.ranked[index] = i
-    for i in range(count):
-        index = nodes[t.rank[i]].parent
-        t.parent[i] = NOBODY if index == NOBODY else t.ranked[index]
-    free(memory)
+    place = 0
+    for i in range(s.group_count):
+        free_place[i] = place
+        place += s.groups[i].count
+    for i in range(t.size):
+        index = s.order[i]
+        place = free_place[s.group[index]]
+        free_place[s.group[index]] = place + 1
+        t.ranked[index] = place  # the nodes are sorted by number
+        t.rank[place] = index
+        t.preorder[place] = i
+    for place in range(t.size):  # apart, so that each column is written from end to end
+        index = t.rank[place]
+        t.number[place] = nodes[index].number
+        t.tier[place] = nodes[index].tier
+        t.kind[place] = nodes[index].kind
+        t.tags[place] = nodes[index].tags
+        t.subtree_stop[place] = t.preorder[place] + s.size[index]
+        index = s.parent[index]
+        t.parent[place] = NOBODY if index == NOBODY else t.ranked[index]
+    free(free_place)
     return DONE
 
 
-cdef Status list_blocks(Tables *t) noexcept nogil:
-    """Find the runs of each (tier, kind) and of each tier."""
-    cdef uint32_t i, count = 0
+cdef Status list_blocks(Tables *t, const Scratch *s) noexcept nogil:
+    """Note the runs of each (tier, kind) and of each tier."""
+    cdef uint32_t i, place = 0
     cdef Block *block
-    for i in range(t.size):
-        if i == 0 or t.tier[i] != t.tier[i - 1] or t.kind[i] != t.kind[i - 1]:
-            count += 1
-    t.block_count = count
-    t.blocks = <Block *>counted(t, count, sizeof(Block))
+    t.block_count = s.group_count
+    t.blocks = <Block *>counted(t, s.group_count, sizeof(Block))
     if t.blocks == NULL:
         return NO_MEMORY
-    count = 0
-    for i in range(t.size):
-        if i == 0 or t.tier[i] != t.tier[i - 1] or t.kind[i] != t.kind[i - 1]:
-            block = &t.blocks[count]
-            block.start = i
-            block.tier = t.tier[i]
-            block.kind = t.kind[i]
-            count += 1
-        t.blocks[count - 1].stop = i + 1
-        if t.tiers[t.tier[i]].stop == 0:
-            t.tiers[t.tier[i]].start = i
-        t.tiers[t.tier[i]].stop = i + 1
+    for i in range(s.group_count):
+        block = &t.blocks[i]
+        block.start = place
+        block.tier = <uint8_t>(s.groups[i].name >> 16)
+        block.kind = <uint16_t>s.groups[i].name
+        place += s.groups[i].count
+        block.stop = place
+        if t.tiers[block.tier].stop == 0:
+            t.tiers[block.tier].start = block.start
+        t.tiers[block.tier].stop = place
     return DONE
 
 
@@ -277,64 +121,154 @@ cdef Status list_kinds(Tables *t) noexcept nogil:
     return DONE
 
 
-cdef Status list_below(Tables *t, bint children_only, uint32_t **first_out,
+cdef Status begin_run(Begun **begun, size_t *room, uint32_t *total, uint32_t unit,
+                      uint32_t start) noexcept nogil:
+    cdef Begun *larger
+    if total[0] == room[0]:
+        larger = <Begun *>realloc(begun[0], 2 * room[0] * sizeof(Begun))
+        if larger == NULL:
+            return NO_MEMORY
+        begun[0] = larger
+        room[0] *= 2
+    begun[0][total[0]].start = start
+    begun[0][total[0]].stop = start
+    begun[0][total[0]].unit = unit
+    total[0] += 1
+    return DONE
+
+
+cdef Status begin_children(const Tables *t, Begun **begun, size_t *room,
+                           uint32_t *total) noexcept nogil:
+    """Note the runs of units that have one parent."""
+    cdef uint32_t i
+    for i in range(t.size):
+        if t.parent[i] == NOBODY:
+            continue
+        if i == 0 or t.parent[i] != t.parent[i - 1]:
+            if begin_run(begun, room, total, t.parent[i], i) != DONE:
+                return NO_MEMORY
+        begun[0][total[0] - 1].stop = i + 1
+    return DONE
+
+
+cdef Status begin_descendants(const Tables *t, const Scratch *s, Begun **begun, size_t *room,
+                              uint32_t *total) noexcept nogil:
+    """Note the runs of units that have one ancestor.
+
+    `chain` holds the ancestors of the unit before, by depth.  Of the next unit's only the
+    lowest are others, as a rule: where the two ways up meet, all above is the same.
+    """
+    cdef uint32_t i, above, deepest = 0, depth
+    cdef uint32_t[257] chain, run
+    for i in range(t.size):
+        above = t.parent[i]
+        depth = 0 if above == NOBODY else s.depth[t.rank[above]]
+        while deepest > depth:
+            begun[0][run[deepest]].stop = i
+            deepest -= 1
+        while deepest < depth:  # there was nobody so deep
+            deepest += 1
+            chain[deepest] = NOBODY
+        while above != NOBODY and chain[depth] != above:
+            if chain[depth] != NOBODY:
+                begun[0][run[depth]].stop = i
+            chain[depth] = above
+            run[depth] = total[0]
+            if begin_run(begun, room, total, above, i) != DONE:
+                return NO_MEMORY
+            above = t.parent[above]
+            depth -= 1
+    while deepest:
+        begun[0][run[deepest]].stop = t.size
+        deepest -= 1
+    return DONE
+
+
+cdef Status list_below(Tables *t, const Scratch *s, bint children_only, uint32_t **first_out,
                        Run **runs_out) noexcept nogil:
     """Lay out, for each unit, the runs of its children or of all its descendants.
 
-    Positions come in ascending order, so each unit's runs grow at their end.  At most
-    size * depth runs (1,000,000 * 16) exist, so their indexes fit 32 bits.
+    Runs are noted as they begin, in order of position, and then dealt out to their units.
+    At most size * depth of them (1,000,000 * 16) exist, so their indexes fit 32 bits.
     """
-    cdef uint32_t i, above, total = 0
+    cdef uint32_t total = 0
+    cdef size_t room = t.size + <size_t>64
     cdef uint32_t *first = <uint32_t *>counted(t, t.size + <size_t>1, sizeof(uint32_t))
-    cdef uint32_t *last = <uint32_t *>calloc(t.size + <size_t>1, sizeof(uint32_t))
-    cdef Run *runs
+    cdef Begun *begun = <Begun *>malloc(room * sizeof(Begun))
+    cdef Status status = NO_MEMORY
     first_out[0] = first
-    if first == NULL or last == NULL:
-        free(last)
-        return NO_MEMORY
-    for i in range(t.size):  # count: `last` is the stop of the newest run, 0 before it
-        above = t.parent[i]
-        while above != NOBODY:
-            if last[above] != i or i == 0:
-                first[above] += 1
-            last[above] = i + 1
-            above = NOBODY if children_only else t.parent[above]
-    for i in range(t.size):  # now `last` becomes the index of the next run to write
-        above = first[i]
-        first[i] = last[i] = total
-        total += above
-    first[t.size] = total
-    runs = <Run *>counted(t, total, sizeof(Run))
-    runs_out[0] = runs
-    if runs == NULL:
-        free(last)
-        return NO_MEMORY
-    for i in range(t.size):
-        above = t.parent[i]
-        while above != NOBODY:
-            last[above] = first[above] + <uint32_t>push_run(
-                runs + first[above], last[above] - first[above], i, i + 1)
-            above = NOBODY if children_only else t.parent[above]
-    free(last)
-    return DONE
+    if first != NULL and begun != NULL:
+        if children_only:
+            status = begin_children(t, &begun, &room, &total)
+        else:
+            status = begin_descendants(t, s, &begun, &room, &total)
+    if status == DONE:
+        runs_out[0] = <Run *>counted(t, total, sizeof(Run))
+        if runs_out[0] == NULL:
+            status = NO_MEMORY
+    if status == DONE:
+        deal_out(begun, total, first, s.size, t.size, runs_out[0])
+    free(begun)
+    return status
+
+
+cdef void deal_out(const Begun *begun, uint32_t total, uint32_t *first, uint32_t *place,
+                   uint32_t size, Run *runs) noexcept nogil:
+    """Count the runs of each unit and put them there (`place` is scratch)."""
+    cdef uint32_t i, here, before = 0
+    for i in range(total):
+        first[begun[i].unit] += 1
+    for i in range(size):
+        here = first[i]
+        first[i] = place[i] = before
+        before += here
+    first[size] = before
+    for i in range(total):
+        here = place[begun[i].unit]
+        place[begun[i].unit] = here + 1
+        runs[here].start = begun[i].start
+        runs[here].stop = begun[i].stop
+
+
+cdef void *column(Tables *t, size_t size) noexcept nogil:
+    """Allocate one value a unit; all of it is written by `number_units`."""
+    t.bytes += t.size * size
+    return malloc((<size_t>t.size + 1) * size)
 
 
 cdef Status make_columns(Tables *t) noexcept nogil:
     """Allocate the columns, all or an error (what was made is freed by `free_tables`)."""
-    t.number = <uint32_t *>counted(t, t.size, sizeof(uint32_t))
-    t.parent = <uint32_t *>counted(t, t.size, sizeof(uint32_t))
-    t.preorder = <uint32_t *>counted(t, t.size, sizeof(uint32_t))
-    t.subtree_stop = <uint32_t *>counted(t, t.size, sizeof(uint32_t))
-    t.rank = <uint32_t *>counted(t, t.size, sizeof(uint32_t))
-    t.ranked = <uint32_t *>counted(t, t.size, sizeof(uint32_t))
-    t.kind = <uint16_t *>counted(t, t.size, sizeof(uint16_t))
-    t.tags = <uint16_t *>counted(t, t.size, sizeof(uint16_t))
-    t.tier = <uint8_t *>counted(t, t.size, sizeof(uint8_t))
+    t.number = <uint32_t *>column(t, sizeof(uint32_t))
+    t.parent = <uint32_t *>column(t, sizeof(uint32_t))
+    t.preorder = <uint32_t *>column(t, sizeof(uint32_t))
+    t.subtree_stop = <uint32_t *>column(t, sizeof(uint32_t))
+    t.rank = <uint32_t *>column(t, sizeof(uint32_t))
+    t.ranked = <uint32_t *>column(t, sizeof(uint32_t))
+    t.kind = <uint16_t *>column(t, sizeof(uint16_t))
+    t.tags = <uint16_t *>column(t, sizeof(uint16_t))
+    t.tier = <uint8_t *>column(t, sizeof(uint8_t))
     if (t.number == NULL or t.parent == NULL or t.preorder == NULL or t.subtree_stop == NULL
             or t.rank == NULL or t.ranked == NULL or t.kind == NULL or t.tags == NULL
             or t.tier == NULL):
         return NO_MEMORY
     return DONE
+
+
+cdef Status order_units(Tables *t, Node *nodes, uint32_t depth_max,
+                        uint32_t *culprit) noexcept nogil:
+    """Bring the units into their final order and fill the columns and the runs below each."""
+    cdef Scratch s
+    cdef Status status = order_nodes(&s, nodes, t.size, depth_max, culprit)
+    if status == DONE:
+        status = number_units(t, &s, nodes)
+    if status == DONE:
+        status = list_blocks(t, &s)
+    if status == DONE:
+        status = list_below(t, &s, True, &t.children_first, &t.children_runs)
+    if status == DONE:
+        status = list_below(t, &s, False, &t.below_first, &t.below_runs)
+    free_scratch(&s)
+    return status
 
 
 cdef Status build_tables(Tables *t, Node *nodes, uint32_t count, uint32_t depth_max,
@@ -345,31 +279,13 @@ cdef Status build_tables(Tables *t, Node *nodes, uint32_t count, uint32_t depth_
     is then the number of the unit at fault.
     """
     cdef Status status
-    cdef uint32_t *order
     t.size = count
     t.everything.stop = count
     status = make_columns(t)
-    if status != DONE:
-        return status
-    order = <uint32_t *>malloc((4 * <size_t>count + 1) * sizeof(uint32_t))
-    if order == NULL:
-        return NO_MEMORY
-    status = sort_nodes(nodes, count, culprit)
     if status == DONE:
-        status = join_parents(nodes, count, culprit)
-    if status == DONE:
-        status = walk(nodes, count, depth_max, order, order + count, culprit)
-    if status == DONE:
-        status = number_units(t, nodes, order)
-    free(order)
-    if status == DONE:
-        status = list_blocks(t)
+        status = order_units(t, nodes, depth_max, culprit)
     if status == DONE:
         status = list_kinds(t)
-    if status == DONE:
-        status = list_below(t, True, &t.children_first, &t.children_runs)
-    if status == DONE:
-        status = list_below(t, False, &t.below_first, &t.below_runs)
     return status
 
 

@@ -37,7 +37,7 @@ def main() -> None:
     before = _resident()
     directory = directory_of(tuple(bodies))
     held = directory.snapshot(at_us - 1), directory.snapshot(at_us)
-    print(_resident() - before, len(directory), sum(map(len, held)))  # noqa: T201
+    print(_resident() - before, len(directory), sum(map(len, held)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The best Python we found for compiling a snapshot: numpy columns, one pass a level.
 
-It makes the same numbering (tier, kind, preorder) and what questions need of it: parents,
-subtree intervals, the runs of each (tier, kind), and the look-up from number to position.
-It does not lay out the runs below each unit, which the core does besides.
+It makes what the core makes: the numbering (tier, kind, preorder), parents, subtree
+intervals, the runs of each (tier, kind), the look-up from number to position, and the runs
+of the children and of the descendants of each unit.
 """
 
 from __future__ import annotations
@@ -23,16 +23,27 @@ class Columns(NamedTuple):
     parent: Column
 
 
+class Runs(NamedTuple):
+    """Runs in order of the unit (a position) that they belong to."""
+
+    unit: Column
+    start: Column
+    stop: Column
+
+
 class Compiled(NamedTuple):
-    """By position: stable number, parent's position (-1: none), place in preorder, and the
-    preorder just past the subtree; `blocks` holds where each (tier, kind) begins."""
+    """The columns of a snapshot by position.
+
+    Stable number, parent's position (-1: none), place in preorder and the preorder just
+    past the subtree; `blocks` holds where each (tier, kind) begins.
+    """
 
     number: Column
     parent: Column
     preorder: Column
     subtree_stop: Column
     blocks: Column
-    position_of: dict[int, int] | Column
+    position_of: Column
 
 
 def columns_of(rows: list[tuple[int, int, int, int]]) -> Columns:
@@ -71,9 +82,39 @@ def compile_columns(given: Columns) -> Compiled:
     blocks = np.flatnonzero(np.r_[True, (key[order] >> 32)[1:] != (key[order] >> 32)[:-1]])
     by_number = np.where(index >= 0, position[index], -1)
     starts = preorder[order]
-    return Compiled(
-        given.number[order], parent, starts, starts + sizes[order], blocks, by_number
-    )
+    return Compiled(given.number[order], parent, starts, starts + sizes[order], blocks, by_number)
+
+
+def runs_of_children(made: Compiled) -> Runs:
+    """Return the runs of the units directly below each one."""
+    below = np.flatnonzero(made.parent >= 0)
+    below = below[np.argsort(made.parent[below], kind="stable")]
+    above = made.parent[below]
+    begins = np.r_[True, (above[1:] != above[:-1]) | (below[1:] != below[:-1] + 1)]
+    first = np.flatnonzero(begins)
+    last = np.r_[first[1:], len(below)] - 1
+    return Runs(above[first], below[first], below[last] + 1)
+
+
+def runs_of_descendants(made: Compiled) -> Runs:
+    """Return the runs of all units below each one: at most one in each (tier, kind)."""
+    units = np.flatnonzero(made.subtree_stop - made.preorder > 1)
+    found = []
+    for start, stop in zip(made.blocks, np.r_[made.blocks[1:], len(made.number)], strict=True):
+        places = made.preorder[start:stop]
+        low = np.searchsorted(places, made.preorder[units] + 1)
+        high = np.searchsorted(places, made.subtree_stop[units])
+        some = high > low
+        found.append((units[some], start + low[some], start + high[some]))
+    unit, begin, end = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.argsort(unit, kind="stable")
+    return Runs(unit[order], begin[order], end[order])
+
+
+def compile_all(given: Columns) -> tuple[Compiled, Runs, Runs]:
+    """Compile a snapshot with the runs below each unit, as the core does."""
+    made = compile_columns(given)
+    return made, runs_of_children(made), runs_of_descendants(made)
 
 
 def _levels(above: Column, count: int) -> list[Column]:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Final, cast
 
 from router import Engine
 from router._core import Hierarchy
@@ -23,7 +23,13 @@ from router.directory import Snapshot
 from router.engine.state import DIRECTORY
 from router.ports import Store
 from router.queue import LmdbStore, Queue, RoomRecord
-from vanban_bench.micro._numpy_compile import Compiled, columns_of, compile_columns
+from vanban_bench.micro._numpy_compile import (
+    Compiled,
+    Runs,
+    columns_of,
+    compile_all,
+    compile_columns,
+)
 from vanban_bench.rows import Case, Row, digest_text, measure
 from vanban_bench.workloads.reformed import Country, country
 
@@ -32,10 +38,11 @@ SUITE: Final = "directory"
 
 def cases(tiny: bool) -> list[Case]:
     """Return the compilation of both dates."""
-    return [
-        _compile_case(country(tiny), snapshot, suffix, tiny)
-        for suffix, snapshot in country(tiny).sides()
-    ]
+    found = []
+    for suffix, snapshot in country(tiny).sides():
+        found.append(_compile_case(snapshot, f"compile{suffix}", tiny, whole=True))
+        found.append(_compile_case(snapshot, f"compile-numbering{suffix}", tiny, whole=False))
+    return found
 
 
 def rows(tiny: bool, rounds: int, directory: Path | None = None) -> Iterator[Row]:
@@ -53,42 +60,70 @@ def rows(tiny: bool, rounds: int, directory: Path | None = None) -> Iterator[Row
     yield from _opening(made, rounds, directory or Path.cwd())
 
 
-def _compile_case(made: Country, snapshot: Snapshot, suffix: str, tiny: bool) -> Case:
+def _compile_case(snapshot: Snapshot, name: str, tiny: bool, *, whole: bool) -> Case:
+    """Compare compilations; not `whole`: the peer leaves out the runs below each unit."""
     hierarchy = snapshot.hierarchy
-    open_rows = [
-        (
-            hierarchy.number(position),
-            hierarchy.tier(position),
-            hierarchy.kind(position),
-            0 if hierarchy.parent(position) < 0 else hierarchy.number(hierarchy.parent(position)),
-        )
-        for position in range(len(snapshot))
-    ]
-    columns = columns_of(open_rows)
+    columns = columns_of([_row(hierarchy, position) for position in range(len(snapshot))])
     register, at_us, known = snapshot.known.register, snapshot.valid_from, snapshot.known.count
+    less = "" if whole else ", which lays out no runs below units here; we do"
 
     def digest(compiled: object) -> str:
         if isinstance(compiled, Hierarchy):
-            places = range(compiled.size)
-            found = [(compiled.number(p), compiled.parent(p)) for p in places]
-        else:
-            assert isinstance(compiled, Compiled)
-            found = list(zip(compiled.number.tolist(), compiled.parent.tolist(), strict=True))
-        return digest_text(repr(found))
+            return _digest_of_ours(compiled, whole)
+        if isinstance(compiled, Compiled):
+            return digest_text(repr(_numbering(compiled)))
+        made, children, descendants = cast("tuple[Compiled, Runs, Runs]", compiled)
+        return digest_text(repr((_numbering(made), _joined(children), _joined(descendants))))
 
-    del made
     return Case(
-        suite=SUITE, name=f"compile{suffix}", unit="ms", peer="python",
-        ours=lambda: register.compile(at_us, known), theirs=lambda: compile_columns(columns),
+        suite=SUITE, name=name, unit="ms", peer="python",
+        ours=lambda: register.compile(at_us, known),
+        theirs=lambda: compile_all(columns) if whole else compile_columns(columns),
         digest=digest, loops_ours=1 if tiny else 5, loops_theirs=1 if tiny else 3,
-        note=f"{len(snapshot)} units; the peer is numpy",
+        note=f"{len(snapshot)} units; the peer is numpy{less}",
     )  # fmt: skip
+
+
+def _row(hierarchy: Hierarchy, position: int) -> tuple[int, int, int, int]:
+    above = hierarchy.parent(position)
+    return (
+        hierarchy.number(position),
+        hierarchy.tier(position),
+        hierarchy.kind(position),
+        0 if above < 0 else hierarchy.number(above),
+    )
+
+
+def _digest_of_ours(compiled: Hierarchy, whole: bool) -> str:
+    places = range(compiled.size)
+    numbering = [(compiled.number(place), compiled.parent(place)) for place in places]
+    if not whole:
+        return digest_text(repr(numbering))
+    children = {p: list(runs) for p in places if (runs := compiled.children(p).runs)}
+    descendants = {p: list(runs) for p in places if (runs := compiled.descendants(p).runs)}
+    return digest_text(repr((numbering, children, descendants)))
+
+
+def _numbering(made: Compiled) -> list[tuple[int, int]]:
+    return list(zip(made.number.tolist(), made.parent.tolist(), strict=True))
+
+
+def _joined(runs: Runs) -> dict[int, list[tuple[int, int]]]:
+    """Return the runs by unit, those that touch made one, as the core keeps them."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for unit, start, stop in zip(*(column.tolist() for column in runs), strict=True):
+        mine = found.setdefault(unit, [])
+        if mine and mine[-1][1] == start:
+            mine[-1] = (mine[-1][0], stop)
+        else:
+            mine.append((start, stop))
+    return found
 
 
 def _process_memory(made: Country) -> Row:
     """Load the directory in a process of its own and read its resident memory."""
     records = b"".join(struct.pack(">I", len(body)) + body for body in made.bodies)
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-P", "-m", "vanban_bench.micro._memory", str(made.after.valid_from)],
         input=records, stdout=subprocess.PIPE, check=True,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import rich_click as click
 
 from router.cli.dates import INSTANT, at_option, known_at_option, shown, shown_text
@@ -33,6 +34,7 @@ from router.model.instants import show_instant
 from router.model.units import TIER_NAMES
 
 _AT = "Date or time (default: now)."
+_FINDINGS_SHOWN = 50
 
 
 @click.group()
@@ -192,25 +194,26 @@ def export(
     at_us: int | None, known_at_us: int | None, every: bool, out: str | None,
     data: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Write the units open at a date as CSV, with their stable numbers.
+    """Write the units open at a date, with their stable numbers, as CSV (or JSON).
 
     The list can be changed and imported again; as it is, importing it changes nothing.
     """
-    if as_json and out is None:
-        raise click.UsageError("--json needs --out: the list itself goes to standard output")
-    parts: list[str] = []
     with open_existing(data) as engine, working(word("Writing")):
-        written = engine.export_directory(
-            parts.append, at_us=at_us, known_at_us=known_at_us, every=every
-        )
-    content = "".join(parts).encode()
+        if as_json:
+            units = engine.units(at_us=at_us, known_at_us=known_at_us, every=every)
+            written = len(units)
+            content = msgspec.json.format(msgspec.json.encode(units), indent=2) + b"\n"
+        else:
+            parts: list[str] = []
+            written = engine.export_directory(
+                parts.append, at_us=at_us, known_at_us=known_at_us, every=every
+            )
+            content = "".join(parts).encode()
     if out is None:
         click.echo(content, nl=False)
         return
     Path(out).write_bytes(content)
-    if as_json:
-        print_json({"units": written, "file": out})
-    else:
+    if not as_json:
         print_line(f"{count(written, 'unit', 'units')} {word('written to')} {out}")
 
 
@@ -239,8 +242,9 @@ def diff(
 
 @directory.command("check", epilog="Example: vanban directory check --data vanban-data")
 @at_option(_AT)
+@click.option("--all", "every", is_flag=True, help="Print every line.")
 @data_option
-def check(at_us: int | None, data: str, as_json: bool) -> None:
+def check(at_us: int | None, every: bool, data: str, as_json: bool) -> None:
     """List what a person should look at; exit status 1 when there is anything.
 
     Codes that look wrong, units without a parent, closed units whose successor is unknown,
@@ -256,10 +260,12 @@ def check(at_us: int | None, data: str, as_json: bool) -> None:
         rows = [
             (one.code, one.unit, f"#{one.number}" if one.number else "", one.name,
              one.words_vi if language() == "vi" else one.words)
-            for one in found
+            for one in (found if every else found[:_FINDINGS_SHOWN])
         ]  # fmt: skip
         names = ("finding", "code", "number", "~name", "~what")
-        title = count(len(rows), "finding", "findings")
+        title = count(len(found), "finding", "findings")
+        if len(rows) < len(found):
+            title += f", {word('the first {} lines; all with --all').format(len(rows))}"
         print_table(title, [column(name) for name in names], rows)
     if found:
         raise SystemExit(EXIT_REFUSED)

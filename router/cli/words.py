@@ -74,6 +74,7 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "at": "lúc",
     "yours until": "giữ đến",
     "the first {} shown": "hiện {} đơn vị đầu",
+    "the first {} lines; all with --all": "{} dòng đầu; xem hết bằng --all",
     "written below": "đã ghi vào thư mục",
     "operator": "quản trị",
     # the directory

@@ -420,5 +420,12 @@ class Directory:
         place = bisect_right(edges, at_us)
         starts = edges[place - 1] if place else 0
         stop = edges[place] if place < len(edges) else None
-        groups = self._groups.at(starts, known.count)
-        return Snapshot(made_by, starts, stop, known, groups)
+        groups = self._groups
+        return Snapshot(
+            made_by,
+            starts,
+            stop,
+            known,
+            groups.at(starts, known.count),
+            groups.names(known.count),
+        )

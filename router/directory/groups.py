@@ -39,6 +39,10 @@ class Groups:
                 found[change.name] = change
         return {name: change for name, change in found.items() if change.selector}
 
+    def names(self, count: int) -> set[str]:
+        """Return every name defined by the first `count` changes, whenever it holds."""
+        return {change.name for place, change in self._learnt if place < count}
+
     def definitions(self) -> list[GroupDefined]:
         """Return every definition in order of learning."""
         return [change for _, change in self._learnt]

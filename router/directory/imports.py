@@ -82,7 +82,7 @@ def normal_unit(row: Unit) -> Unit:
         code=normal_code(row.code),
         name=unicodedata.normalize("NFC", row.name).strip(),
         aliases=tuple(map(normal_code, row.aliases)),
-        tags=tuple(unicodedata.normalize("NFC", tag).strip() for tag in row.tags),
+        tags=tuple(" ".join(unicodedata.normalize("NFC", tag).split()) for tag in row.tags),
     )
 
 

@@ -38,13 +38,16 @@ class Snapshot:
         valid_to: int | None,
         known: Known,
         groups: Mapping[str, GroupDefined],
+        group_names: Collection[str] = (),
     ) -> None:
-        """Compile what is open throughout the interval."""
+        """Compile what is open throughout the interval; `group_names` are those ever defined."""
         self.sequence = sequence
         self.valid_from = valid_from
         self.valid_to = valid_to
         self.known = known
         self._groups = groups
+        self.groups = frozenset(group_names)
+        """The names of all groups ever defined, at this date or not."""
         self.hierarchy: Hierarchy = known.register.compile(valid_from, known.count)
         self._bearers = Bearers(known.register, self.hierarchy, valid_from, known.count)
         self._tagged: dict[str, Audience] = {}
@@ -93,11 +96,6 @@ class Snapshot:
     def tags(self) -> Collection[str]:
         """Every tag that any unit ever bore."""
         return self.known.words.sets_with.keys()
-
-    @property
-    def groups(self) -> Collection[str]:
-        """The names of the groups defined at this date."""
-        return self._groups.keys()
 
     def tier_of(self, name: str) -> int:
         """Return the number of a tier by its word, or -1."""

@@ -9,12 +9,8 @@ from router.directory import ChangeMade, Directory, ResolveItem, Version
 from router.directory.alterations import Alteration, compare
 from router.directory.export import export_csv
 from router.directory.known import Known
-from router.engine.administration_resolving import (
-    resolved_one,
-    tier_name,
-    unit_at,
-    with_reform,
-)
+from router.engine.administration_resolving import tier_name, unit_at
+from router.engine.emptied import resolved_one, with_reform
 from router.engine.state import Rooms
 from router.errors import NotFoundError, VanbanError
 from router.messages import say
@@ -143,6 +139,11 @@ class DirectoryReader:
             return code
 
         return export_csv(known.units(None if every else at), write, code_of)
+
+    def units(self, at_us: int | None, known_at_us: int | None, *, every: bool) -> list[Unit]:
+        """See `Engine.units`."""
+        sequence = self._known_at(known_at_us)
+        return list(self._directory.units(None if every else self._now(at_us), sequence))
 
     def differences(
         self, one_us: int, other_us: int, known_at_us: int | None

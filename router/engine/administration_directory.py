@@ -20,7 +20,7 @@ from router.directory.differences import Difference, derive
 from router.directory.sheets import read_sheet
 from router.directory.wording import describe
 from router.engine.administration import append_act
-from router.engine.administration_resolving import resolved_one
+from router.engine.emptied import resolved_one
 from router.engine.state import DIRECTORY, Rooms
 from router.errors import ConflictError, InputError, VanbanError
 from router.limits import DIFFERENCE_LINES_MAX

@@ -1,4 +1,4 @@
-"""Whom a selector means, why a unit is among them, and since when nobody is any more."""
+"""Whom a selector means, as known at a time, and why a unit is among them or not."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ from typing import Final
 
 from router import limits
 from router._core import Audience
-from router.directory import Directory, ResolveItem, Snapshot
-from router.directory.resolve import Resolution, resolve_batch
+from router.directory import ResolveItem, Snapshot
+from router.directory.resolve import Resolution
+from router.engine.emptied import resolved_one, with_reform
 from router.engine.state import Rooms
-from router.errors import InputError, NotFoundError, RecipientError, VanbanError
+from router.errors import InputError, NotFoundError, VanbanError
 from router.model.answers import Resolved, ResolvedUnit, RollUp, UnitExplained
-from router.model.instants import INSTANT_MAX, datetime_of, show_instant
+from router.model.instants import INSTANT_MAX, show_instant
 from router.model.units import TIER_NAMES, Unit, normal_code
 from router.ports import Clock
 from router.selectors import instant_of_selector, roll_up_lines, why, words_of_line
 
 RESOLVED_UNITS_DEFAULT: Final = 100
-_LOOKED_BACK_MAX: Final = 16
-"""Earlier snapshots, and earlier changes, that are tried to find what made a set empty."""
-_EMPTY: Final = {"group.empty": "group.emptied", "audience.empty": "audience.emptied"}
 
 
 class Resolver:
@@ -84,13 +82,6 @@ def _check(name: str, value: int, most: int) -> None:
         if most == INSTANT_MAX:
             said = "an instant is from 1970 to 9999, in microseconds"
         raise InputError("field.invalid", path=f"$.{name}", reason=said)
-
-
-def resolved_one(
-    directory: Directory, item: ResolveItem, sequence: int | None = None
-) -> Resolution | VanbanError:
-    """Resolve one selector as known at a sequence (None: now)."""
-    return resolve_batch([item], lambda at_us: directory.snapshot(at_us, sequence))[0]
 
 
 def unit_at(snapshot: Snapshot, reference: str | int, at_us: int) -> Unit:
@@ -192,66 +183,3 @@ def _explain(answer: Resolution, code: str, sender: Unit | None) -> UnitExplaine
         position=reason.position,
         steps=tuple(found.steps),
     )
-
-
-# Since when nobody is meant.
-
-
-def with_reform(
-    directory: Directory, error: VanbanError, item: ResolveItem, sequence: int | None = None
-) -> VanbanError:
-    """Return an error about an empty set with the change that made it empty, where one did.
-
-    `group.empty` becomes `group.emptied` and `audience.empty` `audience.emptied`, with the
-    facts `since` (the day) and `title` (of the act, else what kind of change it was).
-    Others, and sets that had no members within the last snapshots, stay as they are.
-    """
-    code = _EMPTY.get(error.code)
-    if code is None:
-        return error
-    selector = item.selector
-    if code == "group.emptied":
-        selector = f'group("{error.facts.get("name", "")}")'
-    said = _emptied_by(directory, item, selector, sequence)
-    if said is None:
-        return error
-    day, title = said
-    return RecipientError(code, path=error.path, **error.facts, since=day, title=title)
-
-
-def _emptied_by(
-    directory: Directory, item: ResolveItem, selector: str, sequence: int | None
-) -> tuple[str, str] | None:
-    """Return the day since when a selector means nobody, and the title of what did it."""
-
-    def anybody(at_us: int, known: int | None) -> bool:
-        tried = ResolveItem(selector, at_us, sender=item.sender)
-        return isinstance(resolved_one(directory, tried, known), Resolution)
-
-    snapshot = directory.snapshot(item.at_us, sequence)
-    known = snapshot.sequence
-    for _ in range(_LOOKED_BACK_MAX):
-        start = snapshot.valid_from
-        if start <= 0:
-            break
-        if anybody(start - 1, known):
-            return _day(start), _title_at(directory, start, known)
-        snapshot = directory.snapshot(start - 1, known)
-    changes = [made for made in directory.changes() if made.sequence <= known]
-    for made in reversed(changes[-_LOOKED_BACK_MAX:]):
-        if anybody(item.at_us, made.sequence - 1):
-            return _day(made.known_at), made.title or made.form
-    return None
-
-
-def _title_at(directory: Directory, at_us: int, known: int) -> str:
-    """Return the title of the last change that takes effect at an instant."""
-    made = [one for one in directory.changes() if one.at == at_us and one.sequence <= known]
-    named = [one for one in made if one.title] or made
-    if not named:
-        return "a change of the directory"
-    return named[-1].title or named[-1].form
-
-
-def _day(at_us: int) -> str:
-    return datetime_of(at_us).date().isoformat()

@@ -216,6 +216,13 @@ class DirectoryFace:
         self._alive()
         return self._reader.export(write, at_us, known_at_us, every=every)
 
+    def units(
+        self, *, at_us: int | None = None, known_at_us: int | None = None, every: bool = False
+    ) -> list[Unit]:
+        """Return the units open at an instant as they stood, or all there ever were."""
+        self._alive()
+        return self._reader.units(at_us, known_at_us, every=every)
+
     def diff_directory(
         self, one_us: int, other_us: int, *, known_at_us: int | None = None
     ) -> tuple[Alteration, ...]:

@@ -18,6 +18,7 @@ import msgspec
 from router import limits
 from router.directory import Resolution, ResolveItem
 from router.engine.deliveries import check_actor
+from router.engine.emptied import EmptiedGroups
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
 from router.engine.intake import Intake, read_envelope
 from router.engine.state import Rooms
@@ -92,6 +93,7 @@ class Submitter:
         self._clock = clock
         self._chance = chance
         self._policy = Policy()
+        self._emptied = EmptiedGroups(rooms.directory)
         self._counting = threading.Lock()  # guards the four below
         self.accepted = 0
         self.repeated = 0
@@ -221,9 +223,9 @@ class Submitter:
             selector, path = intake.document.recipients or "", "$.payload.recipients"
             items.append(ResolveItem(selector, intake.issued_at, skip, path, sender.number))
         answers = self._rooms.directory.resolve_batch(items)
-        for work, answer in zip(works, answers, strict=True):
+        for work, item, answer in zip(works, items, answers, strict=True):
             if isinstance(answer, VanbanError):
-                work.answer = answer
+                work.answer = self._emptied.told(answer, item)
             else:
                 work.resolution = answer
 

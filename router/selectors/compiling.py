@@ -8,12 +8,13 @@ empty be noticed wherever it stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 from router._core import (
     OP_ALL,
     OP_CHILDREN,
+    OP_CLASS,
     OP_DESCENDANTS,
     OP_DIFFERENCE,
     OP_INTERSECTION,
@@ -43,7 +44,6 @@ from router.selectors.nodes import (
     GroupNode,
     IntersectionNode,
     KindNode,
-    LeafNode,
     Node,
     ParentNode,
     RelationNode,
@@ -75,6 +75,9 @@ class Skipped(NamedTuple):
 
     unit: str
     code: str
+
+_TAKEN_AWAY_SINGLY_MAX: Final = 6
+"""Parts of a difference up to which each is taken away by itself."""
 
 
 class Compiled(NamedTuple):
@@ -169,48 +172,67 @@ class _Compiler:
             raise _too_large(f"more than {_NODES_WITH_GROUPS_MAX} parts, those of groups counted")
         if depth > _DEPTH_WITH_GROUPS_MAX:
             raise _too_large(f"nested deeper than {_DEPTH_WITH_GROUPS_MAX} levels with its groups")
-        if isinstance(node, CodeNode):
-            self.unit(node, excluded)
-        elif isinstance(node, UnionNode):
-            self.union(node.parts, depth, excluded)
-        elif isinstance(node, IntersectionNode):
-            self.emit(node.parts[0], depth + 1, excluded)
-            for part in node.parts[1:]:
-                self.emit(part, depth + 1, excluded)
-                self.ops.append((OP_INTERSECTION, 0, 0))
-        elif isinstance(node, DifferenceNode):
-            self.emit(node.parts[0], depth + 1, excluded)
-            self.union(node.parts[1:], depth, not excluded)
-            self.ops.append((OP_DIFFERENCE, 0, 0))
-        elif isinstance(node, RelationNode):
-            self.relation(node, depth, excluded)
-        else:
-            self.named(node, depth, excluded)
+        _EMITTERS[type(node)](self, node, depth, excluded)
 
-    def named(self, node: LeafNode | AtNode, depth: int, excluded: bool) -> None:
-        """Append the operation of what is no code and has no parts."""
-        if isinstance(node, TierNode):
-            self.ops.append((OP_TIER, tier_number(node, self.lookup), 0))
-        elif isinstance(node, KindNode):
-            self.ops.append((OP_KIND, kind_number(node, self.lookup), 0))
-        elif isinstance(node, AllNode):
-            self.ops.append((OP_ALL, 0, 0))
-        elif isinstance(node, TagNode):
-            self.constant(tagged_units(node, self.lookup))
-        elif isinstance(node, SenderNode):
-            self.ops.append((OP_UNIT, self.sender(node), 0))
-        elif isinstance(node, GroupNode):
-            self.constant(self.group(node, depth, excluded))
+    def everybody(self, _node: AllNode, _depth: int, _excluded: bool) -> None:
+        self.ops.append((OP_ALL, 0, 0))
+
+    def tier(self, node: TierNode, _depth: int, _excluded: bool) -> None:
+        self.ops.append((OP_TIER, tier_number(node, self.lookup), 0))
+
+    def kind(self, node: KindNode, _depth: int, _excluded: bool) -> None:
+        self.ops.append((OP_KIND, kind_number(node, self.lookup), 0))
+
+    def tag(self, node: TagNode, _depth: int, _excluded: bool) -> None:
+        self.constant(tagged_units(node, self.lookup))
+
+    def group(self, node: GroupNode, depth: int, excluded: bool) -> None:
+        self.constant(self.members(node, depth, excluded))
+
+    def sender(self, node: SenderNode, _depth: int, _excluded: bool) -> None:
+        self.context.uses_sender = True
+        if self.context.sender is None:
+            raise RecipientError("selector.no_sender", position=node.position)
+        self.ops.append((OP_UNIT, self.context.sender, 0))
+
+    def union(self, node: UnionNode, depth: int, excluded: bool) -> None:
+        self.unite(node.parts, depth, excluded)
+
+    def intersection(self, node: IntersectionNode, depth: int, excluded: bool) -> None:
+        parts = list(node.parts)
+        tier = next((part for part in parts if isinstance(part, TierNode)), None)
+        kind = next((part for part in parts if isinstance(part, KindNode)), None)
+        if tier is not None and kind is not None:  # one run of the snapshot, found at once
+            both = tier_number(tier, self.lookup) << 16 | kind_number(kind, self.lookup)
+            self.ops.append((OP_CLASS, both, 0))
+            parts.remove(tier)
+            parts.remove(kind)
         else:
-            raise RecipientError(
-                "selector.syntax", position=node.position, reason="“@” stands only at the end"
-            )
+            self.emit(parts.pop(0), depth + 1, excluded)
+        for part in parts:
+            self.emit(part, depth + 1, excluded)
+            self.ops.append((OP_INTERSECTION, 0, 0))
+
+    def difference(self, node: DifferenceNode, depth: int, excluded: bool) -> None:
+        self.emit(node.parts[0], depth + 1, excluded)
+        if len(node.parts) <= _TAKEN_AWAY_SINGLY_MAX:  # cheaper than uniting them first
+            for part in node.parts[1:]:
+                self.emit(part, depth + 1, not excluded)
+                self.ops.append((OP_DIFFERENCE, 0, 0))
+            return
+        self.unite(node.parts[1:], depth, not excluded)
+        self.ops.append((OP_DIFFERENCE, 0, 0))
+
+    def instant(self, node: AtNode, _depth: int, _excluded: bool) -> None:
+        raise RecipientError(
+            "selector.syntax", position=node.position, reason="“@” stands only at the end"
+        )
 
     def constant(self, members: Audience) -> None:
         self.ops.append((OP_SET, len(self.sets), 0))
         self.sets.append(members)
 
-    def unit(self, node: CodeNode, excluded: bool) -> None:
+    def unit(self, node: CodeNode, _depth: int, excluded: bool) -> None:
         try:
             position = self.lookup.position_of(node.code)
         except RecipientError as error:
@@ -222,13 +244,7 @@ class _Compiler:
             raise type(error)(error.code, path=error.path, **facts) from None
         self.ops.append((OP_UNIT, position, 0))
 
-    def sender(self, node: SenderNode) -> int:
-        self.context.uses_sender = True
-        if self.context.sender is None:
-            raise RecipientError("selector.no_sender", position=node.position)
-        return self.context.sender
-
-    def group(self, node: GroupNode, depth: int, excluded: bool) -> Audience:
+    def members(self, node: GroupNode, depth: int, excluded: bool) -> Audience:
         """Return the members of a group; what is wrong in it is told of the group."""
         context = self.context
         strict = not context.skips(excluded)
@@ -259,7 +275,7 @@ class _Compiler:
         self.emit(node.of, depth + 1, excluded)
         self.ops.append((_OPERATIONS[type(node)], 0, 0))
 
-    def union(self, parts: Sequence[Node], depth: int, excluded: bool) -> None:
+    def unite(self, parts: Sequence[Node], depth: int, excluded: bool) -> None:
         """Emit a balanced tree: the parts two by two, then the pairs, and so on."""
         for index, part in enumerate(parts, 1):
             self.emit(part, depth + 1, excluded)
@@ -269,11 +285,28 @@ class _Compiler:
         self.ops += [(OP_UNION, 0, 0)] * (len(parts).bit_count() - 1)
 
 
+_EMITTERS: Final[dict[type, Callable[[_Compiler, Any, int, bool], None]]] = {
+    CodeNode: _Compiler.unit,
+    AllNode: _Compiler.everybody,
+    SenderNode: _Compiler.sender,
+    TierNode: _Compiler.tier,
+    KindNode: _Compiler.kind,
+    TagNode: _Compiler.tag,
+    GroupNode: _Compiler.group,
+    **dict.fromkeys(_OPERATIONS, _Compiler.relation),
+    UnionNode: _Compiler.union,
+    IntersectionNode: _Compiler.intersection,
+    DifferenceNode: _Compiler.difference,
+    AtNode: _Compiler.instant,
+}
+"""What emits a node, by its type: a look-up instead of a dozen questions a node."""
+
+
 def _single(node: Node) -> bool:
     """Say whether a node names at most one unit, so that its relatives cost no pass."""
     while isinstance(node, ParentNode):
         node = node.of
-    return isinstance(node, CodeNode | SenderNode)
+    return isinstance(node, (CodeNode, SenderNode))
 
 
 def _too_large(reason: str) -> RecipientError:

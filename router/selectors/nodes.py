@@ -3,7 +3,8 @@
 Every node carries the 0-based character position where its part of the text begins.
 Codes are kept in their stored form (upper case), names in NFC with single blanks.  The
 structs are also the JSON form (`router.selectors.jsonform`): their tags and fields are
-what stands there, so a change here is a change of that format.
+what stands there, so a change here is a change of that format.  A tree of nodes has no
+rings, so the collector of rings need not look at them.
 """
 
 from __future__ import annotations
@@ -25,82 +26,88 @@ BARE_NAME: Final = re.compile(r"[^\W\d_][\w\u0300-\u036f-]*")
 """A name that needs no quotes: one word of any script, which may hold hyphens."""
 
 
-class CodeNode(msgspec.Struct, frozen=True, tag="code", forbid_unknown_fields=True):
+class CodeNode(msgspec.Struct, frozen=True, tag="code", forbid_unknown_fields=True, gc=False):
     """One unit by one of its codes, of whatever scheme."""
 
     code: str
     position: int = 0
 
 
-class AllNode(msgspec.Struct, frozen=True, tag="all", forbid_unknown_fields=True):
+class AllNode(msgspec.Struct, frozen=True, tag="all", forbid_unknown_fields=True, gc=False):
     """Every unit."""
 
     position: int = 0
 
 
-class SenderNode(msgspec.Struct, frozen=True, tag="sender", forbid_unknown_fields=True):
+class SenderNode(msgspec.Struct, frozen=True, tag="sender", forbid_unknown_fields=True, gc=False):
     """The unit that sends."""
 
     position: int = 0
 
 
-class TierNode(msgspec.Struct, frozen=True, tag="tier", forbid_unknown_fields=True):
+class TierNode(msgspec.Struct, frozen=True, tag="tier", forbid_unknown_fields=True, gc=False):
     """Every unit of one tier (cấp)."""
 
     name: str
     position: int = 0
 
 
-class KindNode(msgspec.Struct, frozen=True, tag="kind", forbid_unknown_fields=True):
+class KindNode(msgspec.Struct, frozen=True, tag="kind", forbid_unknown_fields=True, gc=False):
     """Every unit of one kind (loại cơ quan)."""
 
     name: str
     position: int = 0
 
 
-class TagNode(msgspec.Struct, frozen=True, tag="tag", forbid_unknown_fields=True):
+class TagNode(msgspec.Struct, frozen=True, tag="tag", forbid_unknown_fields=True, gc=False):
     """Every unit that bears a tag (nhãn), e.g. the class of its territory."""
 
     name: str
     position: int = 0
 
 
-class GroupNode(msgspec.Struct, frozen=True, tag="group", forbid_unknown_fields=True):
+class GroupNode(msgspec.Struct, frozen=True, tag="group", forbid_unknown_fields=True, gc=False):
     """The members of a named group (nhóm) as it is defined at the instant."""
 
     name: str
     position: int = 0
 
 
-class ChildrenNode(msgspec.Struct, frozen=True, tag="children", forbid_unknown_fields=True):
+class ChildrenNode(
+    msgspec.Struct, frozen=True, tag="children", forbid_unknown_fields=True, gc=False
+):
     """The units directly below any unit of a set."""
 
     of: Node
     position: int = 0
 
 
-class DescendantsNode(msgspec.Struct, frozen=True, tag="descendants", forbid_unknown_fields=True):
+class DescendantsNode(
+    msgspec.Struct, frozen=True, tag="descendants", forbid_unknown_fields=True, gc=False
+):
     """The units at any depth below any unit of a set."""
 
     of: Node
     position: int = 0
 
 
-class ParentNode(msgspec.Struct, frozen=True, tag="parent", forbid_unknown_fields=True):
+class ParentNode(msgspec.Struct, frozen=True, tag="parent", forbid_unknown_fields=True, gc=False):
     """The units directly above any unit of a set."""
 
     of: Node
     position: int = 0
 
 
-class SiblingsNode(msgspec.Struct, frozen=True, tag="siblings", forbid_unknown_fields=True):
+class SiblingsNode(
+    msgspec.Struct, frozen=True, tag="siblings", forbid_unknown_fields=True, gc=False
+):
     """The units with the same parent as a unit of a set, without the set itself."""
 
     of: Node
     position: int = 0
 
 
-class SubtreeNode(msgspec.Struct, frozen=True, tag="subtree", forbid_unknown_fields=True):
+class SubtreeNode(msgspec.Struct, frozen=True, tag="subtree", forbid_unknown_fields=True, gc=False):
     """A set and the units at any depth below it."""
 
     of: Node
@@ -110,28 +117,32 @@ class SubtreeNode(msgspec.Struct, frozen=True, tag="subtree", forbid_unknown_fie
 _Parts = Annotated[tuple["Node", ...], msgspec.Meta(min_length=2)]
 
 
-class UnionNode(msgspec.Struct, frozen=True, tag="union", forbid_unknown_fields=True):
+class UnionNode(msgspec.Struct, frozen=True, tag="union", forbid_unknown_fields=True, gc=False):
     """What any of the parts selects (two parts or more)."""
 
     parts: _Parts = msgspec.field(name="of")
     position: int = 0
 
 
-class DifferenceNode(msgspec.Struct, frozen=True, tag="difference", forbid_unknown_fields=True):
+class DifferenceNode(
+    msgspec.Struct, frozen=True, tag="difference", forbid_unknown_fields=True, gc=False
+):
     """What the first part selects and none of the others does."""
 
     parts: _Parts = msgspec.field(name="of")
     position: int = 0
 
 
-class IntersectionNode(msgspec.Struct, frozen=True, tag="intersection", forbid_unknown_fields=True):
+class IntersectionNode(
+    msgspec.Struct, frozen=True, tag="intersection", forbid_unknown_fields=True, gc=False
+):
     """What every part selects."""
 
     parts: _Parts = msgspec.field(name="of")
     position: int = 0
 
 
-class AtNode(msgspec.Struct, frozen=True, tag="at", forbid_unknown_fields=True):
+class AtNode(msgspec.Struct, frozen=True, tag="at", forbid_unknown_fields=True, gc=False):
     """A whole selector in the directory that was valid at an instant; only at the top.
 
     `at` is the instant's canonical text: a date (00:00 +07:00 of it) or a time in +07:00.

@@ -26,6 +26,7 @@ from router.selectors.nodes import (
     BARE_CODE,
     BARE_NAME,
     RELATIONS,
+    RESERVED,
     AllNode,
     AtNode,
     CodeNode,
@@ -46,10 +47,17 @@ _LETTERS: Final = re.compile(r"[\w.\u0300-\u036f]+")
 """A word as a person sees it, for messages: letters of any script with their marks."""
 _AFTER_WORD: Final = frozenset(" \t\r\n()|&-@,;") | {""}
 _QUOTED: Final = re.compile(r'"([^"]*)"')
+_QUICK: Final = re.compile(
+    r"(tier|kind)\(([a-z][a-z-]{0,99})\)"
+    r"|(" + "|".join(RELATIONS) + r")\("
+    r"|([A-Z0-9]+(?:\.[A-Z0-9]+)*)(?= ?(?:[)|&-]|\Z))"
+)
+"""An operand in its canonical spelling, which needs no second look: nearly all there are."""
 _BY_CODE: Final = "recipients are named by code, e.g. H22.32.21"
 _NAMED: Final = ("tier", "kind", "tag", "group")
 _FUNCTIONS: Final = (*RELATIONS, *_NAMED)
 _WORDS: Final = ("all", "sender")
+_SHOUTED: Final = frozenset(word.upper() for word in RESERVED)
 
 
 def parse(text: str) -> Node:
@@ -83,7 +91,10 @@ class _Reader:
     def peek(self) -> str:
         """Pass blanks; return the next character, or "" at the end."""
         found = self.text[self.place : self.place + 1]
-        if found > " " and found != "\u00a0":
+        if found == " ":  # the one blank of the canonical text
+            self.place += 1
+            found = self.text[self.place : self.place + 1]
+        if not found or (found > " " and found != "\u00a0"):
             return found
         blanks = _BLANKS.match(self.text, self.place)
         assert blanks is not None, "the pattern matches nothing, too"
@@ -169,6 +180,21 @@ class _Reader:
     def operand(self, depth: int) -> Node:
         sign = self.peek()
         start = self.place
+        quick = _QUICK.match(self.text, start)
+        if quick is not None:
+            name, relation, code = quick.group(2, 3, 4)
+            if code is None or (len(code) <= CODE_CHARS_MAX and code not in _SHOUTED):
+                self.count()
+                self.place = quick.end()
+                if code is not None:
+                    return CodeNode(code, start)
+                if name is not None:
+                    return (TierNode if quick.group(1) == "tier" else KindNode)(name, start)
+                return self.related(relation, start, depth)
+        return self.careful(sign, start, depth)
+
+    def careful(self, sign: str, start: int, depth: int) -> Node:
+        """Read an operand of whatever spelling, or refuse it."""
         if sign == "(":
             self.place += 1
             inner = self.selector(depth + 1)
@@ -208,12 +234,15 @@ class _Reader:
             self.wrong(f"no function {called}; there are {', '.join(_FUNCTIONS)}{meant}", start)
         self.expect("(")
         if word in RELATIONS:
-            inner = self.selector(depth + 1)
-            self.expect(")")
-            return RELATIONS[word](inner, start)
+            return self.related(word, start, depth)
         node = self.named(word, start)
         self.expect(")")
         return node
+
+    def related(self, word: str, start: int, depth: int) -> Node:
+        inner = self.selector(depth + 1)
+        self.expect(")")
+        return RELATIONS[word](inner, start)
 
     def named(self, word: str, start: int) -> Node:
         """Read the name in `tier(…)`, `kind(…)`, `tag(…)` or `group(…)`."""

@@ -129,6 +129,10 @@ def test_the_same_list_again_changes_nothing_whatever_the_order_of_its_rows(date
     assert (answer.status, "Nothing changes." in answer.out) == (0, True)
     assert "Applied" not in answer.out
     run(dated, "directory", "export", "--at", "2024-11-01", "--out", "export.csv")
+    as_data = run(dated, "directory", "export", "--at", "2024-11-01", "--json")
+    assert as_data.json()[0]["code"] == "GSO:02"
+    (dated.home / "export.json").write_text(as_data.out, encoding="utf-8")
+    assert run(dated, "directory", "import", "export.json").status == 0
     again = run(
         dated, "directory", "import", "export.csv", "--at", "2024-11-01", "--complete", "--yes"
     )

@@ -20,6 +20,7 @@ from support.oracle import Oracle
 from router._core import (
     OP_ALL,
     OP_CHILDREN,
+    OP_CLASS,
     OP_DESCENDANTS,
     OP_DIFFERENCE,
     OP_INTERSECTION,
@@ -146,8 +147,9 @@ def test_stored_runs_are_read_exactly_or_refused(data):
 
 OPS = [
     OP_ALL, OP_CHILDREN, OP_DESCENDANTS, OP_DIFFERENCE, OP_INTERSECTION, OP_KIND, OP_NONE,
-    OP_TIER, OP_UNION, OP_UNIT, OP_SET, OP_PARENT, OP_SIBLINGS, OP_SUBTREE, 0, 99,
+    OP_TIER, OP_UNION, OP_UNIT, OP_SET, OP_PARENT, OP_SIBLINGS, OP_SUBTREE, OP_CLASS, 0, 99,
 ]  # fmt: skip
+VALUES = [0, 0, 0, 1, 2, 5, 11, 12, 0x20001, 0x40001, 0x30000]
 BINARY = {
     OP_UNION: frozenset.union,
     OP_DIFFERENCE: frozenset.difference,
@@ -170,6 +172,7 @@ def run_slowly(ops, sets, oracle, order):
     for op, value, _ in ops:
         simple = {
             OP_ALL: ("all",), OP_TIER: ("tier", value), OP_KIND: ("kind", value),
+            OP_CLASS: ("&", ("tier", value >> 16), ("kind", value & 0xFFFF)),
         }  # fmt: skip
         if op in BINARY:
             if len(stack) < 2 or value:
@@ -200,7 +203,7 @@ def run_slowly(ops, sets, oracle, order):
 @given(
     forests(12),
     st.lists(
-        st.tuples(st.sampled_from(OPS), st.sampled_from([0, 0, 0, 1, 2, 5, 11, 12]), st.just(0)),
+        st.tuples(st.sampled_from(OPS), st.sampled_from(VALUES), st.just(0)),
         max_size=10,
     ),
     st.lists(st.sets(st.integers(0, 11)), max_size=3),

@@ -6,6 +6,7 @@ What is read has one canonical text and one JSON form, and both read back as the
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from router import selectors
 from router._core import Hierarchy
 from router.errors import RecipientError
 from router.limits import SELECTOR_DEPTH_MAX, SELECTOR_JSON_BYTES_MAX, SELECTOR_NODES_MAX
+from router.selectors import parsing
 
 T = TypeVar("T")
 CODES = {"selector.syntax", "selector.too_large", "selector.malformed"}
@@ -72,6 +74,27 @@ def test_any_text_is_read_or_refused_and_what_is_read_reads_back(text):
         assert bare(again) == bare(node)
         assert selectors.from_json(selectors.to_json(node)) == again
         selectors.instant_of_selector(node)
+
+
+QUICK = [
+    "H22", "H22.31.20", "ALL", "SENDER", "TIER", "A" * 36, "H22 (", "tier(x)", "tier(x) (",
+    "kind(a-b)", "tier(Tier)", "kind( a )", "children(", "children (", "subtree(H22)", "(", ")",
+    " | ", "|", " & ", " - ", "-", " @ 2025-06-30", ".", " ", "  ",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(QUICK), max_size=9).map("".join) | texts)
+@example("ALL")
+@example("ALL (")
+@example("H22 | TIER")
+@example("A" * 36)
+def test_the_quick_reading_of_an_operand_is_the_careful_one(text):
+    quick = attempt(lambda: selectors.parse(text))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parsing, "_QUICK", re.compile("(?!)"))
+        careful = attempt(lambda: selectors.parse(text))
+    assert quick[0] == careful[0]
+    assert repr(quick[1]) == repr(careful[1])
 
 
 names = st.text(max_size=12) | st.sampled_from(

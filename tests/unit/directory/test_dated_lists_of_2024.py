@@ -16,15 +16,8 @@ from importlib.resources import files
 import pytest
 from support.units import START, at
 
-from router.directory import Directory
+from router.directory import Directory, differences, sheets
 from router.model.units import Unit
-
-sheets = pytest.importorskip("router.directory.sheets", reason="lists are not read yet")
-differences = pytest.importorskip("router.directory.differences", reason="nothing is derived yet")
-
-pytestmark = pytest.mark.skipif(
-    not hasattr(Directory, "plan"), reason="the directory plans no reorganisations yet"
-)
 
 FIRST, SECOND = at(2024, 9, 1), at(2024, 11, 1)
 FIRST_KNOWN, SECOND_KNOWN = at(2024, 9, 2), at(2024, 11, 5)

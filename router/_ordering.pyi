@@ -1,0 +1,1 @@
+"""Compiled only: the order of units (no Python names)."""
