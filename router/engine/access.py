@@ -14,6 +14,7 @@ names what is no more, grants nothing.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -142,7 +143,10 @@ class Coverage:
 
     def covers(self, rights: Sequence[Right], number: int, at_us: int) -> bool:
         """Say whether rights cover a unit, or the one that answers for it at the instant."""
-        holder = self.directory.holder(number, at_us)
+        try:
+            holder = self.directory.holder(number, at_us)
+        except NotFoundError:  # a correction says that there never was such a unit
+            return False
         return any(
             reach.holds(number) or reach.holds(holder) for reach in self.reaches(rights, at_us)
         )
@@ -185,12 +189,10 @@ class Access:
 
         def may_read(address: int) -> bool:
             unit = None if by is None else by.unit
-            try:
+            with contextlib.suppress(NotFoundError):  # withdrawn: it is nobody's
                 if unit is not None and unit == self._directory.holder(address, now_us):
                     return True
-                return self.may(by, READ, address, now_us)
-            except NotFoundError:  # a correction says that there never was such a unit
-                return False
+            return self.may(by, READ, address, now_us)
 
         return may_read
 
@@ -236,6 +238,8 @@ class Access:
             return
         after = Coverage(self._directory.rehearsed(bodies))
         groups = [body for body in bodies if isinstance(body, GroupDefined)]
+        if not all(isinstance(body, FactsLearnt | GroupDefined) for body in bodies):
+            raise self._missing(by, DIRECTORY, EVERY_UNIT)
         rights = self.rights_of(by, DIRECTORY, now_us)
         for number, since in _touched(bodies):
             at_us = max(since, now_us)
@@ -251,9 +255,10 @@ class Access:
     def _beyond(self, rights: Sequence[Right], number: int, now_us: int) -> bool:
         """Say whether there is such a unit and rights do not cover it."""
         try:
-            return not self.coverage.covers(rights, number, now_us)
+            self._directory.unit(number)
         except NotFoundError:
             return False
+        return not self.coverage.covers(rights, number, now_us)
 
     def _require_group(
         self,

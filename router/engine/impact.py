@@ -32,15 +32,14 @@ class ImpactMaker:
     def of(self, changes: DirectoryChange | Sequence[DirectoryChange] | ListPreview) -> Impact:
         """Return the report.  Raises what the change itself would raise."""
         now_us = self._clock.now_us()
-        directory = self._rooms.directory
-        with self._rooms.lock:  # plan and copies are of one knowledge
-            before = directory.rehearsed(())
-            if isinstance(changes, ListPreview):
-                if changes.sequence != directory.sequence:
-                    raise ConflictError("import.changed", path="confirm")
-                bodies = [decode_change(body) for body in changes.bodies]
-            else:
-                bodies = planned_changes(directory, changes)
+        # All on copies: nobody who changes the directory, or accepts a document, waits for it.
+        before = self._rooms.directory.rehearsed(())
+        if isinstance(changes, ListPreview):
+            if changes.sequence != before.sequence:
+                raise ConflictError("import.changed", path="confirm")
+            bodies = [decode_change(body) for body in changes.bodies]
+        else:
+            bodies = planned_changes(before, changes)
         after = before.rehearsed(bodies)
         report = _Report(before, after, max(_instant_of(changes), now_us))
         groups = report.groups()

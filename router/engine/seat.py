@@ -18,7 +18,7 @@ from router.engine.administration_directory import ListPreview, planned_changes
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import NotFoundError, VanbanError
-from router.model.administration import DirectoryChanged
+from router.model.administration import DirectoryChanged, VersionShown
 from router.model.answers import Explanation, Principal, Resolved, TrackedDelivery, Tracking
 from router.model.reorganisations import Closing, DirectoryChange, Reorganisation
 from router.model.rights import RESOLVE, TOKEN, TRUST, Right, RightWanted
@@ -65,12 +65,12 @@ class Seat:
         self._require_known(unit, "")
         return unit
 
-    def past_of(self, code: str) -> Unit:
-        """Return a unit whose past may be read (action `read`), else NotFoundError."""
-        unit = self._engine.unit(code)
-        if not self._reads()(unit.number):
-            raise NotFoundError("unit.not_found", unit=code)
-        return unit
+    def history(self, unit: str | int) -> list[VersionShown]:
+        """Return all that was learnt about a unit: its own, or one it may read (`read`)."""
+        found = self._engine.unit(unit)
+        if not self._reads()(found.number):
+            raise NotFoundError("unit.not_found", unit=unit)
+        return self._engine.history(found.number)
 
     def _require_known(self, unit: Unit, action: str) -> None:
         by = self._by

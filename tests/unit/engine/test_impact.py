@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import msgspec
 import pytest
 from support.office import DONG_VAN, LUNG_CU, NOW_US, Office, error_of
@@ -176,3 +178,27 @@ def test_a_wrong_change_is_refused_as_it_would_be() -> None:
     place = error_of(lambda: office.engine.impact(reform(Closing(DONG_VAN))))
     assert place == error_of(lambda: office.engine.change_directory(reform(Closing(DONG_VAN))))
     assert place[0] == "directory.invalid"
+
+
+def test_nobody_waits_for_a_report() -> None:
+    office = Office()
+    done = threading.Event()
+
+    def look() -> None:
+        office.engine.impact(reform(Closing("H22.31.20")))
+        done.set()
+
+    with office.engine._rooms.lock:  # as a change holds it over its flush
+        threading.Thread(target=look, daemon=True).start()
+        assert done.wait(20)
+
+
+def test_the_preview_of_a_list_has_its_report_until_the_directory_changes() -> None:
+    office = Office()
+    text = "code,name,tier,kind,parent\nH22.31.20,UBND phường,commune,people-committee,H22.32\n"
+    office.engine.define_group("các xã", "children(H22.31)")
+    preview = office.engine.preview_list(text.encode(), at_us=LATER, title="NQ 7")
+    (group,) = office.engine.impact(preview).groups
+    assert (group.before, group.after) == (2, 1)
+    office.engine.change_directory(reform(Changing("H22.31.21", name="Khác")))
+    assert error_of(lambda: office.engine.impact(preview)) == ("import.changed", "confirm")

@@ -308,6 +308,28 @@ def test_whom_a_selector_means_is_told_within_the_right() -> None:
     assert unit.unit("H22.32").number == MEO_VAC
 
 
+def test_the_past_of_a_unit_is_told_to_whom_may_read_it() -> None:
+    office = Office()
+    office.close_commune("H22.31.20", ["H22.31.21"])
+    seats = {
+        "limited": limited(office, "read:subtree(H22.31)"),
+        "successor": office.engine.seat(Principal("", "", MA_LE, "H22.31.21")),
+    }
+    for seat in seats.values():
+        assert len(seat.history("H22.31.20")) == 2
+        assert error_of(lambda one=seat: one.history("H22.32")) == ("unit.not_found", "")
+    resolver = limited(office, "resolve:all")
+    assert error_of(lambda: resolver.history("H22.31.20")) == ("unit.not_found", "")
+
+
+def test_a_unit_that_never_was_is_covered_by_nobody() -> None:
+    office = Office()
+    office.engine.create_token("H22.31.20", "văn thư")
+    office.engine.change_directory(Correction("sửa", fixes=(Fix(LUNG_CU, withdrawn=True),)))
+    assert limited(office, "token:subtree(H22.31)").tokens() == []
+    assert len(office.engine.tokens()) == 2
+
+
 def within_and_beyond() -> dict[str, tuple[object, bool]]:
     commune = Unit(90, "H22.31.29", "UBND xã mới", 4, "people-committee", valid_from=LATER)
     stray = Unit(91, "H22.32.29", "UBND xã mới", 4, "people-committee", valid_from=LATER)
