@@ -290,7 +290,7 @@ cdef class Hierarchy:
         Raises ValueError, before anything runs, if one names a position outside this
         snapshot, and TypeError for what is no program.
         """
-        cdef list held = list(programs)
+        cdef list held = list(programs)  # kept alive while the GIL is released
         cdef size_t i, count = len(held)
         cdef Program program
         cdef Status status = NO_MEMORY

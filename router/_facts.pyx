@@ -27,10 +27,10 @@ cdef Status room_for(void **array, size_t *room, size_t wanted, size_t size) noe
 
 
 cdef Status grow_numbers(Book *b) noexcept nogil:
-    """Keep the table of numbers at most half full."""
+    """Keep the table of numbers at most three quarters full."""
     cdef size_t room = b.number_room, place, i
     cdef uint32_t *larger
-    if 2 * (b.entry_count + 1) <= room:
+    if 4 * (b.entry_count + 1) <= 3 * room:
         return DONE
     room = 2 * room if room else 64
     larger = <uint32_t *>malloc(room * sizeof(uint32_t))

@@ -16,6 +16,10 @@ from router._tables cimport (
 )
 
 
+cdef enum:
+    FEW_RUNS = 8
+
+
 cdef Status reserve(Workspace *w, size_t extra) noexcept nogil:
     """Make room for that many more runs in the arena."""
     cdef size_t wanted = w.used + extra
@@ -49,7 +53,12 @@ cdef inline void push_view(Workspace *w, size_t height, const Run *runs,
 
 cdef inline void settle(Workspace *w, Entry *entry, size_t count) noexcept nogil:
     """Move a result from the arena's end down to where its operands began."""
-    memmove(w.arena + entry.offset, w.arena + w.used, count * sizeof(Run))
+    cdef size_t i
+    if count <= FEW_RUNS:  # a call costs more than the few
+        for i in range(count):
+            w.arena[entry.offset + i] = w.arena[w.used + i]
+    else:
+        memmove(w.arena + entry.offset, w.arena + w.used, count * sizeof(Run))
     w.used = entry.offset + count
     entry.view = NULL
     entry.count = count
@@ -284,8 +293,9 @@ cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **po
     `pool` is NULL before; on any status the caller frees what it holds.
     """
     cdef Workspace w
-    cdef size_t i, filled = 0, room = 0
+    cdef size_t i, j, filled = 0, room = 0
     cdef Run *larger
+    cdef const Run *answer
     cdef Status status = DONE
     memset(&w, 0, sizeof(Workspace))
     for i in range(count):
@@ -300,7 +310,12 @@ cdef Status run_plans(const Tables *t, const Plan *plans, size_t count, Run **po
                 status = NO_MEMORY
                 break
             pool[0] = larger
-        memcpy(pool[0] + filled, runs_of(&w, &w.stack[0]), lengths[i] * sizeof(Run))
+        answer = runs_of(&w, &w.stack[0])
+        if lengths[i] <= FEW_RUNS:
+            for j in range(lengths[i]):
+                pool[0][filled + j] = answer[j]
+        else:
+            memcpy(pool[0] + filled, answer, lengths[i] * sizeof(Run))
         filled += lengths[i]
     free(w.arena)
     free(w.stack)
