@@ -50,11 +50,11 @@ cdef uint32_t bounded(object value, uint32_t most, str what) except? 0xFFFFFFFF:
 cdef class Program:
     """A compiled selector: postfix operations `(op, a, b)`; `b` is reserved and 0.
 
-    `a` is the position for OP_UNIT, the tier for OP_TIER, the kind for OP_KIND, tier * 65,536 + kind for
-    OP_CLASS (both at once), the place in `sets` for OP_SET, else 0.  The audiences in `sets` are of the snapshot that the
-    program will run on.  Raises ValueError for an unknown operation, a value out of range,
-    or a stack effect that does not end with exactly one set, and TypeError for what is no
-    audience; a program that exists can be run.
+    `a` is the position for OP_UNIT, the tier for OP_TIER, the kind for OP_KIND, both at once
+    for OP_CLASS (tier * 65,536 + kind), the place in `sets` for OP_SET, else 0.  The
+    audiences in `sets` are of the snapshot that the program will run on.  Raises ValueError
+    for an unknown operation, a value out of range, or a stack effect that does not end with
+    exactly one set, and TypeError for what is no audience; a program that exists can be run.
     """
 
     def __cinit__(self, ops, sets=()):

@@ -35,9 +35,9 @@ from router._audience import runs_contain
 from router.limits import HIERARCHY_DEPTH_MAX, UNITS_MAX
 
 __all__ = [
-    "OP_ALL", "OP_CHILDREN", "OP_CLASS", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION", "OP_KIND",
-    "OP_NONE", "OP_PARENT", "OP_SET", "OP_SIBLINGS", "OP_SUBTREE", "OP_TIER", "OP_UNION",
-    "OP_UNIT", "Audience", "Hierarchy", "Program", "runs_contain",
+    "OP_ALL", "OP_CHILDREN", "OP_CLASS", "OP_DESCENDANTS", "OP_DIFFERENCE", "OP_INTERSECTION",
+    "OP_KIND", "OP_NONE", "OP_PARENT", "OP_SET", "OP_SIBLINGS", "OP_SUBTREE", "OP_TIER",
+    "OP_UNION", "OP_UNIT", "Audience", "Hierarchy", "Program", "runs_contain",
 ]
 
 # A cimported class is no attribute of this module until it is made one.

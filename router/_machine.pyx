@@ -8,7 +8,7 @@ the other, into an arena that all programs of a batch share.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memchr, memcpy, memmove, memset
 
 from router._tables cimport (
