@@ -5,14 +5,21 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+import msgspec
+
 from router.directory import Directory, ResolveItem
 from router.directory.resolve import Resolution, resolve_batch
-from router.errors import RecipientError, VanbanError
+from router.errors import NotFoundError, RecipientError, VanbanError
 from router.model.instants import datetime_of
 
 _LOOKED_BACK_MAX: Final = 16
 """Earlier snapshots, and earlier changes, that are tried to find what made a set empty."""
-_REMEMBERED_MAX: Final = 1_024
+_LOOKED_BACK_FOR_SENDERS: Final = 4
+"""The same, where each sender has an answer of its own and a document waits for it."""
+_FORMERS_MAX: Final = 8
+"""Units that a sender succeeded that are tried in its place, before it was there."""
+_REMEMBERED_MAX: Final = 4_096
+_NO_SENDER: Final = "selector.no_sender"
 _EMPTY: Final = {"group.empty": "group.emptied", "audience.empty": "audience.emptied"}
 
 _Said = tuple[str, str] | None
@@ -37,7 +44,7 @@ def with_reform(
     if error.code not in _EMPTY:
         return error
     asked = _asked(error, item)
-    return _told(error, _emptied_by(directory, asked, sequence))
+    return _told(error, _emptied_by(directory, asked, sequence, _LOOKED_BACK_MAX))
 
 
 class EmptiedGroups:
@@ -50,20 +57,24 @@ class EmptiedGroups:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._found: dict[tuple[str, tuple[int, int]], _Said] = {}
+        self._found: dict[tuple[str, int | None, tuple[int, int]], _Said] = {}
         self._adding = threading.Lock()  # guards additions; reading needs none
 
     def told(self, error: VanbanError, item: ResolveItem) -> VanbanError:
         """Return `group.empty` as `group.emptied` where a change emptied it, others as they are.
 
-        A group that depends on the sender stays as it is.
+        A group that depends on the sender is looked up for each sender, less far back.
         """
         if error.code != "group.empty":
             return error
-        asked = ResolveItem(_asked(error, item).selector, item.at_us)
-        key = (asked.selector, self._directory.snapshot(item.at_us).identity)
+        asked = _asked(error, item)
+        looked_back = _LOOKED_BACK_FOR_SENDERS
+        if not _depends_on_sender(self._directory, asked):
+            asked = msgspec.structs.replace(asked, sender=None)
+            looked_back = _LOOKED_BACK_MAX
+        key = (asked.selector, asked.sender, self._directory.snapshot(item.at_us).identity)
         if key not in self._found:
-            said = _emptied_by(self._directory, asked, None)
+            said = _emptied_by(self._directory, asked, None, looked_back)
             with self._adding:
                 if len(self._found) >= _REMEMBERED_MAX:
                     self._found.clear()
@@ -89,16 +100,34 @@ def _told(error: VanbanError, said: _Said) -> VanbanError:
     return RecipientError(code, path=error.path, **{**error.facts, "since": day, "title": title})
 
 
-def _emptied_by(directory: Directory, item: ResolveItem, sequence: int | None) -> _Said:
-    """Return the day since when a selector means nobody, and the title of what did it."""
+def _depends_on_sender(directory: Directory, item: ResolveItem) -> bool:
+    answer = resolved_one(directory, msgspec.structs.replace(item, sender=None))
+    return isinstance(answer, VanbanError) and answer.code == _NO_SENDER
+
+
+def _emptied_by(
+    directory: Directory, item: ResolveItem, sequence: int | None, looked_back: int
+) -> _Said:
+    """Return the day since when a selector means nobody, and the title of what did it.
+
+    Before a sender was there, those whom it succeeded are asked for: of a province that was
+    merged on the day, the provinces before.
+    """
+    senders = _sender_and_formers(directory, item)
 
     def anybody(at_us: int, known: int | None) -> bool:
-        tried = ResolveItem(item.selector, at_us, sender=item.sender)
-        return isinstance(resolved_one(directory, tried, known), Resolution)
+        for sender in senders:
+            tried = ResolveItem(item.selector, at_us, sender=sender)
+            answer = resolved_one(directory, tried, known)
+            if isinstance(answer, Resolution):
+                return True
+            if sender == item.sender and answer.code != _NO_SENDER:
+                return False
+        return False
 
     snapshot = directory.snapshot(item.at_us, sequence)
     known = snapshot.sequence
-    for _ in range(_LOOKED_BACK_MAX):
+    for _ in range(looked_back):
         start = snapshot.valid_from
         if start <= 0:
             break
@@ -106,10 +135,23 @@ def _emptied_by(directory: Directory, item: ResolveItem, sequence: int | None) -
             return _day(start), _title_at(directory, start, known)
         snapshot = directory.snapshot(start - 1, known)
     changes = [made for made in directory.changes() if made.sequence <= known]
-    for made in reversed(changes[-_LOOKED_BACK_MAX:]):
+    for made in reversed(changes[-looked_back:]):
         if anybody(item.at_us, made.sequence - 1):
             return _day(made.known_at), made.title or made.form
     return None
+
+
+def _sender_and_formers(directory: Directory, item: ResolveItem) -> tuple[int | None, ...]:
+    """Return the sender, and some whom it succeeded: first those of its own tier."""
+    if item.sender is None:
+        return (None,)
+    try:
+        tier = directory.unit(item.sender, item.at_us).tier
+        _, *formers = directory.addresses(item.sender, item.at_us)
+        formers.sort(key=lambda former: abs(directory.unit(former).tier - tier))
+    except NotFoundError:  # withdrawn since, by a correction
+        return (item.sender,)
+    return (item.sender, *formers[:_FORMERS_MAX])
 
 
 def _title_at(directory: Directory, at_us: int, known: int) -> str:

@@ -270,8 +270,28 @@ def test_a_document_to_a_group_that_a_reform_emptied_is_refused_with_the_act() -
         problem = refused(office.submit(office.envelope(recipients='group("các huyện")'))[0])
         assert (problem.code, problem.path) == ("group.emptied", "$.payload.recipients")
         assert "Luật 72/2025/QH15" in problem.detail
-    other = refused(office.submit(office.envelope(recipients='group("cấp dưới")'))[0])
-    assert other.code == "group.empty", "who sends would have to be remembered too"
+        mine = refused(office.submit(office.envelope(recipients='group("cấp dưới")'))[0])
+        assert (mine.code, mine.path) == ("group.emptied", "$.payload.recipients")
+        assert "Luật 72/2025/QH15" in mine.detail
+
+
+def test_a_group_of_a_sender_that_began_with_the_reform_names_the_reform() -> None:
+    engine = Office().engine
+    engine.define_group("UBND các huyện, thành phố", "children(sender) & tier(district)")
+    province = Unit(number=0, code="H60", name="UBND tỉnh mới", tier=2, kind="people-committee")
+    ending = ("H22.31.20", "H22.31.21", "H22.32.20", "H22.31", "H22.32", "H22")
+    events = (
+        Opening(province),
+        Changing("H22.1", parent="H60"),
+        *(Closing(code, ("H60",)) for code in ending),
+    )
+    merged = Reorganisation(REFORM_US, "Nghị quyết 202/2025/QH15", events)
+    engine.change_directory(merged)
+    with pytest.raises(RecipientError) as caught:
+        engine.resolve('group("UBND các huyện, thành phố")', at_us=REFORM_US + 1, sender="H60")
+    assert caught.value.code == "group.emptied"
+    assert caught.value.facts["since"] == "2025-07-01"
+    assert caught.value.facts["title"] == "Nghị quyết 202/2025/QH15"
 
 
 def test_a_group_emptied_by_a_correction_names_the_correction() -> None:
