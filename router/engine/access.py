@@ -167,11 +167,11 @@ class Access:
     def rights_of(self, by: Principal, action: str, now_us: int) -> list[Right]:
         """Return the rights to an action that somebody has now ("": to any action).
 
-        A unit that closed has none any more where a successor answers for it.
+        A unit that is not open has none: they end with it, whether or not a successor is known.
         """
         unit = by.unit
         try:
-            if unit is not None and self._directory.holder(unit, now_us) != unit:
+            if unit is not None and not self._directory.unit(unit, now_us).open_at(now_us):
                 unit = None
         except NotFoundError:
             unit = None
@@ -231,8 +231,9 @@ class Access:
         """Raise ForbiddenError `right.missing` when a change goes beyond somebody's rights.
 
         Each unit it speaks of must be covered now, when there is such a unit, and then: what
-        has become of it at the change's instant, its successors included.  So nobody moves a
-        unit in or out of what is his.
+        has become of it at the change's instant, its successors included.  A unit learnt of
+        now that ended long ago must be covered when it began.  So nobody moves a unit in or
+        out of what is his.
         """
         if by is None or self.everything(by):
             return
@@ -244,9 +245,10 @@ class Access:
         for number, since in _touched(bodies):
             at_us = max(since, now_us)
             heirs = after.directory.successors(number, at_us)
-            if self._beyond(rights, number, now_us) or not all(
-                after.covers(rights, heir, at_us) for heir in heirs
-            ):
+            covered = all(after.covers(rights, heir, at_us) for heir in heirs)
+            if not heirs and not self._known(number):
+                covered = after.covers(rights, number, after.directory.unit(number).valid_from)
+            if not covered or self._beyond(rights, number, now_us):
                 raise self._missing(by, DIRECTORY, after.directory.unit(number).code)
         rights = self.rights_of(by, GROUP, now_us)
         for group in groups:
@@ -254,11 +256,14 @@ class Access:
 
     def _beyond(self, rights: Sequence[Right], number: int, now_us: int) -> bool:
         """Say whether there is such a unit and rights do not cover it."""
+        return self._known(number) and not self.coverage.covers(rights, number, now_us)
+
+    def _known(self, number: int) -> bool:
         try:
             self._directory.unit(number)
         except NotFoundError:
             return False
-        return not self.coverage.covers(rights, number, now_us)
+        return True
 
     def _require_group(
         self,

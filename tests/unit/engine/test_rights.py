@@ -460,3 +460,36 @@ def test_embedding_needs_no_principal() -> None:
     assert office.engine.track(key).recipients == 1
     assert office.engine.seat(None).track(key).recipients == 1
     assert office.engine.seat(None).unit("H22").number == PROVINCE
+
+
+def test_the_rights_of_a_unit_end_with_it_though_no_successor_is_known() -> None:
+    office = Office()
+    grant(office, "H22.32.20", "read,directory", "all")
+    token = office.engine.create_token("H22.32.20", "văn thư")
+    seat = office.engine.seat(office.engine.authenticate(token))
+    others = office.send("H22.31.20", recipients="H22").key
+    own = office.send("H22.32.20", recipients="H22").key
+    assert seat.track(others).recipients == 1
+    now_us = office.engine.now_us()
+    office.engine.change_directory(Reorganisation(now_us, "NQ 1", (Closing("H22.32.20"),)))
+    assert error_of(lambda: seat.track(others)) == NOT_YOURS
+    assert error_of(lambda: seat.change_directory(renamed("H22.31"), actor="x")) == FORBIDDEN
+    assert seat.track(own).recipients == 1, "its own documents stay its own"
+
+
+def test_nobody_tells_of_a_unit_of_the_past_that_was_not_his() -> None:
+    office = Office()
+    seat = limited(office, "directory:subtree(H22.31)")
+    district, began = office.engine.unit("H22.31").number, office.engine.unit("H22.31").valid_from
+
+    def known_later(code: str, parent: int | None) -> Correction:
+        ended = began + SECOND_US
+        unit = Unit(
+            0, code, "UBND xã cũ", 4, "people-committee", parent, valid_from=began, valid_to=ended
+        )
+        return Correction("Đính chính", (unit,))
+
+    for parent in (None, office.engine.unit("H22.32").number):
+        foreign = known_later("H78", parent)
+        assert error_of(lambda one=foreign: seat.change_directory(one, actor="x")) == FORBIDDEN
+    assert seat.change_directory(known_later("H22.31.98", district), actor="x").records == 1
