@@ -231,6 +231,7 @@ class Directory:
         for snapshot in newest:
             if snapshot.sequence == self.sequence:
                 again = self._compile(made.sequence, known, snapshot.valid_from)
+                again.prepare()
                 fresh[again.identity] = again
         with self._lock:
             self._changes.append(made)

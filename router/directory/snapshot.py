@@ -83,6 +83,10 @@ class Snapshot:
             self._bearers = made
         return made
 
+    def prepare(self) -> None:
+        """Make what is otherwise made when first asked for."""
+        self._codes()
+
     def position_of(self, code: str) -> int:
         """Return the position of the unit bearing a code (in its normal form).
 
