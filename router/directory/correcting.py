@@ -42,7 +42,8 @@ def _mended(known: Known, unit: Unit, fix: Fix, path: str) -> list[Fact]:
     fail = failing(f"{path}.")
     if fix.withdrawn:
         return [Fact(unit.number, 0, FOR_GOOD, exists=False)]
-    since = unit.valid_from if fix.since is None else fix.since
+    born = unit.valid_from if fix.opened_at is _UNSET else fix.opened_at
+    since = born if fix.since is None else fix.since
     until = FOR_GOOD if fix.until is None else fix.until
     if since < unit.valid_from and fix.opened_at is _UNSET:
         raise fail("since", f"{unit.code} was born on {day_of(unit.valid_from)}, after that")
@@ -54,8 +55,9 @@ def _mended(known: Known, unit: Unit, fix: Fix, path: str) -> list[Fact]:
     if fix.parent is not _UNSET:
         parent = fix.parent or 0
     said = properties(_without_life(fix), stands, parent, fail)
-    facts = [Fact(unit.number, since, until, **said)] if said else []
-    facts += _life(known, unit, fix, fail)
+    # A life that begins earlier says how the unit was then; what is said here comes after it.
+    facts = _life(known, unit, fix, fail)
+    facts += [Fact(unit.number, since, until, **said)] if said else []
     if not facts:
         raise fail("number", "nothing is mended")
     return facts

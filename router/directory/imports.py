@@ -45,6 +45,8 @@ def checked_import(known: Known, rows: Sequence[Unit]) -> list[tuple[Unit, int]]
         if unit.number in added:
             raise fail("number", f"{unit.number} stands in row {added[unit.number][0]} too")
         before = known.unit(unit.number)
+        if before is None and known.taken(unit.number):
+            raise fail("number", f"{unit.number} was withdrawn, and never means another unit")
         if before is None:
             added[unit.number] = (index, unit)
             if len(added) + len(known.register) > limits.UNITS_MAX:
