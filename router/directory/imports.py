@@ -98,6 +98,8 @@ def check_unit(unit: Unit, fail: Fail) -> None:
     """Check what one unit can be judged by alone.  Raises what `fail` makes."""
     if not 1 <= unit.number <= NUMBER_MAX:
         raise fail("number", f"a stable number is 1 to {NUMBER_MAX}")
+    if unit.parent is not None and not 1 <= unit.parent <= NUMBER_MAX:
+        raise fail("parent", f"no unit has the number {unit.parent}")
     if code_form(unit.code) is None:
         raise fail("code", f"{unit.code!r} is of neither national form")
     if len(unit.aliases) > limits.UNIT_ALIASES_MAX:

@@ -91,7 +91,8 @@ class _Reorganising:
         for index, event in enumerate(events):
             path = f"events[{index}]"
             if isinstance(event, Changing):
-                changes.append((self.before(event.unit, f"{path}.unit"), event, path))
+                number = self.before(event.unit, f"{path}.unit", ends=False)
+                changes.append((number, event, path))
             elif not isinstance(event, Opening):
                 ends += self.endings(event, path)
         for number, _, path in (*ends, *changes):
@@ -154,8 +155,11 @@ class _Reorganising:
             return [(self.before(event.unit, f"{path}.unit"), event.into, path)]
         return [(self.before(event.unit, f"{path}.unit"), event.successors, path)]
 
-    def before(self, reference: Reference, path: str) -> int:
-        """Return the unit that a reference means just before the instant."""
+    def before(self, reference: Reference, path: str, *, ends: bool = True) -> int:
+        """Return the unit that a reference means just before the instant.
+
+        One that is to end later can change until then, but not end twice.
+        """
         number = self._number(reference, self.at - 1)
         if number in self.new:
             raise _invalid(path, f"{reference} opens only now")
@@ -166,7 +170,7 @@ class _Reorganising:
         assert unit is not None
         if self.at <= life[0]:
             raise _invalid("at", f"{unit.code} opened on {day_of(life[0])}; it ends later")
-        if life[1] is not None:
+        if life[1] is not None and (ends or life[1] <= self.at):
             raise _invalid(path, f"{unit.code} was closed on {day_of(life[1])} already")
         return number
 
@@ -271,7 +275,8 @@ def facts_until_next(
         stands = known.register.state(number, since, known.count)
         end = until
         for edge in sorted(edge for edge in edges if since < edge < until):
-            if known.register.state(number, edge, known.count)[field] != stands[field]:
+            then = known.register.state(number, edge, known.count)
+            if stands is None or then is None or then[field] != stands[field]:
                 end = edge
                 break
         found.setdefault(end, {})[name] = value

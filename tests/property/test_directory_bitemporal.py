@@ -3,6 +3,7 @@ answers at every instant and by every knowledge as a slow reading of the changes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from support.random_changes import DAYS, Chance
 from support.timelines import Timelines, assert_agree
 
 from router.directory import Directory, encode_change
+from router.directory.changes import Change
 from router.errors import InputError
 
 CHANGES_MAX = 10
@@ -21,10 +23,9 @@ def take_in(
 ) -> int | None:
     """Apply a change to both, if it is sound; return the sequence it became visible with."""
     try:
-        if isinstance(change, list):
-            planned = directory.plan_import(change)
-        else:
-            planned = directory.plan(change)
+        planned: Sequence[Change] = (
+            directory.plan_import(change) if isinstance(change, list) else directory.plan(change)
+        )
     except InputError:
         return None
     if not planned:
@@ -40,7 +41,7 @@ def take_in(
     return len(bodies)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, (1 << 32) - 1), st.integers(1, CHANGES_MAX))
 def test_every_instant_and_every_knowledge_is_answered_as_a_slow_reading_would(
     seed: int, most: int

@@ -115,7 +115,13 @@ class Chance:
         return {name: ways[name]() for name in chosen}
 
     def event(self, day: int) -> Event:
-        before, after = (lambda: self.reference(day - 1)), (lambda: self.reference(day))
+
+        def before() -> Reference:
+            return self.reference(day - 1)
+
+        def after() -> Reference:
+            return self.reference(day)
+
         what = self.random.randrange(9)
         if what == 0:
             opened = msgspec.structs.replace(self.unit(day), valid_from=0)
@@ -123,9 +129,7 @@ class Chance:
         if what == 1:
             return Merging(tuple(before() for _ in range(self.random.randint(1, 2))), after())
         if what == 2:
-            return Splitting(
-                before(), tuple(after() for _ in range(self.random.randint(1, 2)))
-            )
+            return Splitting(before(), tuple(after() for _ in range(self.random.randint(1, 2))))
         if what == 3:
             return Closing(before())
         return Changing(before(), **self.properties(after))

@@ -88,9 +88,7 @@ class Timelines:
         return tuple(self.value(number, "successors", life[1], known) or ())
 
     def bearers(self, code: str, at: int, known: int | None = None) -> set[int]:
-        return {
-            one for one in self.open(at, known) if code in self.value(one, "codes", at, known)
-        }
+        return {one for one in self.open(at, known) if code in self.value(one, "codes", at, known)}
 
     def successors(self, number: int, at: int, known: int | None = None) -> list[int]:
         """Return who answers for a unit at an instant, depth first, each once."""
