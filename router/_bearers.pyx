@@ -95,9 +95,23 @@ cdef bint read_list(const uint8_t *text, size_t length, Bench *w, size_t *count)
 
 
 cdef bint reserved(const uint8_t *word, size_t length) noexcept:
-    """Say whether a word of the language stands where a code could."""
-    return (length == 3 and memcmp(word, b"ALL", 3) == 0) or (
-        length == 6 and memcmp(word, b"SENDER", 6) == 0)
+    """Say whether a word of the language stands where a code could.
+
+    These are the words of `router.selectors`, which lies above; a test compares them.
+    """
+    if length == 3:
+        return memcmp(word, b"ALL", 3) == 0 or memcmp(word, b"TAG", 3) == 0
+    if length == 4:
+        return memcmp(word, b"TIER", 4) == 0 or memcmp(word, b"KIND", 4) == 0
+    if length == 5:
+        return memcmp(word, b"GROUP", 5) == 0
+    if length == 6:
+        return memcmp(word, b"SENDER", 6) == 0 or memcmp(word, b"PARENT", 6) == 0
+    if length == 7:
+        return memcmp(word, b"SUBTREE", 7) == 0
+    if length == 8:
+        return memcmp(word, b"CHILDREN", 8) == 0 or memcmp(word, b"SIBLINGS", 8) == 0
+    return length == 11 and memcmp(word, b"DESCENDANTS", 11) == 0
 
 
 cdef void sort_positions(uint32_t *values, uint32_t *spare, size_t count) noexcept:
