@@ -156,6 +156,18 @@ cdef void sort_positions(uint32_t *values, uint32_t *spare, size_t count) noexce
         values, spare = spare, values  # an even number of passes ends where it began
 
 
+cdef uint32_t texts_known(const Book *b, uint32_t known) noexcept:
+    """Return where the text of the first fact learnt by a later change begins."""
+    cdef size_t low = 0, high = b.fact_count, middle
+    while low < high:
+        middle = low + (high - low) // 2
+        if b.facts[middle].change < known:
+            low = middle + 1
+        else:
+            high = middle
+    return <uint32_t>(b.text_size if low == b.fact_count else b.facts[low].text)
+
+
 @cython.final
 cdef class Bearers:
     """The codes of one snapshot; `at` and `known` are those it was compiled for."""
@@ -164,6 +176,7 @@ cdef class Bearers:
     cdef Hierarchy hierarchy
     cdef uint32_t *place  # by entry of the register: position (perhaps RECODED), or NOBODY
     cdef size_t entries
+    cdef uint32_t texts  # where texts learnt later begin: no code from there on is known yet
     cdef int64_t at
     cdef uint32_t known
 
@@ -176,6 +189,7 @@ cdef class Bearers:
         self.at = at
         self.known = known
         self.entries = b.entry_count
+        self.texts = texts_known(b, known)
         self.place = <uint32_t *>malloc((self.entries + 1) * sizeof(uint32_t))
         if self.place == NULL:
             raise MemoryError
@@ -226,7 +240,8 @@ cdef class Bearers:
             return NOBODY
         place = hashed & (b.slot_room - 1)
         while b.slots[place].text != NOBODY:
-            if b.slots[place].hash == hashed and same_code(b, b.slots[place].text, code, length):
+            if (b.slots[place].hash == hashed and b.slots[place].text < self.texts
+                    and same_code(b, b.slots[place].text, code, length)):
                 position = self.bears_now(b.slots[place].entry, code, length)
                 if position != NOBODY:
                     return position
