@@ -15,7 +15,7 @@ cimport cython
 
 from router._audience cimport own
 from router._core cimport Hierarchy
-from router._facts cimport CODES, Book, bearer, find_entry, hash_code, same_code
+from router._facts cimport CODES, Book, Slot, bearer, find_entry, hash_code, same_code
 from router._register cimport Register
 from router._tables cimport NOBODY, Run, push_run
 
@@ -57,13 +57,28 @@ cdef struct Word:  # one code of a list while it is looked up
     uint32_t entry
 
 
-cdef struct Bench:  # memory for one list after another
-    uint8_t *upper
+cdef struct Bench:  # one list on its way
     Word *words
-    uint32_t *positions  # two times CODES_MAX
+    uint32_t *positions  # and as many more to sort with
+    uint8_t *upper
+    size_t count         # 0: left to the parser
 
 
-cdef bint read_list(const uint8_t *text, size_t length, Bench *w, size_t *count) noexcept:
+cdef size_t bench_bytes(size_t longest) noexcept:
+    """Return the memory that one list of so many characters needs."""
+    cdef size_t codes = longest // 2 + 2
+    return codes * (sizeof(Word) + 2 * sizeof(uint32_t)) + longest + 1
+
+
+cdef void furnish(Bench *w, uint8_t *memory, size_t longest) noexcept:
+    cdef size_t codes = longest // 2 + 2
+    w.words = <Word *>memory
+    w.positions = <uint32_t *>(memory + codes * sizeof(Word))
+    w.upper = memory + codes * (sizeof(Word) + 2 * sizeof(uint32_t))
+    w.count = 0
+
+
+cdef bint read_list(const uint8_t *text, size_t length, Bench *w) noexcept:
     """Cut a text into codes; False when it is anything but codes joined by “|”."""
     cdef size_t i = 0, filled = 0, found = 0, start
     cdef uint8_t spelled
@@ -87,7 +102,7 @@ cdef bint read_list(const uint8_t *text, size_t length, Bench *w, size_t *count)
         while i < length and (text[i] == 32 or 9 <= text[i] <= 10 or text[i] == 13):
             i += 1
         if i == length:
-            count[0] = found
+            w.count = found
             return True
         if text[i] != 124:  # |
             return False
@@ -141,6 +156,18 @@ cdef void sort_positions(uint32_t *values, uint32_t *spare, size_t count) noexce
         values, spare = spare, values  # an even number of passes ends where it began
 
 
+cdef uint32_t texts_known(const Book *b, uint32_t known) noexcept:
+    """Return where the text of the first fact learnt by a later change begins."""
+    cdef size_t low = 0, high = b.fact_count, middle
+    while low < high:
+        middle = low + (high - low) // 2
+        if b.facts[middle].change < known:
+            low = middle + 1
+        else:
+            high = middle
+    return <uint32_t>(b.text_size if low == b.fact_count else b.facts[low].text)
+
+
 @cython.final
 cdef class Bearers:
     """The codes of one snapshot; `at` and `known` are those it was compiled for."""
@@ -149,6 +176,7 @@ cdef class Bearers:
     cdef Hierarchy hierarchy
     cdef uint32_t *place  # by entry of the register: position (perhaps RECODED), or NOBODY
     cdef size_t entries
+    cdef uint32_t texts  # where texts learnt later begin: no code from there on is known yet
     cdef int64_t at
     cdef uint32_t known
 
@@ -161,6 +189,7 @@ cdef class Bearers:
         self.at = at
         self.known = known
         self.entries = b.entry_count
+        self.texts = texts_known(b, known)
         self.place = <uint32_t *>malloc((self.entries + 1) * sizeof(uint32_t))
         if self.place == NULL:
             raise MemoryError
@@ -211,7 +240,8 @@ cdef class Bearers:
             return NOBODY
         place = hashed & (b.slot_room - 1)
         while b.slots[place].text != NOBODY:
-            if b.slots[place].hash == hashed and same_code(b, b.slots[place].text, code, length):
+            if (b.slots[place].hash == hashed and b.slots[place].text < self.texts
+                    and same_code(b, b.slots[place].text, code, length)):
                 position = self.bears_now(b.slots[place].entry, code, length)
                 if position != NOBODY:
                     return position
@@ -226,65 +256,73 @@ cdef class Bearers:
         cdef uint32_t position = self.look_up(raw, length, hash_code(raw, length))
         return -1 if position == NOBODY else position
 
-    cdef bint find_all(self, Bench *w, size_t count) noexcept:
-        """Look up every code read; False when one is not known or a word of the language."""
+    cdef void begin(self, str text, Bench *w) noexcept:
+        """Read one list and ask for the memory where its codes are looked up."""
         cdef const Book *b = &self.register.book
+        cdef size_t length = <size_t>PyUnicode_GET_LENGTH(text)
         cdef size_t i
+        w.count = 0
+        if b.slot_room == 0 or not PyUnicode_IS_COMPACT_ASCII(text) or length > CHARS_MAX:
+            return
+        if not read_list(<const uint8_t *>PyUnicode_DATA(text), length, w):
+            w.count = 0
+        for i in range(w.count):
+            fetch_ahead(&b.slots[w.words[i].hash & (b.slot_room - 1)])
+
+    cdef void go_on(self, const Bench *w) noexcept:
+        """Ask for the memory that the slots lead to."""
+        cdef const Book *b = &self.register.book
+        cdef const Slot *slot
+        cdef size_t i
+        for i in range(w.count):
+            slot = &b.slots[w.words[i].hash & (b.slot_room - 1)]
+            if slot.text != NOBODY:
+                fetch_ahead(b.texts + slot.text)
+                fetch_ahead(&self.place[slot.entry])
+
+    cdef object end(self, Bench *w):
+        """Return the audience of one list, or None when a code is unknown or no code."""
         cdef const Word *word
-        cdef size_t mask = b.slot_room - 1
-        if b.slot_room == 0:
-            return False
-        for i in range(count):
-            fetch_ahead(&b.slots[w.words[i].hash & mask])
-        for i in range(count):
-            if b.slots[w.words[i].hash & mask].text != NOBODY:
-                fetch_ahead(b.texts + b.slots[w.words[i].hash & mask].text)
-                fetch_ahead(&self.place[b.slots[w.words[i].hash & mask].entry])
-        for i in range(count):
+        cdef size_t i, count = 0
+        cdef Run *runs
+        for i in range(w.count):
             word = &w.words[i]
             w.positions[i] = self.look_up(w.upper + word.start, word.length, word.hash)
             if w.positions[i] == NOBODY or reserved(w.upper + word.start, word.length):
-                return False
-        return True
-
-    cdef object list_of(self, str text, Bench *w):
-        """Return the audience of one list, or None."""
-        cdef size_t length = <size_t>PyUnicode_GET_LENGTH(text)
-        cdef size_t count = 0, i, runs_count = 0
-        cdef Run *runs
-        if not PyUnicode_IS_COMPACT_ASCII(text) or length > CHARS_MAX:
+                return None
+        if w.count == 0:
             return None
-        if not read_list(<const uint8_t *>PyUnicode_DATA(text), length, w, &count):
-            return None
-        if not self.find_all(w, count):
-            return None
-        sort_positions(w.positions, w.positions + CODES_MAX, count)
-        runs = <Run *>malloc((count + 1) * sizeof(Run))
+        sort_positions(w.positions, w.positions + w.count, w.count)
+        runs = <Run *>malloc((w.count + 1) * sizeof(Run))
         if runs == NULL:
             raise MemoryError
-        for i in range(count):
-            runs_count = push_run(runs, runs_count, w.positions[i], w.positions[i] + 1)
-        return own(runs, runs_count)
+        for i in range(w.count):
+            count = push_run(runs, count, w.positions[i], w.positions[i] + 1)
+        return own(runs, count)
 
     def list_audiences(self, texts):
         """Return for each selector its audience if it is a plain list of known codes, else None.
 
         None says nothing about the selector: ask the parser.
         """
+        cdef list held = list(texts), made = []
+        cdef size_t longest = 0
         cdef Bench w
-        cdef list made = []
-        w.upper = <uint8_t *>malloc(CHARS_MAX + 1)
-        w.words = <Word *>malloc((CODES_MAX + 1) * sizeof(Word))
-        w.positions = <uint32_t *>malloc(2 * (CODES_MAX + 1) * sizeof(uint32_t))
+        cdef uint8_t *memory
+        for text in held:
+            if not isinstance(text, str):
+                raise TypeError("a selector is text")
+            if longest < <size_t>PyUnicode_GET_LENGTH(text) <= CHARS_MAX:
+                longest = <size_t>PyUnicode_GET_LENGTH(text)
+        memory = <uint8_t *>malloc(bench_bytes(longest))
+        if memory == NULL:
+            raise MemoryError
         try:
-            if w.upper == NULL or w.words == NULL or w.positions == NULL:
-                raise MemoryError
-            for text in texts:
-                if not isinstance(text, str):
-                    raise TypeError("a selector is text")
-                made.append(self.list_of(text, &w))
+            furnish(&w, memory, longest)
+            for text in held:
+                self.begin(text, &w)
+                self.go_on(&w)
+                made.append(self.end(&w))
             return made
         finally:
-            free(w.upper)
-            free(w.words)
-            free(w.positions)
+            free(memory)

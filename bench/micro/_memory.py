@@ -37,6 +37,8 @@ def main() -> None:
     before = _resident()
     directory = directory_of(tuple(bodies))
     held = directory.snapshot(at_us - 1), directory.snapshot(at_us)
+    for snapshot in held:
+        snapshot.list_audiences(["G22"])  # makes its look-ups
     print(_resident() - before, len(directory), sum(map(len, held)))
 
 

@@ -35,8 +35,15 @@ NEW_YEARS_EVE_US = 1_735_659_000 * SECOND_US
 class PendingReform(Protocol):
     """A reform whose answer was lost; `learn` tells the model that it was made."""
 
-    change: Reorganisation
-    learn: Callable[[], None]
+    @property
+    def change(self) -> Reorganisation:
+        """What was asked for."""
+        ...
+
+    @property
+    def learn(self) -> Callable[[], None]:
+        """Return what tells the model."""
+        ...
 
 
 class SeededChance:

@@ -46,6 +46,7 @@ def broadcasts(snapshot: Snapshot, count: int = SELECTORS) -> list[Broadcast]:
     """
     districts = committees(snapshot, "district")
     provinces = committees(snapshot, "province")
+    left_out: list[tuple[tuple[int, ...], int]]
     if districts:
         left_out = [((district,), -1) for district in districts]
         left_out += [((district,), province) for district in districts for province in provinces]

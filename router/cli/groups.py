@@ -114,7 +114,8 @@ def define(
             answer = engine.resolve(f'group("{normal_name(name)}")', at_us=at_us, limit=0)
             size = count(answer.size, "unit", "units")
         except VanbanError as error:
-            size, wrong = "", say(error, language())[0]
+            size = word("depends on the sender") if error.code == "selector.no_sender" else ""
+            wrong = f"{word('defined, but it fails now')}: {say(error, language())[0]}"
     if as_json:
         print_json(written)
         return

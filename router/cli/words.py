@@ -156,6 +156,7 @@ _VIETNAMESE: Final[dict[str, str]] = {
     # groups and audiences
     "selector": "biểu thức",
     "depends on the sender": "tùy đơn vị gửi",
+    "defined, but it fails now": "đã định nghĩa, nhưng hiện có lỗi",
     "It is not defined at this date.": "Nhóm không được định nghĩa tại thời điểm này.",
     "Definitions": "Các định nghĩa",
     "(ended)": "(đã chấm dứt)",

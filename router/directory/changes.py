@@ -100,7 +100,7 @@ def decode_change(body: bytes) -> Change:
     """Read a body back.  Raises StorageError `store.corrupt` when it can't be read."""
     try:
         return _decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StorageError("store.corrupt", reason=f"directory record: {error}") from error
 
 

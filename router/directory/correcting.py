@@ -7,7 +7,7 @@ import msgspec
 from router import limits
 from router._register import FOR_GOOD
 from router.directory.facts import Fact, closing, details_text
-from router.directory.imports import Fail, check_title, failing
+from router.directory.imports import NUMBER_MAX, Fail, check_title, failing
 from router.directory.known import Known, day_of
 from router.directory.planning import Places, plan_units_known_later, properties
 from router.errors import InputError
@@ -42,20 +42,27 @@ def _mended(known: Known, unit: Unit, fix: Fix, path: str) -> list[Fact]:
     fail = failing(f"{path}.")
     if fix.withdrawn:
         return [Fact(unit.number, 0, FOR_GOOD, exists=False)]
-    since = unit.valid_from if fix.since is None else fix.since
+    born = unit.valid_from if fix.opened_at is _UNSET else fix.opened_at
+    since = born if fix.since is None else fix.since
     until = FOR_GOOD if fix.until is None else fix.until
     if since < unit.valid_from and fix.opened_at is _UNSET:
         raise fail("since", f"{unit.code} was born on {day_of(unit.valid_from)}, after that")
     if not since < until:
         raise fail("until", "a fact ends after it begins")
+    for field, instant in (("since", fix.since), ("until", fix.until)):
+        if instant is not None and not 0 <= instant <= INSTANT_MAX:
+            raise fail(field, "not between the years 1970 and 9999")
     stands = known.unit(unit.number, since)
     assert stands is not None
     parent: int | msgspec.UnsetType = _UNSET
     if fix.parent is not _UNSET:
         parent = fix.parent or 0
+        if not 0 <= parent <= NUMBER_MAX:
+            raise fail("parent", f"no unit has the number {parent}")
     said = properties(_without_life(fix), stands, parent, fail)
-    facts = [Fact(unit.number, since, until, **said)] if said else []
-    facts += _life(known, unit, fix, fail)
+    # A life that begins earlier says how the unit was then; what is said here comes after it.
+    facts = _life(known, unit, fix, fail)
+    facts += [Fact(unit.number, since, until, **said)] if said else []
     if not facts:
         raise fail("number", "nothing is mended")
     return facts
@@ -81,6 +88,8 @@ def _life(known: Known, unit: Unit, fix: Fix, fail: Fail) -> list[Fact]:
         now = FOR_GOOD if fix.closed_at is None else fix.closed_at
         if not opened < now:
             raise fail("closed_at", "a unit ends after it began")
+        if fix.closed_at is not None and now > INSTANT_MAX:
+            raise fail("closed_at", "not between the years 1970 and 9999")
         if now < was:
             facts.append(closing(unit.number, now, successors))
         else:
@@ -99,6 +108,8 @@ def _life(known: Known, unit: Unit, fix: Fix, fail: Fail) -> list[Fact]:
 def _check_heirs(known: Known, unit: Unit, fix: Fix, closed: int | None, fail: Fail) -> None:
     if fix.successors is _UNSET:
         return
+    if len(set(fix.successors)) != len(fix.successors):
+        raise fail("successors", "one successor stands twice")
     for place, heir in enumerate(fix.successors):
         life = known.life(heir)
         if heir == unit.number or life is None:

@@ -67,6 +67,8 @@ class Directory:
         self._edges: dict[int, int] = {}
         """Instant at which something begins or ends -> the first change that says so."""
         self._sorted_edges: list[int] = []
+        self._halved = False
+        """A change was taken in only in part (memory ran out): nothing may follow it."""
         self._pending: list[FactsLearnt | UnitsAdded] = []
         self._snapshots: OrderedDict[tuple[int, int], Snapshot] = OrderedDict()
         self._subscriptions: dict[int, tuple[bytes, ...]] = {}
@@ -160,17 +162,20 @@ class Directory:
     def apply(self, change: Change | bytes, sequence: int, at_us: int = 0) -> None:
         """Take in one record of this room, written at `at_us`; sequences only grow.
 
-        Raises StorageError `store.corrupt` when the record can't be what was written.
+        Raises StorageError `store.corrupt` when the record can't be what was written, and
+        from then on when half of it was learnt: only reading the log again mends that.
         """
         if isinstance(change, bytes):
             change = decode_change(change)
         with self._changing:
+            if self._halved:
+                raise StorageError("store.corrupt", reason="half of a directory record was learnt")
             try:
                 made = self._learn(change, sequence, at_us)
-            except ValueError as error:
+                if made is not None:
+                    self._activate(made)
+            except (ValueError, OverflowError) as error:
                 raise StorageError("store.corrupt", reason=f"directory record: {error}") from error
-            if made is not None:
-                self._activate(made)
 
     def _learn(self, change: Change, sequence: int, at_us: int) -> ChangeMade | None:
         """Add a change, unseen; return what is to become visible (None: parts are missing)."""
@@ -188,6 +193,7 @@ class Directory:
             whole = self._join(change)
         if not whole:
             return None
+        self._halved = bool(whole)
         for part in whole:
             self._note_edges(place, add_part(self._register, self._words, place, part))
         last = whole[-1]
@@ -231,6 +237,7 @@ class Directory:
         for snapshot in newest:
             if snapshot.sequence == self.sequence:
                 again = self._compile(made.sequence, known, snapshot.valid_from)
+                again.prepare()
                 fresh[again.identity] = again
         with self._lock:
             self._changes.append(made)
@@ -240,6 +247,7 @@ class Directory:
             self._forget_snapshots()
             self._known = known
             self.sequence = made.sequence
+            self._halved = False
 
     # Asking
 
@@ -421,11 +429,14 @@ class Directory:
         starts = edges[place - 1] if place else 0
         stop = edges[place] if place < len(edges) else None
         groups = self._groups
-        return Snapshot(
-            made_by,
-            starts,
-            stop,
-            known,
-            groups.at(starts, known.count),
-            groups.names(known.count),
-        )
+        try:
+            return Snapshot(
+                made_by,
+                starts,
+                stop,
+                known,
+                groups.at(starts, known.count),
+                groups.names(known.count),
+            )
+        except ValueError as error:  # no sound tree: no change that was planned makes one
+            raise StorageError("store.corrupt", reason=f"the directory: {error}") from error

@@ -45,6 +45,8 @@ def checked_import(known: Known, rows: Sequence[Unit]) -> list[tuple[Unit, int]]
         if unit.number in added:
             raise fail("number", f"{unit.number} stands in row {added[unit.number][0]} too")
         before = known.unit(unit.number)
+        if before is None and known.taken(unit.number):
+            raise fail("number", f"{unit.number} was withdrawn, and never means another unit")
         if before is None:
             added[unit.number] = (index, unit)
             if len(added) + len(known.register) > limits.UNITS_MAX:
@@ -96,6 +98,8 @@ def check_unit(unit: Unit, fail: Fail) -> None:
     """Check what one unit can be judged by alone.  Raises what `fail` makes."""
     if not 1 <= unit.number <= NUMBER_MAX:
         raise fail("number", f"a stable number is 1 to {NUMBER_MAX}")
+    if unit.parent is not None and not 1 <= unit.parent <= NUMBER_MAX:
+        raise fail("parent", f"no unit has the number {unit.parent}")
     if code_form(unit.code) is None:
         raise fail("code", f"{unit.code!r} is of neither national form")
     if len(unit.aliases) > limits.UNIT_ALIASES_MAX:

@@ -91,6 +91,10 @@ class Known:
             return None
         return life[0], None if life[1] == FOR_GOOD else life[1]
 
+    def taken(self, number: int) -> bool:
+        """Say whether a number meant a unit once, be it withdrawn since."""
+        return self.register.state(number, 0, self.count) is not None
+
     def unit(self, number: int, at_us: int | None = None) -> Unit | None:
         """Return a unit as it stood at an instant, None for no such unit.
 
@@ -159,8 +163,16 @@ class Known:
 
     def bearers(self, code: str) -> list[Unit]:
         """Return every unit that ever bore this (normal) code, the earliest first."""
-        found = (self.unit(number) for number in self.register.bearers(code))
+        numbers = (one for one in self.register.bearers(code) if self._bore(one, code))
+        found = map(self.unit, numbers)
         return sorted((unit for unit in found if unit is not None), key=lambda u: u.valid_from)
+
+    def _bore(self, number: int, code: str) -> bool:
+        """Say whether a code was a unit's by what is known: the register knows later codes too."""
+        return any(
+            fact[0] < self.count and code in fact[8].get(FACT_CODES, "").split(BETWEEN_CODES)
+            for fact in self.register.history(number)
+        )
 
     def holder(self, number: int, at_us: int) -> int:
         """Follow default successors from a closed unit to the one open at that instant.
@@ -185,21 +197,17 @@ class Known:
         """
         found: dict[int, None] = {}
         seen: set[int] = set()
-
-        def follow(one: int) -> None:
-            if one in seen:
-                return
+        waiting = [number]
+        while waiting:
+            one = waiting.pop()
+            unit = None if one in seen else self.unit(one)
             seen.add(one)
-            unit = self.unit(one)
             if unit is None:
-                return
+                continue
             if unit.valid_to is None or at_us < unit.valid_to:
                 found[one] = None
-                return
-            for heir in unit.successors:
-                follow(heir)
-
-        follow(number)
+            else:
+                waiting += reversed(unit.successors)
         return tuple(found)
 
     def predecessors(self, number: int) -> tuple[int, ...]:

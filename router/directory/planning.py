@@ -44,14 +44,15 @@ Places = dict[int, str]
 """Unit number -> path of what the change says of it."""
 _UNSET = msgspec.UNSET
 _BITS = {
-    "name": FACT_NAME,
-    "tier": FACT_TIER,
-    "kind": FACT_KIND,
-    "parent": FACT_PARENT,
-    "codes": FACT_CODES,
-    "tags": FACT_TAGS,
-    "details": FACT_DETAILS,
+    "tier": (FACT_TIER, 1),
+    "kind": (FACT_KIND, 2),
+    "parent": (FACT_PARENT, 3),
+    "tags": (FACT_TAGS, 4),
+    "codes": (FACT_CODES, 6),
+    "name": (FACT_NAME, 7),
+    "details": (FACT_DETAILS, 8),
 }
+"""Property -> its bit in the mask of a fact, its place in `Register.state`."""
 
 
 def plan_reorganisation(known: Known, change: Reorganisation) -> tuple[list[Fact], Places]:
@@ -90,7 +91,8 @@ class _Reorganising:
         for index, event in enumerate(events):
             path = f"events[{index}]"
             if isinstance(event, Changing):
-                changes.append((self.before(event.unit, f"{path}.unit"), event, path))
+                number = self.before(event.unit, f"{path}.unit", ends=False)
+                changes.append((number, event, path))
             elif not isinstance(event, Opening):
                 ends += self.endings(event, path)
         for number, _, path in (*ends, *changes):
@@ -121,7 +123,7 @@ class _Reorganising:
             raise fail("valid_from", "a unit that opens begins at the reorganisation's instant")
         unit = normal_unit(msgspec.structs.replace(unit, valid_from=self.at))
         check_unit(unit, fail)
-        if unit.number in self.new or self.known.register.life(unit.number, self.known.count):
+        if unit.number in self.new or self.known.taken(unit.number):
             raise fail("number", f"{unit.number} is another unit for ever")
         self.free = max(self.free, unit.number)
         self.new[unit.number] = unit
@@ -153,8 +155,11 @@ class _Reorganising:
             return [(self.before(event.unit, f"{path}.unit"), event.into, path)]
         return [(self.before(event.unit, f"{path}.unit"), event.successors, path)]
 
-    def before(self, reference: Reference, path: str) -> int:
-        """Return the unit that a reference means just before the instant."""
+    def before(self, reference: Reference, path: str, *, ends: bool = True) -> int:
+        """Return the unit that a reference means just before the instant.
+
+        One that is to end later can change until then, but not end twice.
+        """
         number = self._number(reference, self.at - 1)
         if number in self.new:
             raise _invalid(path, f"{reference} opens only now")
@@ -165,7 +170,7 @@ class _Reorganising:
         assert unit is not None
         if self.at <= life[0]:
             raise _invalid("at", f"{unit.code} opened on {day_of(life[0])}; it ends later")
-        if life[1] is not None:
+        if life[1] is not None and (ends or life[1] <= self.at):
             raise _invalid(path, f"{unit.code} was closed on {day_of(life[1])} already")
         return number
 
@@ -257,15 +262,23 @@ def properties(
 def facts_until_next(
     known: Known, number: int, since: int, until: int, said: dict[str, Any]
 ) -> list[Fact]:
-    """Return facts that hold until the property is next set to something else.
+    """Return facts that hold until the property would next have become something else.
 
-    What was planned for later stays: a renaming today does not undo one of next year.
+    What was planned for later stays: a renaming today does not undo one of next year.  What
+    a later correction took back is no plan any more, so it is states that are compared.
     """
     history = known.register.history(number)
     found: dict[int, dict[str, Any]] = {}
     for name, value in said.items():
-        later = (fact[1] for fact in history if fact[3] & _BITS[name] and fact[1] > since)
-        end = min((*later, until))
+        bit, field = _BITS[name]
+        edges = {edge for fact in history if fact[3] & bit for edge in (fact[1], fact[2])}
+        stands = known.register.state(number, since, known.count)
+        end = until
+        for edge in sorted(edge for edge in edges if since < edge < until):
+            then = known.register.state(number, edge, known.count)
+            if stands is None or then is None or then[field] != stands[field]:
+                end = edge
+                break
         found.setdefault(end, {})[name] = value
     return [Fact(number, since, end, **values) for end, values in found.items()]
 
@@ -285,7 +298,7 @@ def plan_units_known_later(
         fail = failing(f"{path}[{index}].")
         unit = normal_unit(unit)
         check_unit(unit, fail)
-        if unit.number in places or known.register.life(unit.number, known.count):
+        if unit.number in places or known.taken(unit.number):
             raise fail("number", f"{unit.number} is another unit for ever")
         free = max(free, unit.number)
         places[unit.number] = f"{path}[{index}]"

@@ -196,17 +196,18 @@ def _csv_lines(head: bytes, stream: BinaryIO) -> Iterator[Line]:
     Raises MalformedError `sheet.encoding` and `sheet.format`, TooLargeError.
     """
     texts = _text_lines(_Rejoined(head, stream))
-    first: list[str] = []
-    for text in texts:  # the first line that holds anything says what separates cells
-        first.append(text)
-        if text.strip():
+    line = 0
+    first = ""
+    for first in texts:  # the first line that holds anything says what separates cells
+        if first.strip():
             break
-    if not first or not first[-1].strip():
+        line += 1
+    if not first.strip():
         return
-    declared = _DECLARED.fullmatch(first[-1])
-    delimiter = declared[1] if declared else _delimiter_of(first[-1])
-    line = len(first) if declared else 0
-    again = iter(() if declared else first)
+    declared = _DECLARED.fullmatch(first)
+    delimiter = declared[1] if declared else _delimiter_of(first)
+    line += bool(declared)
+    again = iter(() if declared else (first,))
     reader = csv.reader(_chained(again, texts), delimiter=delimiter, strict=True)
     while True:
         line += 1

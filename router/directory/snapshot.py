@@ -49,7 +49,7 @@ class Snapshot:
         self.groups = frozenset(group_names)
         """The names of all groups ever defined, at this date or not."""
         self.hierarchy: Hierarchy = known.register.compile(valid_from, known.count)
-        self._bearers = Bearers(known.register, self.hierarchy, valid_from, known.count)
+        self._bearers: Bearers | None = None
         self._tagged: dict[str, Audience] = {}
 
     @property
@@ -60,7 +60,8 @@ class Snapshot:
     @property
     def memory_bytes(self) -> int:
         """Bytes of memory it takes beside the register."""
-        return self.hierarchy.memory_bytes + self._bearers.memory_bytes
+        codes = 0 if self._bearers is None else self._bearers.memory_bytes
+        return self.hierarchy.memory_bytes + codes
 
     def holds(self, at_us: int) -> bool:
         """Say whether an instant lies in the interval of this snapshot."""
@@ -69,13 +70,30 @@ class Snapshot:
     def __len__(self) -> int:
         return self.hierarchy.size
 
+    def _codes(self) -> Bearers:
+        """Return who bears which code, made when first asked.
+
+        A snapshot that only tells who is in an old audience is never asked.  Two threads may
+        at worst make it twice.
+        """
+        made = self._bearers
+        if made is None:
+            known = self.known
+            made = Bearers(known.register, self.hierarchy, self.valid_from, known.count)
+            self._bearers = made
+        return made
+
+    def prepare(self) -> None:
+        """Make what is otherwise made when first asked for."""
+        self._codes()
+
     def position_of(self, code: str) -> int:
         """Return the position of the unit bearing a code (in its normal form).
 
         Raises RecipientError `recipient.unknown`, `.closed` (day in +07:00, successor) or
         `.not_yet_open`.
         """
-        position = self._bearers.position(code)
+        position = self._codes().position(code)
         if position < 0:
             raise self.known.absent(code, self.valid_from, role="recipient")
         return position
@@ -85,7 +103,7 @@ class Snapshot:
 
         None says nothing about a selector: it has to be parsed.
         """
-        return self._bearers.list_audiences(texts)
+        return self._codes().list_audiences(texts)
 
     @property
     def kinds(self) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from router import limits
-from router._register import FACT_CLOSES, FACT_OPENS, Register
+from router._register import FACT_CLOSES, FACT_OPENS, FOR_GOOD, Register
 from router.directory.changes import FactsLearnt
 from router.directory.known import Known, Vocabulary, day_of
 from router.directory.learning import add_part
@@ -56,12 +56,28 @@ class Trial:
         edges = self._edges
         if self._bodies[0].form == "import" and len(edges) > _IMPORT_EDGES_MAX:
             step = len(edges) // _IMPORT_EDGES_MAX + 1
-            edges = edges[::step] + edges[-1:]
+            edges = sorted({*edges[::step], edges[-1], *self._edges_above(places)})
         for edge in edges:
             self._check_at(edge, places)
         for number, path in places.items():
             self._check_life(number, path)
             self._check_succession(number, path)
+
+    def _edges_above(self, places: Mapping[int, str]) -> set[int]:
+        """Return when units known before, that new ones lie below, become something else.
+
+        The rows of an import were checked against what those were as the new ones began.
+        """
+        found: set[int] = set()
+        seen: set[int] = set()
+        for number in places:
+            for above in {fact[6] for fact in self._register.history(number)} - {0} - seen:
+                seen.add(above)
+                if above not in places:
+                    for one in {above, *self._register.lineage(above)[1]}:
+                        for fact in self._register.history(one)[1:]:
+                            found.update(edge for edge in fact[1:3] if edge != FOR_GOOD)
+        return found
 
     def _check_at(self, edge: int, places: Mapping[int, str]) -> None:
         fault = self._register.faults(edge, self._known.count)

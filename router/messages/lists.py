@@ -49,14 +49,14 @@ LISTS: Final[dict[str, Words]] = {
         "Chia nhỏ danh sách hoặc kiểm tra lại tệp.",
     ),
     "sheet.columns": Words(
-        "The heading row has {count} mistakes; the first: “{column}” ({reason}).",
+        "Mistakes in the heading row: {count}; the first: “{column}” ({reason}).",
         "Dòng tiêu đề có {count} lỗi; lỗi đầu: “{column}” ({reason}).",
         _COLUMNS_EN, _COLUMNS_VI,
     ),
     "sheet.column_unknown": Words(
         "No column is called so; the nearest is “{reason}”.",
         "Không có cột tên này; gần nhất là “{reason}”.",
-        _COLUMNS_EN, _COLUMNS_VI,
+        "Correct the heading, or remove the column.", "Sửa tiêu đề hoặc bỏ cột này.",
     ),
     "sheet.column_twice": Words(
         "The column “{reason}” stands twice.", "Cột “{reason}” xuất hiện hai lần.",
@@ -68,7 +68,7 @@ LISTS: Final[dict[str, Words]] = {
         "Thêm cột xác định đơn vị của từng dòng.",
     ),
     "sheet.invalid": Words(
-        "The list has {count} mistakes; the first: row {row}, column “{column}” ({reason}).",
+        "Mistakes in the list: {count}; the first: row {row}, column “{column}” ({reason}).",
         "Danh sách có {count} lỗi; lỗi đầu: dòng {row}, cột “{column}” ({reason}).",
         "Correct the cells named; nothing was taken over.",
         "Sửa các ô đã nêu; chưa có gì được ghi nhận.",

@@ -148,7 +148,8 @@ OPERATION: Final[dict[str, Words]] = {
     "store.locked": Words(
         "The data directory is in use by another process.",
         "Thư mục dữ liệu đang được tiến trình khác sử dụng.",
-        "Stop the other process first.", "Dừng tiến trình kia trước.",
+        "Stop it first: a “vanban serve”, or another command on this directory.",
+        "Dừng tiến trình đó trước: “vanban serve” hoặc lệnh khác trên thư mục này.",
     ),
     "store.missing": Words(
         "There is no data directory here.", "Không có thư mục dữ liệu ở đây.",

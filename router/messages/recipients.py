@@ -68,7 +68,7 @@ RECIPIENTS: Final[dict[str, Words]] = {
     ),
     "directory.invalid": Words(
         "The directory change is wrong: {reason}.", "Thay đổi danh mục sai: {reason}.",
-        "Correct the row named.", "Sửa dòng đã nêu.",
+        "Correct the place named.", "Sửa chỗ đã nêu.",
     ),
     "selector.unknown_tier": Words(
         "No tier “{name}” (character {position}).", "Không có cấp “{name}” (ký tự {position}).",
