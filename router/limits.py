@@ -137,6 +137,8 @@ IMPACT_LISTED_MAX: Final = 500
 """Rows of each list in the report on a change; the counts beside them are whole."""
 IMPACT_ENTRIES_PER_UNIT_MAX: Final = 100_000
 IMPACT_ENTRIES_MAX: Final = 2_000_000
+IMPACT_SENDERS_MAX: Final = 200_000
+"""Resolutions of groups for one sender each that one report makes."""
 """Entries looked at for open deliveries, of one unit that ends and of all together."""
 RIGHTS_REMEMBERED_MAX: Final = 1_024
 """Selectors of rights whose units are kept with the snapshot they were found in."""

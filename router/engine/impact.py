@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+import msgspec
+
 from router import limits
+from router._core import OP_ALL, OP_PARENT, Program
 from router.directory import Directory, Resolution, ResolveItem, decode_change
 from router.engine.access import Coverage
 from router.engine.administration_directory import ListPreview, planned_changes
@@ -130,6 +133,11 @@ class ImpactMaker:
         return queued, leased, looked, more
 
 
+_SENDERS = frozenset({"selector.no_sender"})
+_PARENTS = Program([(OP_ALL, 0, 0), (OP_PARENT, 0, 0)])
+"""All units with others below them: those who have somebody to send to as a group."""
+
+
 class _Report:
     """Two directories, without and with the change, at one instant."""
 
@@ -160,7 +168,36 @@ class _Report:
         names = sorted({*self.before.groups_at(self.at_us), *self.after.groups_at(self.at_us)})
         items = [ResolveItem(f'group("{name}")', self.at_us) for name in names]
         pairs = zip(self.before.resolve_batch(items), self.after.resolve_batch(items), strict=True)
-        return [self._group(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+        found = [self._group(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+        left = limits.IMPACT_SENDERS_MAX
+        for place, group in enumerate(found):
+            if _SENDERS & {group.error, group.error_before}:
+                found[place], left = self._by_sender(group, left)
+        return found
+
+    def _by_sender(self, group: ImpactGroup, left: int) -> tuple[ImpactGroup, int]:
+        """Count for how many senders a group means somebody, if so many may still be asked."""
+        counts = []
+        for directory in (self.before, self.after):
+            hierarchy = directory.snapshot(self.at_us).hierarchy
+            senders = [
+                hierarchy.number(position) for position in hierarchy.evaluate(_PARENTS).positions()
+            ]
+            left -= len(senders)
+            if left < 0:
+                return group, 0
+            text = f'group("{group.name}")'
+            items = [ResolveItem(text, self.at_us, sender=sender) for sender in senders]
+            answers = directory.resolve_batch(items)
+            counts.append(sum(isinstance(answer, Resolution) for answer in answers))
+        before, after = counts
+        return msgspec.structs.replace(
+            group,
+            senders_before=before,
+            senders_after=after,
+            changed=group.changed or before != after,
+            became_empty=before > 0 and after == 0,
+        ), left
 
     def _group(
         self, name: str, old: Resolution | VanbanError, new: Resolution | VanbanError

@@ -23,6 +23,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
                 "{before} open before, {after} after.",
         "groups": "Groups: {changed} of {total} change.",
         "group": "  “{name}”: {before} → {after}",
+        "senders": "  “{name}”: means somebody for {before} → {after} senders",
         "joins": "; join: {units}", "leaves": "; leave: {units}",
         "emptied": "; EMPTY from then on", "fails": "; can't be used any more ({error})",
         "mended": "; could not be used before ({error})", "unreadable": "?",
@@ -42,6 +43,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
                 "trước {before}, sau {after} đơn vị hoạt động.",
         "groups": "Nhóm nơi nhận: {changed} trên {total} thay đổi.",
         "group": "  “{name}”: {before} → {after}",
+        "senders": "  “{name}”: có nơi nhận với {before} → {after} đơn vị gửi",
         "joins": "; thêm: {units}", "leaves": "; bớt: {units}",
         "emptied": "; TRỐNG từ lúc đó", "fails": "; không dùng được nữa ({error})",
         "mended": "; trước đó không dùng được ({error})", "unreadable": "?",
@@ -112,6 +114,10 @@ def _group(group: ImpactGroup, words: dict[str, str]) -> str:
     before, after = (
         words["unreadable"] if size < 0 else f"{size}" for size in (group.before, group.after)
     )
+    if group.senders_before >= 0:
+        facts = {"before": group.senders_before, "after": group.senders_after}
+        line = words["senders"].format(name=group.name, **facts)
+        return line + (words["emptied"] if group.became_empty else "")
     line = words["group"].format(name=group.name, before=before, after=after)
     if group.became_empty:
         line += words["emptied"]

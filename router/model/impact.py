@@ -19,7 +19,10 @@ class ImpactGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     """A named group before and after, at the instant of the change.
 
     `before` and `after` count members (-1: the group can't be read, `error_before` and
-    `error` say why by code).  `changed` says that anything differs.
+    `error` say why by code).  A group that depends on the sender has no members of its own:
+    `senders_before` and `senders_after` count the units with others below them for which it
+    means somebody (-1: not such a group, or not counted).  `changed` says that anything
+    differs.
     """
 
     name: str
@@ -33,6 +36,8 @@ class ImpactGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     became_empty: bool = False
     error_before: str = ""
     error: str = ""
+    senders_before: int = -1
+    senders_after: int = -1
 
 
 class ImpactSelector(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -70,8 +70,10 @@ _TABLE: Final[dict[str, tuple[str, str]]] = {
     "in-an-excluded-part": ("is in an excluded part", "thuộc phần bị loại trừ"),
     "excluded": ("excluded by this part: {inner}", "bị loại trừ bởi phần này: {inner}"),
     "at": ("as the directory stood at {at}: {inner}", "theo danh mục tại {at}: {inner}"),
-    "merged": ("was closed on {date}; its successor is {successor}",
-               "đã đóng mã ngày {date}; đơn vị kế thừa là {successor}"),
+    "merged": ("was merged into {successor} on {date}",
+               "đã nhập vào {successor} ngày {date}"),
+    "split": ("was split into {successor} on {date}",
+              "đã chia tách thành {successor} ngày {date}"),
     "closed": ("was closed on {date}; no successor is known",
                "đã đóng mã ngày {date}; chưa rõ đơn vị kế thừa"),
     "not-yet-open": ("opens only on {date}", "đến ngày {date} mới hoạt động"),
@@ -109,15 +111,16 @@ def around(
 def why_absent(error: RecipientError) -> Reason:
     """Say why a unit is not in a snapshot, from the error about its code.
 
-    `recipient.closed` becomes `merged` when a successor is known, else `closed`;
-    `recipient.not_yet_open` becomes `not-yet-open`, everything else `unknown`.
+    `recipient.closed` becomes `merged` when a successor is known (`split`: several), else
+    `closed`; `recipient.not_yet_open` becomes `not-yet-open`, everything else `unknown`.
     """
     facts = error.facts
     if error.code.endswith(".closed"):
         successor = str(facts.get("successor", ""))
         date = str(facts.get("closed_at", ""))
         if successor.strip("–- "):
-            return reason("merged", date=date, successor=successor)
+            code = "split" if ", " in successor else "merged"
+            return reason(code, date=date, successor=successor)
         return reason("closed", date=date)
     if error.code.endswith(".not_yet_open"):
         return reason("not-yet-open", date=str(facts.get("opens_at", "")))

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from support.office import DONG_VAN, LUNG_CU, NOW_US, Office, error_of
 
+from router.messages.impact import lines_of_impact
 from router.model.impact import Impact, ImpactUnit
 from router.model.instants import SECOND_US
 from router.model.reorganisations import (
@@ -68,9 +69,28 @@ def test_groups_are_compared_member_by_member() -> None:
     emptied = found["các xã trừ"]
     assert (emptied.before, emptied.after, emptied.became_empty) == (1, 0, True)
     relative = found["cấp dưới"]
-    assert (relative.before, relative.error, relative.changed) == (-1, "selector.no_sender", False)
-    assert (impact.groups_total, impact.groups_changed) == (7, 5)
-    assert all(group.changed for group in impact.groups[:5]), "what changes comes first"
+    assert (relative.before, relative.error, relative.changed) == (-1, "selector.no_sender", True)
+    assert (impact.groups_total, impact.groups_changed) == (7, 6)
+    assert all(group.changed for group in impact.groups[:6]), "what changes comes first"
+
+
+def test_a_group_that_depends_on_the_sender_is_counted_by_senders() -> None:
+    office = Office()
+    office.engine.define_group("UBND các xã", "children(sender) & tier(commune)")
+    merging = Merging(("H22.31.20",), "H22.31.21")
+    (group,) = office.engine.impact(reform(merging)).groups
+    assert (group.senders_before, group.senders_after) == (2, 2)
+    assert not group.became_empty
+    moves = [Changing(code, parent="H22") for code in ("H22.31.20", "H22.31.21", "H22.32.20")]
+    (group,) = office.engine.impact(reform(*moves)).groups
+    assert (group.senders_before, group.senders_after) == (2, 1)
+    assert group.changed
+    (group,) = office.engine.impact(reform(*(Changing(move.unit, tier=3) for move in moves))).groups
+    assert (group.senders_before, group.senders_after) == (2, 0)
+    assert group.became_empty
+    assert any("2 → 0" in line for line in lines_of_impact(
+        office.engine.impact(reform(*(Changing(move.unit, tier=3) for move in moves)))
+    ))  # fmt: skip
 
 
 def test_standing_selectors_that_fail_empty_or_name_the_closing_are_listed() -> None:

@@ -75,8 +75,8 @@ def test_a_unit_that_is_not_in_the_directory_then_is_told_why():
     told = why("all @ 2025-07-01", "H22.31")
     assert not told.selected
     assert told.reason.code == "merged"
-    assert told.reason.words == "was closed on 2025-07-01; its successor is H22.31.20"
-    assert told.reason.words_vi == "đã đóng mã ngày 2025-07-01; đơn vị kế thừa là H22.31.20"
+    assert told.reason.words == "was merged into H22.31.20 on 2025-07-01"
+    assert told.reason.words_vi == "đã nhập vào H22.31.20 ngày 2025-07-01"
     assert told.steps == []
     assert why("all", "H99").reason.code == "unknown"
 
@@ -85,7 +85,8 @@ def test_a_unit_that_is_not_in_the_directory_then_is_told_why():
     ("code", "facts", "reason"),
     [
         ("recipient.closed", {"closed_at": "2025-07-01", "successor": "–"}, "closed"),
-        ("recipient.closed", {"closed_at": "2025-07-01", "successor": "H1, H2"}, "merged"),
+        ("recipient.closed", {"closed_at": "2025-07-01", "successor": "H1, H2"}, "split"),
+        ("recipient.closed", {"closed_at": "2025-07-01", "successor": "H1"}, "merged"),
         ("recipient.not_yet_open", {"opens_at": "2025-07-01"}, "not-yet-open"),
         ("recipient.unknown", {}, "unknown"),
     ],
