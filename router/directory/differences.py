@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 from msgspec import UNSET
 
-from router.directory.alterations import Alteration, alterations_of, in_order
+from router.directory.alterations import Alteration, alterations_of, in_order, label
 from router.directory.listing import Listing, Row
 from router.directory.matching import Known, Matcher, bears_gso, codes_in
 from router.directory.states import Stated, changed_unit, fixes_of, fresh_unit
@@ -123,11 +123,11 @@ class _Derivation:
         roster = Matcher(known, settings.at_us).match(listing.rows)
         self._roster = roster
         self._problems = roster.problems
-        self._warnings = [*listing.warnings, *roster.warnings]
         self._told: list[Alteration] = []
         self._closing: list[Unit] = []
         self._renew()
-        self._stated = Stated(known, roster)
+        self._stated = Stated(known, roster, self._leaving())
+        self._warnings = [*listing.warnings, *roster.warnings]
 
     def difference(self) -> Difference:
         """Return everything, or raise all that is wrong."""
@@ -165,13 +165,14 @@ class _Derivation:
             found = sorted(self._problems)[:SHEET_PROBLEMS_MAX]
             raise SheetError("sheet.invalid", problems=tuple(found))
 
-    def _tell(self, what: str, unit: Unit, at_us: int | None = None) -> None:
+    def _tell(self, what: str, unit: Unit, at_us: int | None = None, after: str = "") -> None:
         self._told.append(
             Alteration(
                 what=what,
                 code=unit.code,
                 name=unit.name,
                 number=max(unit.number, 0),
+                after=after,
                 at_us=at_us,
             )
         )
@@ -199,6 +200,15 @@ class _Derivation:
                 self._roster.fresh.append(row)
                 self._closing.append(unit)
 
+    def _leaving(self) -> set[int]:
+        """Return the open units that do not stay after the list."""
+        leaving = {unit.number for unit in self._closing}
+        if self._set.complete:
+            for number, unit in self._known.open.items():
+                if number not in self._roster.matched and self._in_scope(unit):
+                    leaving.add(number)
+        return leaving
+
     # What appears
 
     def _appearing(self) -> tuple[list[Unit], list[Unit], list[Opening]]:
@@ -225,7 +235,8 @@ class _Derivation:
         return [], self._numbered(rows, later, births), openings
 
     def _opening(self, unit: Unit, parent: int | None) -> Opening:
-        self._tell("opened", unit, self._set.at_us)
+        above = None if parent is None else self._stated.units_after.get(parent)
+        self._tell("opened", unit, self._set.at_us, after="" if above is None else label(above))
         if parent is not None and parent < 0:
             return Opening(unit, self._stated.code_of(parent))
         return Opening(msgspec.structs.replace(unit, parent=parent))
@@ -364,16 +375,10 @@ class _Derivation:
 
     def _close_absent(self) -> None:
         """Close what a complete list could hold and does not; the deepest first."""
-        scope = 0
-        closing = {unit.number for unit in self._closing}
-        if self._set.complete:
-            for unit in self._known.open.values():
-                if not self._in_scope(unit):
-                    continue
-                scope += 1
-                if unit.number not in self._roster.matched and unit.number not in closing:
-                    closing.add(unit.number)
-                    self._closing.append(unit)
+        renewed = {unit.number for unit in self._closing}
+        closing = self._leaving()
+        self._closing += [self._known.open[number] for number in closing - renewed]
+        scope = sum(map(self._in_scope, self._known.open.values())) if self._set.complete else 0
         self._closing.sort(key=lambda unit: (-unit.tier, unit.number))
         if len(closing) * 2 > scope > 1:
             reason = f"{len(closing)} / {scope}"

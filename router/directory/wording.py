@@ -34,7 +34,10 @@ _HEADS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 _LINES: Final[dict[str, tuple[str, str]]] = {
-    "opened": ("{unit} opens{since}{after_whom}", "{unit} bắt đầu hoạt động{since}{after_whom}"),
+    "opened": (
+        "{unit} opens{below}{since}{after_whom}",
+        "{unit} bắt đầu hoạt động{since}{below}{after_whom}",
+    ),
     "known_later": (
         "{unit} was known too late: valid{since}",
         "{unit} nay mới biết: có hiệu lực{since}",
@@ -62,6 +65,7 @@ _LINES: Final[dict[str, tuple[str, str]]] = {
 _BITS: Final[dict[str, tuple[str, str]]] = {
     "since": (" since {day}", " từ {day}"),
     "on": (" on {day}", " ngày {day}"),
+    "below": (" below {who}", ", trực thuộc {who}"),
     "after_whom": (" (succeeds {who})", " (kế thừa {who})"),
     "perhaps": (" (perhaps {who})", " (có thể là {who})"),
     "nothing": ("Nothing changes.", "Không có thay đổi."),
@@ -158,6 +162,7 @@ class _Words:
             before=told.before or "—",
             after=told.after or "—",
             since=self.bit(since, day=day) if day else "",
+            below=self.bit("below", who=told.after) if told.after else "",
             after_whom=self.bit("after_whom", who=told.before) if told.before else "",
             perhaps=self.bit("perhaps", who=perhaps) if perhaps else "",
         )

@@ -295,6 +295,61 @@ def test_numbers_of_another_directory_are_a_doubt() -> None:
     assert [place.code for place in found.warnings] == ["sheet.renumbered"]
 
 
+# Zeros that a spreadsheet took from a parent's code
+
+PARENTS = "gso_code;tier;name;parent_gso_code\n"
+WITH_BOTH = [
+    unit(1, "GSO:02", 2), unit(2, "GSO:24", 2), unit(3, "GSO:024", 3, 1), unit(4, "GSO:026", 3, 1),
+]  # fmt: skip
+
+
+def parents(units: list[Unit], rows: str, **more: object) -> list[object]:
+    return [event.unit.parent for event in events(units, PARENTS + rows, **more)
+            if isinstance(event, Opening)]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["689", "00689"])
+def test_a_parent_that_may_be_a_province_or_a_district_is_not_guessed(code: str) -> None:
+    assert problems(WITH_BOTH, PARENTS + f"{code};4;Xã Mới Toanh;24") == [
+        (
+            2,
+            "parent_gso_code",
+            "sheet.parent_zeros",
+            "GSO:24 Đơn vị GSO:24 / GSO:024 Đơn vị GSO:024",
+        )
+    ]
+
+
+def test_a_parent_written_in_full_is_taken_as_it_stands() -> None:
+    assert parents(WITH_BOTH, "689;4;Xã Mới;GSO:24") == [2]
+    assert parents(WITH_BOTH, "689;4;Xã Mới;GSO:024") == [3]
+    assert parents(WITH_BOTH, "00689;4;Xã Mới;24\n00690;4;Xã Khác;024") == [2, 3]
+
+
+def test_a_lost_zero_is_given_back_where_only_one_open_unit_fits() -> None:
+    found = changes(WITH_BOTH, PARENTS + "689;4;Xã Mới;26")
+    assert "sheet.zeros_restored" in [place.code for place in found.warnings if place.row == 2]
+    assert parents(WITH_BOTH, "689;4;Xã Mới;26") == [4]
+    assert parents(WITH_BOTH, "27;3;Huyện Mới;2") == [1]
+    assert parents(WITH_BOTH[:2], "689;4;Xã Mới;24") == [2]
+    assert problems(WITH_BOTH, PARENTS + "689;4;Xã Mới;77")[0][2] == "sheet.parent"
+
+
+def test_a_district_that_the_list_closes_is_no_parent() -> None:
+    rows = "2;2;Đơn vị GSO:02;\n24;2;Đơn vị GSO:24;\n7204;4;Phường Mới;24"
+    assert parents(WITH_BOTH, rows, complete=True) == [2]
+    assert problems(WITH_BOTH, PARENTS + rows)[0][2] == "sheet.parent_zeros"
+
+
+def test_what_opens_is_told_with_its_parent() -> None:
+    found = changes(WITH_BOTH, PARENTS + "00689;4;Xã Mới;026")
+    assert "  Xã Mới (GSO:00689) opens below Đơn vị GSO:026 (GSO:026) on 2024-11-01" in describe(
+        found
+    )
+    told = describe(found, "vi")
+    assert any("hoạt động ngày 01/11/2024, trực thuộc Đơn vị GSO:026" in line for line in told)
+
+
 # Lives
 
 
@@ -360,7 +415,7 @@ def test_two_dates_are_compared_in_the_same_words() -> None:
         in lines
     )
     assert (
-        f"  Đơn vị H22.90 (H22.90) opens on 2024-11-01 (succeeds {gone.name} ({gone.code}))"
-        in lines
+        "  Đơn vị H22.90 (H22.90) opens below Tên mới (H22.31) on 2024-11-01"
+        f" (succeeds {gone.name} ({gone.code}))" in lines
     )
     assert describe(compare(before, before)) == ["Nothing changes."]
