@@ -25,8 +25,9 @@ from router.directory.listing import Listing, Row
 from router.directory.matching import Known, Matcher, bears_gso, codes_in
 from router.directory.states import Stated, changed_unit, fixes_of, fresh_unit
 from router.directory.suggesting import Suggestion, suggestions_for
-from router.errors import SheetError, SheetProblem
+from router.errors import InputError, SheetError, SheetProblem
 from router.limits import SHEET_PROBLEMS_MAX
+from router.model.instants import datetime_of
 from router.model.reorganisations import (
     Changing,
     Closing,
@@ -86,7 +87,7 @@ def derive(
     of appearing units for which the rule above is overruled; `renewed` (None: by the rule)
     are codes whose bearer is another unit now.  `since_us`: a first import is valid from
     then; later, units that appear were there since then.  The order of the rows makes no
-    difference.  Raises SheetError `sheet.invalid`.
+    difference.  Raises SheetError `sheet.invalid`, InputError `import.too_early`.
     """
     known = Known(units, at_us)
     settled = _Settings(
@@ -125,6 +126,7 @@ class _Derivation:
         self._problems = roster.problems
         self._told: list[Alteration] = []
         self._closing: list[Unit] = []
+        self._refuse_too_early()
         self._renew()
         self._stated = Stated(known, roster, self._leaving())
         self._warnings = [*listing.warnings, *roster.warnings]
@@ -164,6 +166,26 @@ class _Derivation:
         if self._problems:
             found = sorted(self._problems)[:SHEET_PROBLEMS_MAX]
             raise SheetError("sheet.invalid", problems=tuple(found))
+
+    def _refuse_too_early(self) -> None:
+        """Refuse a list of a time before its units are known: they would stand twice later."""
+        later = [
+            unit
+            for row in self._roster.fresh
+            if row.valid_from is UNSET and row.valid_to is UNSET
+            for code in codes_in(row)
+            for unit in self._known.rest_by_code.get(code, ())
+            if unit.valid_from > self._set.at_us
+        ]
+        if later and not self._problems:
+            first = min(later, key=lambda unit: unit.valid_from)
+            raise InputError(
+                "import.too_early",
+                path="at",
+                count=len(later),
+                unit=first.code,
+                since=datetime_of(first.valid_from).date().isoformat(),
+            )
 
     def _tell(self, what: str, unit: Unit, at_us: int | None = None, after: str = "") -> None:
         self._told.append(

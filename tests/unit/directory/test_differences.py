@@ -10,7 +10,7 @@ from support.units import at, small_tree, unit
 from router.directory.alterations import compare
 from router.directory.differences import Difference, derive
 from router.directory.wording import describe
-from router.errors import SheetError
+from router.errors import InputError, SheetError
 from router.model.reorganisations import Changing, Closing, Opening
 from router.model.units import Contact, DeliverySettings, Unit
 
@@ -394,6 +394,20 @@ def test_units_known_later_may_hang_below_one_another() -> None:
     assert child.parent == parent.number > 0
     assert parent.parent == 1
     assert parent.valid_from == child.valid_from == at(2004)
+
+
+def test_a_list_of_a_time_before_its_units_are_known_is_refused_as_such() -> None:
+    units = [unit(1, "GSO:01", 2, valid_from=NOV), unit(2, "GSO:02", 2, valid_from=NOV + 1)]
+    text = read("gso_code,tier,kind,name\n01,2,tỉnh,Một\n02,2,tỉnh,Hai\n03,2,tỉnh,Ba")
+    with pytest.raises(InputError) as refused:
+        derive(units, text, SEPT, complete=False)
+    assert (refused.value.code, refused.value.path) == ("import.too_early", "at")
+    assert refused.value.facts == {"count": 2, "unit": "GSO:01", "since": "2024-11-01"}
+    corrected = derive(
+        units, read("gso_code,valid_from\n01,2024-09-01"), NOV, complete=False
+    ).correction
+    assert corrected is not None
+    assert corrected.fixes[0].opened_at == SEPT
 
 
 # Two dates of one directory
