@@ -47,7 +47,8 @@ class Difference(msgspec.Struct, frozen=True):
     first.  `correction`: units known too late, and lives known wrongly.  `reorganisation`:
     what happens at the instant.  `unknown_successors` are the units it closes, for a person
     to name successors; `suggestions` propose some.  `counts` say how many of each kind of
-    `Alteration`, and "rows" and "unchanged".
+    `Alteration`, and "rows" and "unchanged"; "missing" counts the open units that a list
+    not said to be complete could hold and does not.
     """
 
     imported: tuple[Unit, ...]
@@ -145,6 +146,9 @@ class _Derivation:
         told = in_order(self._told)
         counts = Counter(alteration.what for alteration in told)
         counts["rows"] = len(self._listing.rows)
+        missing = 0 if self._set.complete else len(self._unlisted())
+        if missing:
+            counts["missing"] = missing
         altered = {alteration.number for alteration in told}
         counts["unchanged"] = sum(number not in altered for number in self._roster.matched)
         return Difference(
@@ -225,11 +229,15 @@ class _Derivation:
     def _leaving(self) -> set[int]:
         """Return the open units that do not stay after the list."""
         leaving = {unit.number for unit in self._closing}
-        if self._set.complete:
-            for number, unit in self._known.open.items():
-                if number not in self._roster.matched and self._in_scope(unit):
-                    leaving.add(number)
-        return leaving
+        return leaving | self._unlisted() if self._set.complete else leaving
+
+    def _unlisted(self) -> set[int]:
+        """Return the open units that the list could hold and does not."""
+        return {
+            number
+            for number, unit in self._known.open.items()
+            if number not in self._roster.matched and self._in_scope(unit)
+        }
 
     # What appears
 

@@ -74,6 +74,10 @@ _BITS: Final[dict[str, tuple[str, str]]] = {
         "{rows} rows read, {unchanged} units unchanged.",
         "Đã đọc {rows} dòng, {unchanged} đơn vị không đổi.",
     ),
+    "missing": (
+        "Open units the list could hold and does not: {n}. --complete would close them.",
+        "Đơn vị đang hoạt động không có trong danh sách: {n}. Dùng --complete để đóng.",
+    ),
     "doubts": ("To be checked: {n}", "Cần kiểm tra: {n}"),
     "row": ("row {row}", "dòng {row}"),
 }
@@ -98,6 +102,8 @@ def describe(
     told = [words.bit("rows", rows=counts["rows"], unchanged=counts["unchanged"])]
     groups = words.groups(difference.alterations, difference.suggestions)
     told += groups or [words.bit("nothing")]
+    if "missing" in counts:
+        told.append(words.bit("missing", n=counts["missing"]))
     if difference.warnings:
         told.append(words.bit("doubts", n=len(difference.warnings)))
         told += words.bounded(

@@ -201,6 +201,18 @@ def test_only_a_complete_list_closes_and_only_what_it_could_hold() -> None:
     assert events(units, ours, complete=True, within={1, 3}) == (Closing(3),)
 
 
+def test_a_list_not_said_to_be_complete_tells_how_many_units_it_lacks() -> None:
+    units = [unit(1, "GSO:01", 2), unit(2, "GSO:02", 2), unit(3, "H1.2", 2)]
+    text = "gso_code,name\n01,Đơn vị GSO:01"
+    said = "Open units the list could hold and does not: 1. --complete would close them."
+    partial = changes(units, text)
+    assert any(line.startswith(said) for line in describe(partial))
+    assert any("--complete" in line for line in describe(partial, "vi"))
+    whole = changes(units, text, complete=True)
+    assert not any("--complete" in line for line in describe(whole))
+    assert len(whole.unknown_successors) == partial.counts["missing"] == 1
+
+
 def test_units_left_below_a_closed_one_are_a_doubt() -> None:
     units = [unit(1, "GSO:01", 2), unit(2, "GSO:001", 3, 1), unit(3, "H1.2", 4, 2)]
     found = changes(units, "gso_code,name\n01,Đơn vị GSO:01", complete=True)
