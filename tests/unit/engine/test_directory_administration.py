@@ -194,6 +194,15 @@ def test_files_of_changes_take_dates_and_codes_as_people_write_them() -> None:
     assert read_changes(written, numbers) == [Correction("x")]
 
 
+def test_a_wrong_code_in_a_fix_is_told_with_its_place() -> None:
+    engine = Office().engine
+    fixes = b'{"type":"correction","fixes":[{"number":3},{"number":4,"successors":["H22","H9"]}]}'
+    for text, place in ((fixes, ""), (b'[{"type":"x"},' + fixes + b"]", "[1].")):
+        with pytest.raises(NotFoundError) as caught:
+            read_changes(text, lambda code: engine.show_unit(code).unit.number)
+        assert caught.value.path == f"{place}fixes[1].successors[1]"
+
+
 # Asking.
 
 
