@@ -23,7 +23,7 @@ from router.cli.output import (
 from router.cli.words import STAY_WHERE_THEY_ARE, count, word
 from router.engine import Engine, ListPreview
 from router.engine.change_files import read_changes, successors_to_name
-from router.errors import InputError, SheetError
+from router.errors import InputError, SheetError, VanbanError
 from router.messages import say, say_problem
 from router.messages.impact import lines_of_impact
 from router.model.administration import DirectoryChanged
@@ -98,7 +98,9 @@ def import_file(
     if applied is None:
         print_line("")
         print_line((word("Nothing is applied yet."), "bold"))
-        print_line(f"→ {word('Apply it with')}: {_again(file, how, data, preview)}")
+        if todo is not None and preview.difference.unknown_successors:
+            print_line(word("{} is written when the change is applied.").format(todo))
+        print_line(f"→ {word('Apply it with')}: {_again(file, how, data, preview, todo)}")
         return
     _print_applied(applied)
     _print_todo(waiting, todo, data)
@@ -151,7 +153,9 @@ def _print_preview(preview: ListPreview, name: str, every: bool, impact: Impact 
             print_line(line)
 
 
-def _again(file: str, how: dict[str, Any], data: str, preview: ListPreview) -> str:
+def _again(
+    file: str, how: dict[str, Any], data: str, preview: ListPreview, todo: str | None
+) -> str:
     """Return the command line that applies what was shown."""
     words = ["vanban", "directory", "import", file, "--at", day_text(preview.at_us)]
     words += ["--complete"] if preview.complete else []
@@ -162,6 +166,7 @@ def _again(file: str, how: dict[str, Any], data: str, preview: ListPreview) -> s
     for option in ("known_later", "opened"):
         for code in how[option]:
             words += [f"--{option.replace('_', '-')}", code]
+    words += ["--successors", todo] if todo is not None else []
     words += ["--data", data] if data != "vanban-data" else []
     return shlex.join([*words, "--confirm", preview.confirm])
 
@@ -223,7 +228,7 @@ def _import_json(engine: Engine, path: Path, title: str | None, as_json: bool) -
         raise InputError("directory.invalid", path=path.name, reason=reason)
     try:
         changes = read_changes(path.read_bytes(), lambda code: engine.show_unit(code).unit.number)
-    except InputError as error:
+    except VanbanError as error:
         error.path = f"{path}: {error.path}"
         raise
     units = [one for one in changes if isinstance(one, Unit)]

@@ -19,6 +19,7 @@ from router.model.units import Unit
 
 _FILE_BYTES_MAX = 1 << 30
 _LINES_MAX = 40
+_LISTS = frozenset({".csv", ".tsv", ".xlsx", ".xlsb", ".xls", ".ods"})
 
 
 @click.group()
@@ -116,6 +117,9 @@ def impact(file: str, data: str, as_json: bool) -> None:
     Nothing is changed.
     """
     path = Path(file)
+    if path.suffix.lower() in _LISTS:
+        reason = "it reads JSON; for a list: vanban directory import LIST --impact"
+        raise InputError("directory.invalid", path=path.name, reason=reason)
     if path.stat().st_size > _FILE_BYTES_MAX:
         reason = f"over {_FILE_BYTES_MAX} bytes"
         raise InputError("directory.invalid", path=path.name, reason=reason)

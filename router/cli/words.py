@@ -137,6 +137,7 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "Reading {}": "Đang đọc {}",
     "Apply it?": "Áp dụng?",
     "Nothing is applied yet.": "Chưa áp dụng gì.",
+    "{} is written when the change is applied.": "{} được ghi khi thay đổi được áp dụng.",
     "Apply it with": "Áp dụng bằng lệnh",
     "row": "dòng",
     "column": "cột",

@@ -19,6 +19,7 @@ KINDS: Final = (
 class Alteration(msgspec.Struct, frozen=True):
     """One unit is different in one way: `what` (of `KINDS`), from `before` to `after`.
 
+    Of a unit that opens `before` names whom it succeeds and `after` its parent.
     `code` and `name` are those before (of a unit that opens: those it opens with).
     `number` is 0 for a unit that has none yet.
     """
@@ -119,6 +120,7 @@ def compare(before: Iterable[Unit], after: Iterable[Unit]) -> tuple[Alteration, 
             name=unit.name,
             number=number,
             before="; ".join(former.get(number, ())),
+            after=label(now.get(unit.parent)) if unit.parent in now else "",
             at_us=unit.valid_from,
         )
         for number, unit in now.items()

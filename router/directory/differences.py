@@ -20,13 +20,14 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 from msgspec import UNSET
 
-from router.directory.alterations import Alteration, alterations_of, in_order
+from router.directory.alterations import Alteration, alterations_of, in_order, label
 from router.directory.listing import Listing, Row
 from router.directory.matching import Known, Matcher, bears_gso, codes_in
 from router.directory.states import Stated, changed_unit, fixes_of, fresh_unit
 from router.directory.suggesting import Suggestion, suggestions_for
-from router.errors import SheetError, SheetProblem
+from router.errors import InputError, SheetError, SheetProblem
 from router.limits import SHEET_PROBLEMS_MAX
+from router.model.instants import datetime_of
 from router.model.reorganisations import (
     Changing,
     Closing,
@@ -46,7 +47,8 @@ class Difference(msgspec.Struct, frozen=True):
     first.  `correction`: units known too late, and lives known wrongly.  `reorganisation`:
     what happens at the instant.  `unknown_successors` are the units it closes, for a person
     to name successors; `suggestions` propose some.  `counts` say how many of each kind of
-    `Alteration`, and "rows" and "unchanged".
+    `Alteration`, and "rows" and "unchanged"; "missing" counts the open units that a list
+    not said to be complete could hold and does not.
     """
 
     imported: tuple[Unit, ...]
@@ -86,7 +88,7 @@ def derive(
     of appearing units for which the rule above is overruled; `renewed` (None: by the rule)
     are codes whose bearer is another unit now.  `since_us`: a first import is valid from
     then; later, units that appear were there since then.  The order of the rows makes no
-    difference.  Raises SheetError `sheet.invalid`.
+    difference.  Raises SheetError `sheet.invalid`, InputError `import.too_early`.
     """
     known = Known(units, at_us)
     settled = _Settings(
@@ -123,11 +125,12 @@ class _Derivation:
         roster = Matcher(known, settings.at_us).match(listing.rows)
         self._roster = roster
         self._problems = roster.problems
-        self._warnings = [*listing.warnings, *roster.warnings]
         self._told: list[Alteration] = []
         self._closing: list[Unit] = []
+        self._refuse_too_early()
         self._renew()
-        self._stated = Stated(known, roster)
+        self._stated = Stated(known, roster, self._leaving())
+        self._warnings = [*listing.warnings, *roster.warnings]
 
     def difference(self) -> Difference:
         """Return everything, or raise all that is wrong."""
@@ -143,6 +146,9 @@ class _Derivation:
         told = in_order(self._told)
         counts = Counter(alteration.what for alteration in told)
         counts["rows"] = len(self._listing.rows)
+        missing = 0 if self._set.complete else len(self._unlisted())
+        if missing:
+            counts["missing"] = missing
         altered = {alteration.number for alteration in told}
         counts["unchanged"] = sum(number not in altered for number in self._roster.matched)
         return Difference(
@@ -165,13 +171,34 @@ class _Derivation:
             found = sorted(self._problems)[:SHEET_PROBLEMS_MAX]
             raise SheetError("sheet.invalid", problems=tuple(found))
 
-    def _tell(self, what: str, unit: Unit, at_us: int | None = None) -> None:
+    def _refuse_too_early(self) -> None:
+        """Refuse a list of a time before its units are known: they would stand twice later."""
+        later = [
+            unit
+            for row in self._roster.fresh
+            if row.valid_from is UNSET and row.valid_to is UNSET
+            for code in codes_in(row)
+            for unit in self._known.rest_by_code.get(code, ())
+            if unit.valid_from > self._set.at_us
+        ]
+        if later and not self._problems:
+            first = min(later, key=lambda unit: unit.valid_from)
+            raise InputError(
+                "import.too_early",
+                path="at",
+                count=len(later),
+                unit=first.code,
+                since=datetime_of(first.valid_from).date().isoformat(),
+            )
+
+    def _tell(self, what: str, unit: Unit, at_us: int | None = None, after: str = "") -> None:
         self._told.append(
             Alteration(
                 what=what,
                 code=unit.code,
                 name=unit.name,
                 number=max(unit.number, 0),
+                after=after,
                 at_us=at_us,
             )
         )
@@ -199,6 +226,19 @@ class _Derivation:
                 self._roster.fresh.append(row)
                 self._closing.append(unit)
 
+    def _leaving(self) -> set[int]:
+        """Return the open units that do not stay after the list."""
+        leaving = {unit.number for unit in self._closing}
+        return leaving | self._unlisted() if self._set.complete else leaving
+
+    def _unlisted(self) -> set[int]:
+        """Return the open units that the list could hold and does not."""
+        return {
+            number
+            for number, unit in self._known.open.items()
+            if number not in self._roster.matched and self._in_scope(unit)
+        }
+
     # What appears
 
     def _appearing(self) -> tuple[list[Unit], list[Unit], list[Opening]]:
@@ -225,7 +265,8 @@ class _Derivation:
         return [], self._numbered(rows, later, births), openings
 
     def _opening(self, unit: Unit, parent: int | None) -> Opening:
-        self._tell("opened", unit, self._set.at_us)
+        above = None if parent is None else self._stated.units_after.get(parent)
+        self._tell("opened", unit, self._set.at_us, after="" if above is None else label(above))
         if parent is not None and parent < 0:
             return Opening(unit, self._stated.code_of(parent))
         return Opening(msgspec.structs.replace(unit, parent=parent))
@@ -364,16 +405,10 @@ class _Derivation:
 
     def _close_absent(self) -> None:
         """Close what a complete list could hold and does not; the deepest first."""
-        scope = 0
-        closing = {unit.number for unit in self._closing}
-        if self._set.complete:
-            for unit in self._known.open.values():
-                if not self._in_scope(unit):
-                    continue
-                scope += 1
-                if unit.number not in self._roster.matched and unit.number not in closing:
-                    closing.add(unit.number)
-                    self._closing.append(unit)
+        renewed = {unit.number for unit in self._closing}
+        closing = self._leaving()
+        self._closing += [self._known.open[number] for number in closing - renewed]
+        scope = sum(map(self._in_scope, self._known.open.values())) if self._set.complete else 0
         self._closing.sort(key=lambda unit: (-unit.tier, unit.number))
         if len(closing) * 2 > scope > 1:
             reason = f"{len(closing)} / {scope}"

@@ -16,6 +16,8 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     `line` is its line in the list (from 1).  `code` and `gso` are its codes ("" none),
     `territory` the class of its territory where the list names that (xã, phường: a tag).
     What is `UNSET` the list says nothing about.  `parent` None makes it a root.
+    `parent_else` are other codes that its parent may mean, when a spreadsheet may have
+    taken zeros from it.
     """
 
     line: int
@@ -27,6 +29,7 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     tier: int | UnsetType = UNSET
     kind: str | UnsetType = UNSET
     parent: str | UnsetType | None = UNSET
+    parent_else: tuple[str, ...] = ()
     parent_number: int | UnsetType = UNSET
     aliases: tuple[str, ...] | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET

@@ -47,6 +47,7 @@ class RowReader:
         self._cells: Sequence[Cell] = ()
         self._width = len(columns)
         self._good = True
+        self.parents_in_full: set[int] = set()  # lines that write the scheme, too
 
     def heading(self, column: str) -> str:
         """Return the heading of a column as the list spells it."""
@@ -158,6 +159,8 @@ class RowReader:
         if not (digits.isascii() and digits.isdigit() and len(digits) <= 5):
             self._bad("parent_gso_code", CellError("sheet.gso_code", cell))
             return ""
+        if cell.upper().startswith(cells.GSO_SCHEME):
+            self.parents_in_full.add(self._line)
         return cells.GSO_SCHEME + digits
 
     def _lists(self) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class _Assembly:
         self._problems: list[SheetProblem] = []
         self._warnings: list[SheetProblem] = []
         self._doubts = 0
-        self._lost_zeros = False
+        self._lost_zeros: set[int] = set()
 
     def listing(self, lines: Iterator[Line]) -> Listing:
         reader = self._reader(lines)
@@ -115,7 +115,7 @@ class _Assembly:
             if len(self._rows) > self._rows_max:
                 raise TooLargeError("sheet.too_large", reason=f"over {self._rows_max} rows")
         if "parent_gso_code" in reader.columns:
-            self._settle_parents(reader.heading("parent_gso_code"))
+            self._settle_parents(reader)
         self._refuse()
         return Listing(
             rows=tuple(self._rows),
@@ -147,36 +147,54 @@ class _Assembly:
 
     def _warn(self, line: int, heading: str, code: str, reason: str) -> None:
         self._doubts += 1
-        self._lost_zeros |= code == "sheet.zeros_restored"
+        if code == "sheet.zeros_restored":
+            self._lost_zeros.add(line)
         if len(self._warnings) < limits.SHEET_PROBLEMS_MAX:
             self._warnings.append(SheetProblem(line, heading, code, reason))
 
-    def _settle_parents(self, heading: str) -> None:
+    def _settle_parents(self, reader: RowReader) -> None:
         """Give parents' GSO codes the digits that a spreadsheet took from them.
 
-        Only where the list shows that it lost zeros: then the nearest tier above, among
-        those the list has, says how many digits there were.
+        Where the list shows that it lost zeros, the nearest tier above, among the units of
+        the list, says how many digits there were.  What stays open goes into `parent_else`:
+        only the directory can tell then.
         """
+        heading = reader.heading("parent_gso_code")
         listed = {row.gso for row in self._rows}
-        tiers = {row.tier for row in self._rows} & set(GSO_DIGITS)
+        kept = any(str(row.parent).startswith(f"{GSO_SCHEME}0") for row in self._rows)
         for place, row in enumerate(self._rows):
             parent = row.parent
             if not isinstance(parent, str) or not parent.startswith(GSO_SCHEME):
                 continue
-            settled = parent
-            if self._lost_zeros and isinstance(row.tier, int):
-                digits = parent.removeprefix(GSO_SCHEME)
-                above = sorted(
-                    (tier for tier in tiers if isinstance(tier, int) and tier < row.tier),
-                    reverse=True,
-                )
-                candidates = [GSO_SCHEME + digits.zfill(GSO_DIGITS[tier]) for tier in above]
-                settled = next((code for code in candidates if code in listed), parent)
-            if code_form(settled) != "gso":
-                self._fail(row.line, heading, "sheet.gso_code", parent)
+            whole = row.line in reader.parents_in_full or (
+                kept and row.line not in self._lost_zeros
+            )
+            possible = [] if whole else _parents_meant(row, parent)
+            settled = possible[0] if len(possible) == 1 else parent
+            if self._lost_zeros:
+                settled = next((code for code in possible if code in listed), settled)
+            others = tuple(code for code in possible if code != parent)
             if settled != parent:
                 self._rows[place] = msgspec.structs.replace(row, parent=settled)
                 self._warn(row.line, heading, "sheet.zeros_restored", settled)
+            elif others:
+                self._rows[place] = msgspec.structs.replace(row, parent_else=others)
+            elif code_form(parent) != "gso":
+                self._fail(row.line, heading, "sheet.gso_code", parent)
+
+
+def _parents_meant(row: Row, parent: str) -> list[str]:
+    """Return the GSO codes that a parent's may stand for, the nearest tier above first."""
+    digits = parent.removeprefix(GSO_SCHEME)
+    tiers = {width: tier for tier, width in GSO_DIGITS.items()}
+    tier = row.tier if isinstance(row.tier, int) else tiers.get(len(row.gso) - len(GSO_SCHEME), 4)
+    if digits.startswith("0"):
+        return []
+    return [
+        GSO_SCHEME + digits.zfill(width)
+        for above, width in sorted(GSO_DIGITS.items(), reverse=True)
+        if above < tier and len(digits) <= width
+    ]
 
 
 def _heading(cell: Cell, line: int) -> str:

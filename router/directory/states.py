@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 from msgspec import UNSET
@@ -30,11 +30,14 @@ has one, and a list that names the class replaces it."""
 class Stated:
     """The parents of rows: a stable number, minus the line of a fresh row, or None (a root).
 
-    What can't be found is added to the problems of the roster.
+    What can't be found is added to the problems of the roster, what is doubtful to its
+    warnings.  `leaving` are open units that the list closes: no row hangs below them.
     """
 
-    def __init__(self, known: Known, roster: Roster) -> None:
+    def __init__(self, known: Known, roster: Roster, leaving: Collection[int] = ()) -> None:
         self.problems = roster.problems
+        self._warnings = roster.warnings
+        self._leaving = leaving
         self.parents_listed: set[int] = set()
         self._known = known
         self._rows: dict[int, Row] = {row.line: row for row in roster.fresh}
@@ -143,7 +146,9 @@ class Stated:
                 self._bad(row, "parent_number", str(row.parent_number))
                 return
         if isinstance(row.parent, str):
-            coded = self._coded(row.parent, since if row.valid_to is not UNSET else until - 1)
+            coded = self._parent_meant(row, since if row.valid_to is not UNSET else until - 1)
+            if coded == 0:
+                return
             if coded is None:
                 self._bad(row, "parent", row.parent)
                 return
@@ -161,6 +166,36 @@ class Stated:
             line = -said if said < 0 else self._lines.get(said)
             if line is not None:
                 self.parents_listed.add(line)
+
+    def _parent_meant(self, row: Row, at_us: int) -> int | None:
+        """Return the bearer of a parent's code, None when there is none, 0 when several may be.
+
+        Where zeros may be lost from it, only one of the codes it may mean can be borne.
+        """
+        assert isinstance(row.parent, str)
+        if not row.parent_else:
+            return self._coded(row.parent, at_us)
+        found = {}
+        for code in (row.parent, *row.parent_else):
+            meant = self._coded(code, at_us)
+            if meant is not None and meant not in self._leaving:
+                found[meant] = code
+        if not found:
+            return self._coded(row.parent, at_us)
+        if len(found) > 1:
+            named = " / ".join(
+                f"{code} {self.units_after[one].name}" for one, code in found.items()
+            )
+            self.problems.append(
+                SheetProblem(row.line, "parent_gso_code", "sheet.parent_zeros", named)
+            )
+            return 0
+        ((meant, code),) = found.items()
+        if code != row.parent:
+            self._warnings.append(
+                SheetProblem(row.line, "parent_gso_code", "sheet.zeros_restored", code)
+            )
+        return meant
 
     def _bore(self, number: int, code: str) -> bool:
         """Say whether a unit that is not open any more, or one of the list, bears the code."""

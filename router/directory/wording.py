@@ -34,7 +34,10 @@ _HEADS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 _LINES: Final[dict[str, tuple[str, str]]] = {
-    "opened": ("{unit} opens{since}{after_whom}", "{unit} bắt đầu hoạt động{since}{after_whom}"),
+    "opened": (
+        "{unit} opens{below}{since}{after_whom}",
+        "{unit} bắt đầu hoạt động{since}{below}{after_whom}",
+    ),
     "known_later": (
         "{unit} was known too late: valid{since}",
         "{unit} nay mới biết: có hiệu lực{since}",
@@ -62,6 +65,7 @@ _LINES: Final[dict[str, tuple[str, str]]] = {
 _BITS: Final[dict[str, tuple[str, str]]] = {
     "since": (" since {day}", " từ {day}"),
     "on": (" on {day}", " ngày {day}"),
+    "below": (" below {who}", ", trực thuộc {who}"),
     "after_whom": (" (succeeds {who})", " (kế thừa {who})"),
     "perhaps": (" (perhaps {who})", " (có thể là {who})"),
     "nothing": ("Nothing changes.", "Không có thay đổi."),
@@ -69,6 +73,10 @@ _BITS: Final[dict[str, tuple[str, str]]] = {
     "rows": (
         "{rows} rows read, {unchanged} units unchanged.",
         "Đã đọc {rows} dòng, {unchanged} đơn vị không đổi.",
+    ),
+    "missing": (
+        "Open units the list could hold and does not: {n}. --complete would close them.",
+        "Đơn vị đang hoạt động không có trong danh sách: {n}. Dùng --complete để đóng.",
     ),
     "doubts": ("To be checked: {n}", "Cần kiểm tra: {n}"),
     "row": ("row {row}", "dòng {row}"),
@@ -94,6 +102,8 @@ def describe(
     told = [words.bit("rows", rows=counts["rows"], unchanged=counts["unchanged"])]
     groups = words.groups(difference.alterations, difference.suggestions)
     told += groups or [words.bit("nothing")]
+    if "missing" in counts:
+        told.append(words.bit("missing", n=counts["missing"]))
     if difference.warnings:
         told.append(words.bit("doubts", n=len(difference.warnings)))
         told += words.bounded(
@@ -158,6 +168,7 @@ class _Words:
             before=told.before or "—",
             after=told.after or "—",
             since=self.bit(since, day=day) if day else "",
+            below=self.bit("below", who=told.after) if told.after else "",
             after_whom=self.bit("after_whom", who=told.before) if told.before else "",
             perhaps=self.bit("perhaps", who=perhaps) if perhaps else "",
         )

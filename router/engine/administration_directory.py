@@ -20,9 +20,10 @@ from router.directory.differences import Difference, derive
 from router.directory.sheets import read_sheet
 from router.directory.wording import describe
 from router.engine.administration import append_act
+from router.engine.definitions import check_definition
 from router.engine.emptied import resolved_one
 from router.engine.state import DIRECTORY, Rooms
-from router.errors import ConflictError, InputError, VanbanError
+from router.errors import ConflictError, InputError, RecipientError, VanbanError
 from router.limits import DIFFERENCE_LINES_MAX
 from router.model.administration import DirectoryChanged
 from router.model.instants import INSTANT_MAX, show_instant
@@ -120,6 +121,19 @@ class DirectoryAdministrator:
         with self._rooms.lock:
             bodies = planned_changes(self._rooms.directory, changes)
             return self._write([encode_change(body) for body in bodies], _facts_in(bodies), actor)
+
+    def check_definition(self, group: GroupDefined) -> None:
+        """Refuse a group that is malformed or whose selector can't work; write nothing."""
+        with self._rooms.lock:
+            try:
+                self._rooms.directory.plan(group)
+            except RecipientError as error:
+                if error.code != "group.unknown":  # of that the check below tells the place
+                    raise
+                check_definition(self._rooms.directory, group, self._clock.now_us())
+                raise
+            if group.selector:
+                check_definition(self._rooms.directory, group, self._clock.now_us())
 
     def _write(self, bodies: Sequence[bytes], facts: int, actor: str) -> DirectoryChanged:
         if bodies:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from router.errors import InputError
+from router.errors import InputError, VanbanError
 from router.model.reorganisations import DirectoryChange
 from router.model.units import Unit
 from router.selectors import instant_of_text
@@ -48,8 +48,8 @@ def read_changes(data: bytes, number_of: NumberOf) -> list[Unit] | list[Director
 
     A list of units; or one change (`{"type": "reorganisation", …}`, "correction", "group"),
     or a list of changes.  `number_of` gives the stable number of the unit that a code names
-    in a fix.  Raises what it raises, and InputError `directory.invalid` with the path of the
-    mistake (`$[2].events[0].unit`).
+    in a fix.  Raises what it raises, with the place (`fixes[3].successors[0]`), and
+    InputError `directory.invalid` with the path of the mistake (`$[2].events[0].unit`).
     """
     try:
         document = msgspec.json.decode(data)
@@ -58,8 +58,8 @@ def read_changes(data: bytes, number_of: NumberOf) -> list[Unit] | list[Director
         if not isinstance(items, list):
             raise msgspec.ValidationError("a list or an object is expected")
         _read_words(document, "$", 0)
-        for item in items:
-            _read_fixes(item, number_of)
+        for place, item in enumerate(items):
+            _read_fixes(item, number_of, "" if single else f"[{place}].")
         if any(isinstance(item, dict) and "type" in item for item in items):
             if single:
                 return [msgspec.convert(document, DirectoryChange)]
@@ -99,13 +99,14 @@ def _read_words(value: Any, path: str, depth: int) -> None:
                     raise msgspec.ValidationError(f"{error} - at `{path}.{name}`") from None
 
 
-def _read_fixes(change: Any, number_of: NumberOf) -> None:
+def _read_fixes(change: Any, number_of: NumberOf, path: str) -> None:
     """Turn codes in fixes into stable numbers and take the notes out, in place."""
     fixes = change.get("fixes") if isinstance(change, dict) else None
     if not isinstance(fixes, list):
         return
     kept = []
-    for fix in fixes:
+    for index, fix in enumerate(fixes):
+        place = f"{path}fixes[{index}]"
         if not isinstance(fix, dict):
             kept.append(fix)  # told as what it is not
             continue
@@ -115,10 +116,21 @@ def _read_fixes(change: Any, number_of: NumberOf) -> None:
             continue  # not filled in
         for name in ("number", "parent"):
             if isinstance(said.get(name), str):
-                said[name] = number_of(said[name])
+                said[name] = _number_at(said[name], number_of, f"{place}.{name}")
         if isinstance(said.get("successors"), list):
             said["successors"] = [
-                number_of(heir) if isinstance(heir, str) else heir for heir in said["successors"]
+                _number_at(heir, number_of, f"{place}.successors[{nth}]")
+                if isinstance(heir, str)
+                else heir
+                for nth, heir in enumerate(said["successors"])
             ]
         kept.append(said)
     change["fixes"] = kept
+
+
+def _number_at(code: str, number_of: NumberOf, path: str) -> int:
+    try:
+        return number_of(code)
+    except VanbanError as error:
+        error.path = path
+        raise

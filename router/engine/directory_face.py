@@ -118,8 +118,15 @@ class DirectoryFace:
         title: str = "",
         actor: str = OPERATOR,
     ) -> DirectoryChanged:
-        """Say what a named group means from an instant on; an empty selector ends it."""
+        """Say what a named group means from an instant on; an empty selector ends it.
+
+        Raises InputError `group.invalid`, and RecipientError `selector.*`, `group.unknown`,
+        `recipient.unknown` with the position for a selector that can't work at `since_us`
+        (or now).  One that means nobody then, or units that are closed, is taken.
+        """
         group = GroupDefined(name, selector, since_us, until_us, title)
+        self._alive()
+        self._directory.check_definition(group)
         return self.change_directory(group, actor=actor)
 
     def preview_list(

@@ -166,6 +166,12 @@ LISTS: Final[dict[str, Words]] = {
         "Name a unit of the list or of the directory.",
         "Ghi mã một đơn vị có trong danh sách hoặc danh mục.",
     ),
+    "sheet.parent_zeros": Words(
+        "The parent's code may have lost zeros; it may be any of: {reason}.",
+        "Mã đơn vị cấp trên có thể đã mất số 0 ở đầu; có thể là: {reason}.",
+        "Write the code of the one that is meant with its scheme, e.g. GSO:024.",
+        "Ghi đủ mã của đơn vị đúng kèm tiền tố, ví dụ GSO:024.",
+    ),
     "sheet.successor": Words(
         "The successor can't be found: {reason}.", "Không tìm thấy đơn vị kế thừa: {reason}.",
         "Name a unit of the list or of the directory.",

@@ -32,6 +32,15 @@ ACCESS: Final[dict[str, Words]] = {
         "Bản xem trước đã xác nhận không còn khớp với thay đổi sẽ ghi: chưa áp dụng gì.",
         "Look at the preview again, then confirm it.", "Xem lại bản xem trước rồi xác nhận.",
     ),
+    "import.too_early": Words(
+        "The list is of a date before its units are known: {count} of them, {unit} since {since}.",
+        "Ngày của danh sách sớm hơn thời điểm danh mục biết các đơn vị này: {count} đơn vị, "
+        "{unit} từ {since}.",
+        "Give a later --at. That a unit was there before is said by a correction with "
+        "“opened_at”, or by a list of a later date with a column valid_from.",
+        "Dùng --at muộn hơn. Nếu đơn vị đã có từ trước: gửi đính chính có “opened_at”, "
+        "hoặc danh sách của ngày muộn hơn có cột valid_from.",
+    ),
     "group.not_found": Words(
         "No group was ever named “{name}”.", "Chưa từng có nhóm tên “{name}”.",
         "List the groups with “vanban group list”.", "Liệt kê bằng “vanban group list”.",

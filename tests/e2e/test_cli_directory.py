@@ -119,6 +119,11 @@ def test_two_dated_lists_give_each_its_date_and_name_what_is_to_be_done(dated):
     assert (checked.status, "GSO:00690" in checked.out) == (1, True)
 
 
+def test_impact_of_a_list_points_to_the_import(empty):
+    answer = run(empty, "directory", "impact", "first.csv")
+    assert (answer.status, "import LIST --impact" in answer.err) == (1, True)
+
+
 def test_a_preview_says_what_it_would_do_to_groups(empty):
     run(empty, "directory", "import", "first.csv", "--at", "2024-09-01", "--yes")
     run(empty, "group", "define", "xã Ngọc Đường", "gso:00690")
@@ -150,16 +155,24 @@ def test_the_same_list_again_changes_nothing_whatever_the_order_of_its_rows(date
 
 def test_the_successor_that_was_unknown_is_named_by_the_file_that_was_written(empty):
     run(empty, "directory", "import", "first.csv", "--at", "2024-09-01", "--yes")
-    answer = run(
-        empty, "directory", "import", "second.csv", "--at", "2024-11-01", "--complete", "--yes",
-        "--successors", "todo.json",
-    )  # fmt: skip
+    how = ("directory", "import", "second.csv", "--at", "2024-11-01", "--complete",
+           "--successors", "todo.json")  # fmt: skip
+    seen = run(empty, *how)
+    assert "todo.json is written when the change is applied." in seen.out
+    assert "--successors todo.json --confirm" in seen.out
+    assert not (empty.home / "todo.json").exists()
+    answer = run(empty, *how, "--yes")
     assert "then: vanban directory import todo.json" in answer.out
     unfilled = run(empty, "directory", "import", "todo.json")
     assert "nothing changes" in unfilled.out
     todo = json.loads((empty.home / "todo.json").read_text("utf-8"))
     (fix,) = todo["fixes"]
     assert "Phường Ngọc Đường" in fix["_perhaps"][0]
+    fix["successors"] = ["gso:99999"]
+    (empty.home / "todo.json").write_text(json.dumps(todo))
+    assert (
+        "(todo.json: fixes[0].successors[0])" in run(empty, "directory", "import", "todo.json").err
+    )
     fix["successors"] = ["gso:00688"]
     (empty.home / "todo.json").write_text(json.dumps(todo))
     assert run(empty, "directory", "import", "todo.json").status == 0

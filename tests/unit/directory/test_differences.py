@@ -10,7 +10,7 @@ from support.units import at, small_tree, unit
 from router.directory.alterations import compare
 from router.directory.differences import Difference, derive
 from router.directory.wording import describe
-from router.errors import SheetError
+from router.errors import InputError, SheetError
 from router.model.reorganisations import Changing, Closing, Opening
 from router.model.units import Contact, DeliverySettings, Unit
 
@@ -201,6 +201,18 @@ def test_only_a_complete_list_closes_and_only_what_it_could_hold() -> None:
     assert events(units, ours, complete=True, within={1, 3}) == (Closing(3),)
 
 
+def test_a_list_not_said_to_be_complete_tells_how_many_units_it_lacks() -> None:
+    units = [unit(1, "GSO:01", 2), unit(2, "GSO:02", 2), unit(3, "H1.2", 2)]
+    text = "gso_code,name\n01,Đơn vị GSO:01"
+    said = "Open units the list could hold and does not: 1. --complete would close them."
+    partial = changes(units, text)
+    assert any(line.startswith(said) for line in describe(partial))
+    assert any("--complete" in line for line in describe(partial, "vi"))
+    whole = changes(units, text, complete=True)
+    assert not any("--complete" in line for line in describe(whole))
+    assert len(whole.unknown_successors) == partial.counts["missing"] == 1
+
+
 def test_units_left_below_a_closed_one_are_a_doubt() -> None:
     units = [unit(1, "GSO:01", 2), unit(2, "GSO:001", 3, 1), unit(3, "H1.2", 4, 2)]
     found = changes(units, "gso_code,name\n01,Đơn vị GSO:01", complete=True)
@@ -295,6 +307,61 @@ def test_numbers_of_another_directory_are_a_doubt() -> None:
     assert [place.code for place in found.warnings] == ["sheet.renumbered"]
 
 
+# Zeros that a spreadsheet took from a parent's code
+
+PARENTS = "gso_code;tier;name;parent_gso_code\n"
+WITH_BOTH = [
+    unit(1, "GSO:02", 2), unit(2, "GSO:24", 2), unit(3, "GSO:024", 3, 1), unit(4, "GSO:026", 3, 1),
+]  # fmt: skip
+
+
+def parents(units: list[Unit], rows: str, **more: object) -> list[object]:
+    return [event.unit.parent for event in events(units, PARENTS + rows, **more)
+            if isinstance(event, Opening)]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["689", "00689"])
+def test_a_parent_that_may_be_a_province_or_a_district_is_not_guessed(code: str) -> None:
+    assert problems(WITH_BOTH, PARENTS + f"{code};4;Xã Mới Toanh;24") == [
+        (
+            2,
+            "parent_gso_code",
+            "sheet.parent_zeros",
+            "GSO:24 Đơn vị GSO:24 / GSO:024 Đơn vị GSO:024",
+        )
+    ]
+
+
+def test_a_parent_written_in_full_is_taken_as_it_stands() -> None:
+    assert parents(WITH_BOTH, "689;4;Xã Mới;GSO:24") == [2]
+    assert parents(WITH_BOTH, "689;4;Xã Mới;GSO:024") == [3]
+    assert parents(WITH_BOTH, "00689;4;Xã Mới;24\n00690;4;Xã Khác;024") == [2, 3]
+
+
+def test_a_lost_zero_is_given_back_where_only_one_open_unit_fits() -> None:
+    found = changes(WITH_BOTH, PARENTS + "689;4;Xã Mới;26")
+    assert "sheet.zeros_restored" in [place.code for place in found.warnings if place.row == 2]
+    assert parents(WITH_BOTH, "689;4;Xã Mới;26") == [4]
+    assert parents(WITH_BOTH, "27;3;Huyện Mới;2") == [1]
+    assert parents(WITH_BOTH[:2], "689;4;Xã Mới;24") == [2]
+    assert problems(WITH_BOTH, PARENTS + "689;4;Xã Mới;77")[0][2] == "sheet.parent"
+
+
+def test_a_district_that_the_list_closes_is_no_parent() -> None:
+    rows = "2;2;Đơn vị GSO:02;\n24;2;Đơn vị GSO:24;\n7204;4;Phường Mới;24"
+    assert parents(WITH_BOTH, rows, complete=True) == [2]
+    assert problems(WITH_BOTH, PARENTS + rows)[0][2] == "sheet.parent_zeros"
+
+
+def test_what_opens_is_told_with_its_parent() -> None:
+    found = changes(WITH_BOTH, PARENTS + "00689;4;Xã Mới;026")
+    assert "  Xã Mới (GSO:00689) opens below Đơn vị GSO:026 (GSO:026) on 2024-11-01" in describe(
+        found
+    )
+    told = describe(found, "vi")
+    assert any("hoạt động ngày 01/11/2024, trực thuộc Đơn vị GSO:026" in line for line in told)
+
+
 # Lives
 
 
@@ -341,6 +408,20 @@ def test_units_known_later_may_hang_below_one_another() -> None:
     assert parent.valid_from == child.valid_from == at(2004)
 
 
+def test_a_list_of_a_time_before_its_units_are_known_is_refused_as_such() -> None:
+    units = [unit(1, "GSO:01", 2, valid_from=NOV), unit(2, "GSO:02", 2, valid_from=NOV + 1)]
+    text = read("gso_code,tier,kind,name\n01,2,tỉnh,Một\n02,2,tỉnh,Hai\n03,2,tỉnh,Ba")
+    with pytest.raises(InputError) as refused:
+        derive(units, text, SEPT, complete=False)
+    assert (refused.value.code, refused.value.path) == ("import.too_early", "at")
+    assert refused.value.facts == {"count": 2, "unit": "GSO:01", "since": "2024-11-01"}
+    corrected = derive(
+        units, read("gso_code,valid_from\n01,2024-09-01"), NOV, complete=False
+    ).correction
+    assert corrected is not None
+    assert corrected.fixes[0].opened_at == SEPT
+
+
 # Two dates of one directory
 
 
@@ -360,7 +441,7 @@ def test_two_dates_are_compared_in_the_same_words() -> None:
         in lines
     )
     assert (
-        f"  Đơn vị H22.90 (H22.90) opens on 2024-11-01 (succeeds {gone.name} ({gone.code}))"
-        in lines
+        "  Đơn vị H22.90 (H22.90) opens below Tên mới (H22.31) on 2024-11-01"
+        f" (succeeds {gone.name} ({gone.code}))" in lines
     )
     assert describe(compare(before, before)) == ["Nothing changes."]

@@ -194,6 +194,15 @@ def test_files_of_changes_take_dates_and_codes_as_people_write_them() -> None:
     assert read_changes(written, numbers) == [Correction("x")]
 
 
+def test_a_wrong_code_in_a_fix_is_told_with_its_place() -> None:
+    engine = Office().engine
+    fixes = b'{"type":"correction","fixes":[{"number":3},{"number":4,"successors":["H22","H9"]}]}'
+    for text, place in ((fixes, ""), (b'[{"type":"x"},' + fixes + b"]", "[1].")):
+        with pytest.raises(NotFoundError) as caught:
+            read_changes(text, lambda code: engine.show_unit(code).unit.number)
+        assert caught.value.path == f"{place}fixes[1].successors[1]"
+
+
 # Asking.
 
 
@@ -355,6 +364,48 @@ def test_what_a_person_should_look_at_is_listed() -> None:
     assert found["successor-unknown"].unit == "H22.31.21"
     sizes = {one.name: one.size for one in engine.groups()}
     assert sizes == {"xã Má Lé": 0, "của đơn vị gửi": -1}
+
+
+@pytest.mark.parametrize(
+    ("selector", "code", "position"),
+    [
+        ("tier(commun)", "selector.unknown_tier", 0),
+        ("all - kind(departmnt)", "selector.unknown_kind", 6),
+        ("tag(sở)", "selector.unknown_tag", 0),
+        ("descendants(gso:2)", "recipient.unknown", 12),
+        ('H22 | group("các sở")', "group.unknown", 6),
+        ("children(sender) & tier(x)", "selector.unknown_tier", 19),
+        ("H22.31.21 | (all - h99)", "recipient.unknown", 19),
+    ],
+)
+def test_a_group_that_can_never_work_is_refused_with_the_place(
+    selector: str, code: str, position: int
+) -> None:
+    engine = Office().engine
+    engine.close_unit("H22.31.21", NOW_US)
+    before = engine.directory_changes()
+    with pytest.raises(InputError) as caught:
+        engine.define_group("nhóm", selector)
+    facts = (caught.value.code, caught.value.path, caught.value.facts["position"])
+    assert facts == (code, "selector", position)
+    assert engine.directory_changes() == before
+
+
+def test_a_group_that_means_nobody_now_may_be_defined() -> None:
+    engine = Office().engine
+    engine.close_unit("H22.31.21", NOW_US)
+    engine.change_directory(msgspec.structs.replace(REFORM, events=REFORM.events[:1]))
+    for selector in ("H22.31.21", "H22.40", "tier(central)", "children(sender) - H22.40"):
+        assert engine.define_group(selector, selector).records == 1
+    with pytest.raises(InputError):
+        engine.define_group("mới", "H22.40 | H99", since_us=REFORM_US)
+
+
+def test_before_the_first_unit_only_tiers_can_be_judged() -> None:
+    engine = Engine.over(MemoryStore(MemoryDisk()), clock=ManualClock(NOW_US))
+    assert engine.define_group("các sở", "kind(department) | children(sender)").records == 1
+    with pytest.raises(InputError):
+        engine.define_group("các xã", "tier(commun)")
 
 
 def test_the_definitions_of_a_group_are_kept() -> None:
