@@ -10,12 +10,14 @@ made in waves, so that the memory they wait for is fetched while the next ones s
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memset
+from libc.string cimport memchr, memset
 cimport cython
 
 from router._audience cimport own
 from router._core cimport Hierarchy
-from router._facts cimport CODES, Book, Slot, bearer, find_entry, hash_code, same_code
+from router._facts cimport (
+    CODES, PLAIN, Book, Slot, bearer, entry_of, find_entry, hash_code, same_code,
+)
 from router._register cimport Register
 from router._tables cimport NOBODY, Run, push_run
 
@@ -42,12 +44,6 @@ cdef enum:
 cdef size_t CHARS_MAX = SELECTOR_CHARS_MAX
 cdef size_t CODES_MAX = SELECTOR_NODES_MAX - 1
 cdef size_t CODE_MAX = CODE_CHARS_MAX
-cdef uint8_t[256] SPELLING  # upper case of what may stand in a code, 0 for the rest
-cdef int character
-for character in range(256):
-    SPELLING[character] = 0
-    if chr(character).isascii() and (chr(character).isalnum() or chr(character) in ".:"):
-        SPELLING[character] = ord(chr(character).upper())
 
 
 cdef struct Word:  # one code of a list while it is looked up
@@ -78,55 +74,36 @@ cdef void furnish(Bench *w, uint8_t *memory, size_t longest) noexcept:
     w.count = 0
 
 
+cdef inline bint blank(uint8_t sign) noexcept nogil:
+    return sign == 32 or sign == 9 or sign == 10 or sign == 13
+
+
 cdef bint read_list(const uint8_t *text, size_t length, Bench *w) noexcept:
-    """Cut a text into codes; False when it is anything but codes joined by “|”."""
-    cdef size_t i = 0, filled = 0, found = 0, start
-    cdef uint8_t spelled
-    while True:
-        while i < length and (text[i] == 32 or 9 <= text[i] <= 10 or text[i] == 13):
-            i += 1
-        start = filled
-        while i < length:
-            spelled = SPELLING[text[i]]
-            if spelled == 0:
-                break
-            w.upper[filled] = spelled
-            filled += 1
-            i += 1
-        if filled == start or filled - start > CODE_MAX or found == CODES_MAX:
-            return False
-        w.words[found].start = <uint32_t>start
-        w.words[found].length = <uint32_t>(filled - start)
-        w.words[found].hash = hash_code(w.upper + start, filled - start)
-        found += 1
-        while i < length and (text[i] == 32 or 9 <= text[i] <= 10 or text[i] == 13):
-            i += 1
-        if i == length:
-            w.count = found
-            return True
-        if text[i] != 124:  # |
-            return False
-        i += 1
+    """Cut a text at each “|” into what may be codes; False when some part can't be one.
 
-
-cdef bint reserved(const uint8_t *word, size_t length) noexcept:
-    """Say whether a word of the language stands where a code could.
-
-    These are the words of `router.selectors`, which lies above; a test compares them.
+    What signs a part holds is not looked at: only a plain code is equal to it later.
     """
-    if length == 3:
-        return memcmp(word, b"ALL", 3) == 0 or memcmp(word, b"TAG", 3) == 0
-    if length == 4:
-        return memcmp(word, b"TIER", 4) == 0 or memcmp(word, b"KIND", 4) == 0
-    if length == 5:
-        return memcmp(word, b"GROUP", 5) == 0
-    if length == 6:
-        return memcmp(word, b"SENDER", 6) == 0 or memcmp(word, b"PARENT", 6) == 0
-    if length == 7:
-        return memcmp(word, b"SUBTREE", 7) == 0
-    if length == 8:
-        return memcmp(word, b"CHILDREN", 8) == 0 or memcmp(word, b"SIBLINGS", 8) == 0
-    return length == 11 and memcmp(word, b"DESCENDANTS", 11) == 0
+    cdef size_t i, start = 0, stop, following
+    cdef const void *sign
+    for i in range(length):
+        w.upper[i] = text[i] - 32 * (97 <= text[i] <= 122)
+    while True:
+        sign = memchr(w.upper + start, 124, length - start)  # |
+        stop = length if sign == NULL else <size_t>(<const uint8_t *>sign - w.upper)
+        following = stop + 1
+        while start < stop and blank(w.upper[start]):
+            start += 1
+        while stop > start and blank(w.upper[stop - 1]):
+            stop -= 1
+        if stop == start or stop - start > CODE_MAX or w.count == CODES_MAX:
+            return False
+        w.words[w.count].start = <uint32_t>start
+        w.words[w.count].length = <uint32_t>(stop - start)
+        w.words[w.count].hash = hash_code(w.upper + start, stop - start)
+        w.count += 1
+        if sign == NULL:
+            return True
+        start = following
 
 
 cdef void sort_positions(uint32_t *values, uint32_t *spare, size_t count) noexcept:
@@ -231,8 +208,12 @@ cdef class Bearers:
             return NOBODY
         return position & ~<uint32_t>RECODED
 
-    cdef uint32_t look_up(self, const uint8_t *code, size_t length, uint32_t hashed) noexcept:
-        """Return the position of a code in its normal spelling, or NOBODY."""
+    cdef uint32_t look_up(self, const uint8_t *code, size_t length, uint32_t hashed,
+                          uint32_t flag) noexcept:
+        """Return the position of a code in its normal spelling, or NOBODY.
+
+        With PLAIN as the `flag` only of a code that needs no quotation marks.
+        """
         cdef const Book *b = &self.register.book
         cdef size_t place
         cdef uint32_t position
@@ -241,8 +222,9 @@ cdef class Bearers:
         place = hashed & (b.slot_room - 1)
         while b.slots[place].text != NOBODY:
             if (b.slots[place].hash == hashed and b.slots[place].text < self.texts
+                    and b.slots[place].entry & flag == flag
                     and same_code(b, b.slots[place].text, code, length)):
-                position = self.bears_now(b.slots[place].entry, code, length)
+                position = self.bears_now(entry_of(&b.slots[place]), code, length)
                 if position != NOBODY:
                     return position
             place = (place + 1) & (b.slot_room - 1)
@@ -253,7 +235,7 @@ cdef class Bearers:
         cdef bytes spelled = code.encode("utf-8", "surrogatepass")
         cdef const uint8_t *raw = <const uint8_t *>PyBytes_AS_STRING(spelled)
         cdef size_t length = <size_t>PyBytes_GET_SIZE(spelled)
-        cdef uint32_t position = self.look_up(raw, length, hash_code(raw, length))
+        cdef uint32_t position = self.look_up(raw, length, hash_code(raw, length), 0)
         return -1 if position == NOBODY else position
 
     cdef void begin(self, str text, Bench *w) noexcept:
@@ -278,7 +260,7 @@ cdef class Bearers:
             slot = &b.slots[w.words[i].hash & (b.slot_room - 1)]
             if slot.text != NOBODY:
                 fetch_ahead(b.texts + slot.text)
-                fetch_ahead(&self.place[slot.entry])
+                fetch_ahead(&self.place[entry_of(slot)])
 
     cdef object end(self, Bench *w):
         """Return the audience of one list, or None when a code is unknown or no code."""
@@ -287,8 +269,8 @@ cdef class Bearers:
         cdef Run *runs
         for i in range(w.count):
             word = &w.words[i]
-            w.positions[i] = self.look_up(w.upper + word.start, word.length, word.hash)
-            if w.positions[i] == NOBODY or reserved(w.upper + word.start, word.length):
+            w.positions[i] = self.look_up(w.upper + word.start, word.length, word.hash, PLAIN)
+            if w.positions[i] == NOBODY:
                 return None
         if w.count == 0:
             return None

@@ -8,6 +8,7 @@ over one array, and nothing is ever rewritten.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp
 
 from router._tables cimport NOBODY, Status
 
@@ -52,9 +53,13 @@ cdef struct Entry:  # one unit
     uint32_t last
 
 
+cdef enum:
+    PLAIN = 0x80000000  # with a slot's entry: the code may stand in a selector as it is
+
+
 cdef struct Slot:  # one code of one unit; `text` NOBODY: free
     uint32_t hash
-    uint32_t entry
+    uint32_t entry   # perhaps with PLAIN: see `entry_of`
     uint32_t text
 
 
@@ -137,6 +142,11 @@ cdef inline uint32_t hash_code(const uint8_t *code, size_t length) noexcept nogi
     return mix(value)
 
 
+cdef inline uint32_t entry_of(const Slot *slot) noexcept nogil:
+    """Return the entry of the unit that bears a slot's code."""
+    return slot.entry & ~<uint32_t>PLAIN
+
+
 cdef inline uint32_t find_entry(const Book *b, uint32_t number) noexcept nogil:
     """Return the entry of a unit's number, or NOBODY."""
     cdef size_t place
@@ -155,13 +165,8 @@ cdef inline bint same_code(const Book *b, uint32_t text, const uint8_t *code,
                            size_t length) noexcept nogil:
     """Say whether the code that begins at `text` is this one, to its last character."""
     cdef const uint8_t *kept = b.texts + text
-    cdef size_t i
-    if text + length >= b.text_size or kept[length] > BETWEEN_CODES:
-        return False
-    for i in range(length):
-        if kept[i] != code[i]:
-            return False
-    return True
+    return (text + length < b.text_size and kept[length] <= BETWEEN_CODES
+            and memcmp(kept, code, length) == 0)
 
 
 cdef inline void stand(const Book *b, uint32_t entry, int64_t at, uint32_t known,

@@ -7,7 +7,7 @@ are added, because the arrays may move.
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from router._tables cimport DONE, NO_MEMORY, Status
 
@@ -71,6 +71,35 @@ cdef Status grow_slots(Book *b) noexcept nogil:
     return DONE
 
 
+cdef bint reserved(const uint8_t *word, size_t length) noexcept nogil:
+    """Say whether a word of the language stands where a code could.
+
+    These are the words of `router.selectors`, which lies above; a test compares them.
+    """
+    if length == 3:
+        return memcmp(word, b"ALL", 3) == 0 or memcmp(word, b"TAG", 3) == 0
+    if length == 4:
+        return memcmp(word, b"TIER", 4) == 0 or memcmp(word, b"KIND", 4) == 0
+    if length == 5:
+        return memcmp(word, b"GROUP", 5) == 0
+    if length == 6:
+        return memcmp(word, b"SENDER", 6) == 0 or memcmp(word, b"PARENT", 6) == 0
+    if length == 7:
+        return memcmp(word, b"SUBTREE", 7) == 0
+    if length == 8:
+        return memcmp(word, b"CHILDREN", 8) == 0 or memcmp(word, b"SIBLINGS", 8) == 0
+    return length == 11 and memcmp(word, b"DESCENDANTS", 11) == 0
+
+
+cdef bint plain(const uint8_t *code, size_t length) noexcept nogil:
+    """Say whether a code may stand in a selector without quotation marks."""
+    cdef size_t i
+    for i in range(length):
+        if not (65 <= code[i] <= 90 or 46 <= code[i] <= 58 and code[i] != 47):  # A-Z 0-9 . :
+            return False
+    return not reserved(code, length)
+
+
 cdef Status add_code(Book *b, uint32_t entry, uint32_t text, size_t length) noexcept nogil:
     """Note that a unit bears, at some time, the code whose text begins there."""
     cdef uint32_t hashed = hash_code(b.texts + text, length)
@@ -79,12 +108,12 @@ cdef Status add_code(Book *b, uint32_t entry, uint32_t text, size_t length) noex
         return NO_MEMORY
     place = hashed & (b.slot_room - 1)
     while b.slots[place].text != NOBODY:
-        if (b.slots[place].hash == hashed and b.slots[place].entry == entry
+        if (b.slots[place].hash == hashed and entry_of(&b.slots[place]) == entry
                 and same_code(b, b.slots[place].text, b.texts + text, length)):
             return DONE
         place = (place + 1) & (b.slot_room - 1)
     b.slots[place].hash = hashed
-    b.slots[place].entry = entry
+    b.slots[place].entry = entry | (PLAIN if plain(b.texts + text, length) else 0)
     b.slots[place].text = text
     b.slot_count += 1
     return DONE
@@ -307,7 +336,7 @@ cdef uint32_t bearer(const Book *b, const uint8_t *code, size_t length, int64_t 
         return NOBODY
     place = hashed & (b.slot_room - 1)
     while b.slots[place].text != NOBODY:
-        entry = b.slots[place].entry
+        entry = entry_of(&b.slots[place])
         if (b.slots[place].hash == hashed and same_code(b, b.slots[place].text, code, length)
                 and is_open(b, entry, at, known) and bears(b, entry, code, length, at, known)):
             return entry

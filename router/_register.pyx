@@ -17,7 +17,7 @@ from router._core cimport hierarchy_of
 from router._facts cimport (
     CODES, CLOSES, DETAILS, EVERY, NAME, OPENS, PARENT, ROW_END, SUCCESSORS, SYNTHESISED, TAGS,
     WHOLE, BETWEEN_FIELDS, Book, Fact, Row, Slot, Standing, add_fact, bearer, book_bytes,
-    copy_book, find_entry, free_book, hash_code, life_of, same_code, stand, text_fact,
+    copy_book, entry_of, find_entry, free_book, hash_code, life_of, same_code, stand, text_fact,
     text_field,
 )
 from router._facts cimport KIND as KIND_BIT
@@ -274,7 +274,7 @@ cdef class Register:
         while self.book.slots[place].text != NOBODY:
             slot = &self.book.slots[place]
             if slot.hash == hashed and same_code(&self.book, slot.text, raw, length):
-                found.append(self.book.entries[slot.entry].number)
+                found.append(self.book.entries[entry_of(slot)].number)
             place = (place + 1) & (self.book.slot_room - 1)
         return found
 
