@@ -16,7 +16,8 @@ cimport cython
 from router._audience cimport own
 from router._core cimport Hierarchy
 from router._facts cimport (
-    CODES, PLAIN, Book, Slot, bearer, entry_of, find_entry, hash_code, same_code,
+    CODES, PLAIN, Book, Slot, bearer, entry_of, fetch_ahead, find_entry, hash_code,
+    same_code,
 )
 from router._register cimport Register
 from router._tables cimport NOBODY, Run, push_run
@@ -24,12 +25,6 @@ from router._tables cimport NOBODY, Run, push_run
 from router.limits import CODE_CHARS_MAX, SELECTOR_CHARS_MAX, SELECTOR_NODES_MAX
 
 __all__ = ["Bearers"]
-
-cdef extern from *:
-    """
-    static inline void fetch_ahead(const void *place) { __builtin_prefetch(place); }
-    """
-    void fetch_ahead(const void *place) noexcept nogil
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(object text)

@@ -13,6 +13,13 @@ from libc.string cimport memcmp
 from router._tables cimport NOBODY, Status
 
 
+cdef extern from *:
+    """
+    static inline void fetch_ahead(const void *place) { __builtin_prefetch(place); }
+    """
+    void fetch_ahead(const void *place) noexcept nogil
+
+
 cdef enum:
     OPENS = 1          # the unit exists
     CLOSES = 2         # it does not

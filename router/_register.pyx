@@ -17,8 +17,8 @@ from router._core cimport hierarchy_of
 from router._facts cimport (
     CODES, CLOSES, DETAILS, EVERY, NAME, OPENS, PARENT, ROW_END, SUCCESSORS, SYNTHESISED, TAGS,
     WHOLE, BETWEEN_FIELDS, Book, Fact, Row, Slot, Standing, add_fact, bearer, book_bytes,
-    copy_book, entry_of, find_entry, free_book, hash_code, life_of, same_code, stand, text_fact,
-    text_field,
+    copy_book, entry_of, fetch_ahead, find_entry, free_book, hash_code, life_of, same_code,
+    stand, text_fact, text_field,
 )
 from router._facts cimport KIND as KIND_BIT
 from router._facts cimport TIER as TIER_BIT
@@ -44,6 +44,9 @@ FACT_DETAILS = DETAILS
 FACT_SUCCESSORS = SUCCESSORS
 FACT_SYNTHESISED = SYNTHESISED
 FOR_GOOD = INT64_MAX
+
+cdef enum:
+    AHEAD = 24  # units whose facts are asked for before their turn
 
 cdef size_t ENTRIES_MAX = UNITS_MAX
 cdef size_t TEXTS_MAX = 0xF0000000
@@ -332,6 +335,8 @@ cdef class Register:
             raise MemoryError
         try:
             for i in range(<uint32_t>self.book.entry_count):
+                if i + AHEAD < self.book.entry_count:  # later facts lie in another order
+                    fetch_ahead(&self.book.facts[self.book.entries[i + AHEAD].last])
                 stand(&self.book, i, at, known, &s)
                 if s.open:
                     nodes[count].number = self.book.entries[i].number
