@@ -45,7 +45,6 @@ cdef struct Word:  # one code of a list while it is looked up
     uint32_t start   # in the buffer of upper-case characters
     uint32_t length
     uint32_t hash
-    uint32_t entry
 
 
 cdef struct Bench:  # one list on its way
