@@ -5,7 +5,7 @@ The processor's instruction waits three cycles for its last answer, so three str
 record are summed side by side and joined through a table.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t
 
 __all__ = ["HARDWARE", "checksum", "checksum_by_table"]
 
@@ -78,12 +78,20 @@ cdef bint HAS_CRC = vanban_has_crc()
 HARDWARE = bool(HAS_CRC)
 
 
+cdef uint32_t after_zeros(uint32_t value) noexcept:
+    """Return what a sum has become one stretch of zeros on."""
+    cdef int _i
+    for _i in range(VANBAN_STRETCH):
+        value = TABLE[0][value & 255] ^ (value >> 8)
+    return value
+
+
 cdef void fill_tables() noexcept:
     cdef uint32_t value, i
-    cdef int k
+    cdef int k, _k
     for i in range(256):
         value = i
-        for k in range(8):
+        for _k in range(8):
             value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
         TABLE[0][i] = value
     for i in range(256):
@@ -91,10 +99,7 @@ cdef void fill_tables() noexcept:
             TABLE[k][i] = TABLE[0][TABLE[k - 1][i] & 255] ^ (TABLE[k - 1][i] >> 8)
     for i in range(256):
         for k in range(4):
-            value = i << (8 * k)
-            for _ in range(VANBAN_STRETCH):
-                value = TABLE[0][value & 255] ^ (value >> 8)
-            SHIFT[k][i] = value
+            SHIFT[k][i] = after_zeros(i << (8 * k))
 
 
 cdef uint32_t by_table(uint32_t value, const uint8_t *at, size_t size) noexcept nogil:

@@ -8,6 +8,7 @@ lose, tear, refuse and lie.  No call takes the GIL.
 from libc.errno cimport EINTR, EIO, ENOSYS, errno
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
+cimport cython
 
 from router.queue._bytes cimport load64, store64
 
@@ -79,6 +80,9 @@ cdef class Disk:
     after a crash when the file was flushed, and its name when the names were.
     """
 
+    def __reduce__(self):
+        raise TypeError("a disk holds open files: it is not pickled")
+
     cdef int open(self, const char *name, bint create) noexcept nogil:
         """Open for reading and writing; with `create`, make it new (-EEXIST: it is there)."""
         return -ENOSYS
@@ -138,7 +142,38 @@ cdef class Disk:
         """Return how many bytes there is room for.  Raises StorageError."""
         raise NotImplementedError
 
+    def call(self, str call, *given):
+        """Make one call of the C face, for tests and tools; return its number.
 
+        `read` takes (file, count, offset) and returns the bytes; names and data are bytes.
+        """
+        cdef bytes data
+        if call == "read":
+            data = bytes(<Py_ssize_t>given[1])
+            count = self.read(given[0], <char *>data, given[1], given[2])
+            return data[:count] if count >= 0 else count
+        if call == "write":
+            data = given[1]
+            return self.write(given[0], <const char *>data, len(data), given[2])
+        if call in ("open", "rename", "remove"):
+            data = given[0]
+            if call == "open":
+                return self.open(data, given[1])
+            return self.rename(data, given[1]) if call == "rename" else self.remove(data)
+        if call in ("reserve", "truncate"):
+            file, size = given
+            return self.reserve(file, size) if call == "reserve" else self.truncate(file, size)
+        if call in ("close", "size", "flush"):
+            (file,) = given
+            if call == "size":
+                return self.size(file)
+            return self.close(file) if call == "close" else self.flush(file)
+        if call == "claim":
+            return self.claim(given[0])
+        return self.claimed() if call == "claimed" else self.flush_names()
+
+
+@cython.final
 cdef class PosixDisk(Disk):
     """The files of a directory of this machine.
 

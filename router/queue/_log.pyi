@@ -1,14 +1,20 @@
 """The segment log: records framed into groups, one flush a group."""
 
+from typing import final
+
+from typing_extensions import disjoint_base
+
 from router.errors import ClosedError, StorageError
 from router.queue._disk import Disk
 from router.queue._log_writer import LogWriter
 
 __all__ = ["SegmentLog", "Visitor"]
 
+@disjoint_base
 class Visitor:
     """Is shown the kept records, one after the other."""
 
+@final
 class SegmentLog(LogWriter):
     """The log of one data directory, opened by its one owner.  Made by `open`.
 

@@ -10,6 +10,7 @@ until it is opened again, and what was not answered may be there or not.
 from libc.errno cimport ENOENT, ENOMEM
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
+cimport cython
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, Spot
 from router.queue._disk cimport Disk
@@ -32,6 +33,9 @@ cdef uint64_t SEGMENT_MIN = LOG_SEGMENT_BYTES_MIN
 cdef class Visitor:
     """Is shown the kept records, one after the other."""
 
+    def __reduce__(self):
+        raise TypeError("a visitor is not pickled")
+
     cdef int record(
         self, uint64_t sequence, const uint8_t *data, size_t size, Spot spot
     ) noexcept nogil:
@@ -51,6 +55,7 @@ cdef class _Collector(Visitor):  # for tests and dumps
         return 0
 
 
+@cython.final
 cdef class SegmentLog(LogWriter):
     """The log of one data directory, opened by its one owner.  Made by `open`.
 

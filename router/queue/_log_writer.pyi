@@ -1,10 +1,13 @@
 """The writer of the log: frames, groups, and one segment after the other."""
 
+from typing_extensions import disjoint_base
+
 from router.queue._disk import Disk
 from router.queue._segments import Segments
 
 __all__ = ["LogWriter"]
 
+@disjoint_base
 class LogWriter:
     """Writes the segments of one opening; `SegmentLog` is the log as a whole.
 
@@ -18,7 +21,7 @@ class LogWriter:
     added_bytes: int
     disk: Disk
 
-    def __init__(self, disk: Disk, segments: Segments) -> None: ...
+    def __new__(cls, disk: Disk, segments: Segments) -> LogWriter: ...
     def close(self) -> None:
         """Flush, give back the unused end of the segment, and stop; idempotent.
 

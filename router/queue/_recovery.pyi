@@ -1,5 +1,7 @@
 """What a log holds when it is opened: which records are kept, and what is damage."""
 
+from typing import final
+
 from router.errors import StorageError
 from router.queue._segments import Segments
 
@@ -11,6 +13,7 @@ def disk_error(error: int, what: str) -> StorageError:
 def corrupt(segment: int, offset: int, sequence: int, reason: str) -> StorageError:
     """Name the place of a record that can't be believed."""
 
+@final
 class Recovery:
     """One look at a log's files.  Fills the table of segments; changes nothing on the disk."""
 
@@ -20,7 +23,7 @@ class Recovery:
     end_segment: int
     end_offset: int
 
-    def __init__(self, segments: Segments, checkpoint: int) -> None: ...
+    def __new__(cls, segments: Segments, checkpoint: int) -> Recovery: ...
     def load(self) -> tuple[int, int]:
         """Read all headers; return the highest (number, epoch).  Raises StorageError."""
 

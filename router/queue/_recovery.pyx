@@ -14,6 +14,7 @@ sequence it begins with: what older segments hold from there on is dead.
 from libc.errno cimport ENOMEM
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
+cimport cython
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, GONE, load32, load64
 from router.queue._disk cimport Disk
@@ -173,6 +174,7 @@ cdef class SegmentReader:
             offset += STEP
 
 
+@cython.final
 cdef class Recovery:
     """One look at a log's files.  Fills the table of segments; changes nothing on the disk."""
 

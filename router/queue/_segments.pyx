@@ -18,6 +18,7 @@ be durable when the frame was written.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
+cimport cython
 
 from router.queue._bytes cimport (
     ABSENT, FAILED, FOUND, GONE, Spot, load32, load64, store32, store64,
@@ -121,6 +122,7 @@ cdef void name_of(uint32_t segment, char *name) noexcept nogil:
     memcpy(name + 8, b".seg", 5)
 
 
+@cython.final
 cdef class Segments:
     """The segments there are, and those of them that are open for reading.
 

@@ -1,12 +1,13 @@
 """A disk in memory that can lose what was not flushed, tear, refuse, fill up and lie."""
 
 from random import Random
-from typing import Literal
+from typing import Literal, final
 
 from router.queue._disk import Disk
 
 __all__ = ["SimulatedDisk"]
 
+@final
 class SimulatedDisk(Disk):
     """A directory in memory.
 
@@ -17,7 +18,7 @@ class SimulatedDisk(Disk):
     counters: dict[str, int]
     room_bytes: int | None
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> SimulatedDisk: ...
     def plan(self, call: str, at: int, outcome: Literal["fail", "full", "short", "skip"]) -> None:
         """Let the `at`-th call from now on (1: the next) go wrong.
 

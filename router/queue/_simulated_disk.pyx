@@ -10,6 +10,7 @@ Nothing here looks at a clock or at chance of its own, so a seed replays a run.
 from libc.errno cimport EBADF, EEXIST, EIO, ENOENT, ENOSPC
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
+cimport cython
 
 from router.queue._disk cimport Disk
 
@@ -52,6 +53,7 @@ cdef int apply(bytearray into, offset, data) except -1:
     return 0
 
 
+@cython.final
 cdef class SimulatedDisk(Disk):
     """A directory in memory.
 
@@ -59,7 +61,7 @@ cdef class SimulatedDisk(Disk):
     (None: no end).  `plan` makes a call to come go wrong, `crash` cuts the power.
     """
 
-    def __init__(self):
+    def __cinit__(self):
         self._files = {}
         self._kept = {}
         self._renamings = []
@@ -68,6 +70,9 @@ cdef class SimulatedDisk(Disk):
         self._plans = []
         self.counters = dict.fromkeys(sorted(_CALLS), 0)
         self.room_bytes = None
+
+    def __reduce__(self):
+        raise TypeError("a disk in memory is cloned, not pickled")
 
     def plan(self, str call, int at, str outcome):
         """Let the `at`-th call from now on (1: the next) go wrong.
