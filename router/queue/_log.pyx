@@ -56,6 +56,7 @@ cdef class _Collector(Visitor):  # for tests and dumps
 
 
 @cython.final
+@cython.no_gc  # in no cycle; its files are closed through the disk, which must be whole
 cdef class SegmentLog(LogWriter):
     """The log of one data directory, opened by its one owner.  Made by `open`.
 

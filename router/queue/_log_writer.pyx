@@ -9,6 +9,7 @@ from libc.errno cimport EEXIST, ENOENT, ENOMEM
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
+cimport cython
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, Spot
 from router.queue._disk cimport Disk
@@ -40,6 +41,7 @@ cdef const char *AHEAD = b"ahead.new"
 cdef const char *OPENING = b"opening.new"
 
 
+@cython.no_gc  # in no cycle; its files are closed through the disk, which must be whole
 cdef class LogWriter:
     """Writes the segments of one opening; `SegmentLog` is the log as a whole.
 

@@ -64,6 +64,7 @@ def _errno_name(error):
     return errno.errorcode.get(error, "")
 
 
+@cython.no_gc  # in no cycle; its files are closed through the disk, which must be whole
 cdef class SegmentReader:
     """Reads one segment from front to back, a window at a time."""
 
@@ -175,6 +176,7 @@ cdef class SegmentReader:
 
 
 @cython.final
+@cython.no_gc  # in no cycle; its files are closed through the disk, which must be whole
 cdef class Recovery:
     """One look at a log's files.  Fills the table of segments; changes nothing on the disk."""
 
@@ -239,8 +241,8 @@ cdef class Recovery:
         segment.bytes = self.reader.size
         return 0
 
-    def _first_of_old(self, size_t count):
-        """Learn where the rolled segments before the checkpoint's begin."""
+    def _learn_firsts(self, size_t count, bint sure):
+        """Learn where rolled segments begin; `sure` when all of them must be whole."""
         cdef Frame frame
         cdef const uint8_t *data
         cdef int status
@@ -253,7 +255,7 @@ cdef class Recovery:
             status = self.reader.frame(HEADER_BYTES, &frame, &data)
             if status == FAILED:
                 raise disk_error(self.reader.error, "log")
-            if status == GONE:
+            if status == GONE and sure:
                 raise corrupt(
                     self.segments.items[i].number, HEADER_BYTES, 0,
                     "its checksum does not match",
@@ -267,10 +269,10 @@ cdef class Recovery:
         self.expected = self.checkpoint + 1
         for i in range(self.segments.count):
             if self.segments.items[i].number == spot[0]:
-                self._first_of_old(i)
+                self._learn_firsts(i + 1, True)
                 self.expected = self.checkpoint
                 return i, spot[1]
-        self._first_of_old(self.segments.count)
+        self._learn_firsts(self.segments.count, False)
         for i in range(self.segments.count, 0, -1):
             if 0 < self.segments.items[i - 1].first <= self.checkpoint + 1:
                 self.expected = self.segments.items[i - 1].first

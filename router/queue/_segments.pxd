@@ -125,3 +125,8 @@ cdef class Segments:
     cdef int read(
         self, Spot start, uint64_t sequence, uint8_t **into, size_t *size
     ) noexcept nogil
+    cdef int cut_or_failed(self, uint32_t number) noexcept nogil
+    cdef int read_by_hopping(
+        self, const Segment *segment, Spot start, uint64_t sequence,
+        uint8_t **into, size_t *size,
+    ) noexcept nogil

@@ -123,6 +123,7 @@ cdef void name_of(uint32_t segment, char *name) noexcept nogil:
 
 
 @cython.final
+@cython.no_gc  # in no cycle; its files are closed through the disk, which must be whole
 cdef class Segments:
     """The segments there are, and those of them that are open for reading.
 
@@ -447,8 +448,6 @@ cdef class Segments:
     ) noexcept nogil:
         """Read one record: FOUND (a copy, to be freed), ABSENT (cut), FAILED."""
         cdef Segment segment
-        cdef uint64_t offset
-        cdef size_t length
         cdef int status
         if start.size:
             status = self.find(start.segment, &segment)
@@ -457,20 +456,35 @@ cdef class Segments:
             if status == ABSENT:
                 return ABSENT
             status = self.read_at(&segment, start.offset, start.size, sequence, into, size)
-            if status == FAILED and self.find(start.segment, &segment) == ABSENT:
-                return ABSENT  # cut in the meantime
-            if status != GONE:
-                return status
+            if status == FOUND:
+                return FOUND
+            if status == FAILED:
+                return self.cut_or_failed(segment.number)
         if self.find_sequence(sequence, &segment) != FOUND:
             return ABSENT
-        offset = HEADER_BYTES
+        status = self.read_by_hopping(&segment, start, sequence, into, size)
+        return self.cut_or_failed(segment.number) if status == FAILED else status
+
+    cdef int cut_or_failed(self, uint32_t number) noexcept nogil:
+        """Tell a segment that was cut while it was looked for from one that can't be read."""
+        cdef Segment segment
+        if self.find(number, &segment) != ABSENT:
+            return FAILED
+        self.blame(FINE, 0, 0, 0, 0)
+        return ABSENT
+
+    cdef int read_by_hopping(
+        self, const Segment *segment, Spot start, uint64_t sequence,
+        uint8_t **into, size_t *size,
+    ) noexcept nogil:
+        cdef uint64_t offset = HEADER_BYTES
+        cdef size_t length
+        cdef int status
         if segment.number == start.segment and start.offset > HEADER_BYTES:
             offset = start.offset
-        status = self.hop(&segment, &offset, sequence, &length)
-        if status == FAILED:
-            return FAILED
+        status = self.hop(segment, &offset, sequence, &length)
         if status == FOUND:
-            status = self.read_at(&segment, offset, length, sequence, into, size)
+            status = self.read_at(segment, offset, length, sequence, into, size)
         if status == FOUND or status == FAILED:
             return status
         return self.blame(DAMAGED, 0, segment.number, offset, sequence)
