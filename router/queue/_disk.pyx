@@ -170,7 +170,11 @@ cdef class Disk:
             return self.close(file) if call == "close" else self.flush(file)
         if call == "claim":
             return self.claim(given[0])
-        return self.claimed() if call == "claimed" else self.flush_names()
+        if call == "flush_names":
+            return self.flush_names()
+        if call not in ("claimed", "salt"):
+            raise ValueError(f"no such call: {call}")
+        return self.claimed() if call == "claimed" else self.salt()
 
 
 @cython.final

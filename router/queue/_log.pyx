@@ -155,6 +155,7 @@ cdef class SegmentLog(LogWriter):
         cdef const uint8_t *data
         cdef uint64_t offset
         cdef size_t i, kept = 0
+        cdef int status
         cdef Slice part
         if first > self.last:
             return 0
@@ -170,7 +171,10 @@ cdef class SegmentLog(LogWriter):
                 return -reader.error
             offset = stretch.offset
             for sequence in range(stretch.first, stretch.stop):
-                if reader.frame(offset, &frame, &data) != FOUND:
+                status = reader.frame(offset, &frame, &data)
+                if status == FAILED:
+                    return -reader.error
+                if status != FOUND:
                     raise corrupt(segment.number, offset, sequence, "it changed while it was read")
                 offset += frame_bytes(frame.length)
                 if sequence >= first:
@@ -246,8 +250,12 @@ cdef class SegmentLog(LogWriter):
             offset = stretch.offset
             sequence = stretch.first
             while sequence < stretch.stop and status == 0:
-                if self.reader.frame(offset, &frame, &data) != FOUND or frame.sequence != sequence:
-                    self.blame(DAMAGED, 0)
+                status = self.reader.frame(offset, &frame, &data)
+                if status != FOUND or frame.sequence != sequence:
+                    if status == FAILED:
+                        self.blame(BROKEN, self.reader.error)
+                    else:
+                        self.blame(DAMAGED, 0)
                     self.trouble.segment = segment.number
                     self.trouble.offset = offset
                     self.trouble.sequence = sequence

@@ -293,6 +293,8 @@ cdef class Recovery:
             segment = &self.segments.items[i]
             if i == index:
                 self.epoch = segment.epoch
+                if segment.flushed > self.mark:
+                    self.mark = segment.flushed
             elif not self._joins(segment):
                 continue
             if self.reader.open(segment) == FAILED:
