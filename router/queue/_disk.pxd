@@ -18,6 +18,7 @@ cdef class Disk:
     cdef int flush(self, int file) noexcept nogil
     cdef int flush_names(self) noexcept nogil
     cdef int reserve(self, int file, uint64_t size) noexcept nogil
+    cdef int extend(self, int file, uint64_t size) noexcept nogil
     cdef int truncate(self, int file, uint64_t size) noexcept nogil
     cdef int rename(self, const char *name, const char *new_name) noexcept nogil
     cdef int remove(self, const char *name) noexcept nogil

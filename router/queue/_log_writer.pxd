@@ -35,6 +35,7 @@ cdef class LogWriter:
     # the segment made ahead; guarded by `making`
     cdef pthread_mutex_t making
     cdef uint32_t numbers                # highest number given to a segment
+    cdef uint32_t going                  # number of the segment the writer goes to, or is at
     cdef Header ready                    # of the one that is ready; segment 0: none
     cdef uint64_t ready_bytes
     cdef bint busy                       # one is being made

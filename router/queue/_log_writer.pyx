@@ -29,7 +29,7 @@ cdef extern from "pthread.h" nogil:
     int pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 cdef enum:
-    PACE_BYTES = 1048576       # zeros flushed at once while a segment is made ahead
+    PACE_BYTES = 1048576       # zeros written at once while a segment is made ahead
     UNPACED_BYTES = 4194304    # at most, when the writer has to make its next segment itself
     BUFFER_BYTES = 65536       # to begin with
 
@@ -70,7 +70,8 @@ cdef class LogWriter:
     ) noexcept nogil:
         """Make a file of zeros with a header, flushed, not yet named: the file or -errno.
 
-        `step` is how much is flushed at once.
+        `step` is how much is written at once.  One flush at the end costs the other files
+        less than one a step: each would make the file system commit its journal.
         """
         cdef uint8_t page[HEADER_BYTES]
         cdef uint64_t at = 0
@@ -87,7 +88,9 @@ cdef class LogWriter:
         status = self.disk.write(file, page, HEADER_BYTES, 0)
         while status >= 0 and at < size:
             at = at + step if at + step < size else size
-            status = self.disk.reserve(file, at)
+            status = self.disk.extend(file, at)
+        if status >= 0:
+            status = self.disk.flush(file)
         if status < 0:
             self.disk.close(file)
             self.disk.remove(name)
@@ -134,6 +137,9 @@ cdef class LogWriter:
         self.ready.segment = 0
         if header.segment == 0:
             self.numbers += 1
+        # From here on what is made ahead under a lower number comes too late: segments are
+        # in the order of their sequences.
+        self.going = header.segment if header.segment else self.numbers
         size = self.next_bytes
         self.next_bytes = 2 * size if 2 * size < self.bytes_max else self.bytes_max
         pthread_mutex_unlock(&self.making)
@@ -142,7 +148,7 @@ cdef class LogWriter:
             file = self.disk.open(name, False)
         else:
             size = size if size < UNPACED_BYTES else UNPACED_BYTES
-            header.segment = self.numbers
+            header.segment = self.going
             header.first = header.flushed = 0
             file = self.make(OPENING, &header, size, size)
             if file >= 0:
@@ -194,7 +200,7 @@ cdef class LogWriter:
             status = self.settle(AHEAD, header.segment)
         pthread_mutex_lock(&self.making)
         self.busy = False
-        if status >= 0 and header.segment > self.number and not self.shut:
+        if status >= 0 and header.segment > self.going and not self.shut:
             self.ready = header
             self.ready_bytes = size
             status = FOUND

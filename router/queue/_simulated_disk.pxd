@@ -27,6 +27,6 @@ cdef class SimulatedDisk(Disk):
     cdef int refusal(self, str outcome)
     cdef int _open_file(self, str name, bint create) except? -1
     cdef int64_t _write(self, int file, bytes data, uint64_t offset) except? -1
-    cdef int _reserve(self, int file, uint64_t size) except? -1
+    cdef int _reserve(self, str call, int file, uint64_t size) except? -1
     cdef bint _change(self, _File file, uint64_t offset, bytes data) except -1
     cdef int _rename(self, str name, object new_name) except? -1

@@ -21,7 +21,7 @@ cdef enum:
     EPOCH_BYTES = 8
 
 _CALLS = frozenset((
-    "open", "close", "size", "read", "write", "flush", "flush_names", "reserve", "truncate",
+    "open", "close", "size", "read", "write", "flush", "flush_names", "reserve", "extend", "truncate",
     "rename", "remove",
 ))
 _OUTCOMES = frozenset(("fail", "full", "short", "skip"))
@@ -222,7 +222,11 @@ cdef class SimulatedDisk(Disk):
 
     cdef int reserve(self, int file, uint64_t size) noexcept nogil:
         with gil:
-            return self._reserve(file, size)
+            return self._reserve("reserve", file, size)
+
+    cdef int extend(self, int file, uint64_t size) noexcept nogil:
+        with gil:
+            return self._reserve("extend", file, size)
 
     cdef int truncate(self, int file, uint64_t size) noexcept nogil:
         with gil:
@@ -294,8 +298,8 @@ cdef class SimulatedDisk(Disk):
             return -ENOSPC
         return len(data)
 
-    cdef int _reserve(self, int file, uint64_t size) except? -1:
-        outcome = self.planned("reserve")
+    cdef int _reserve(self, str call, int file, uint64_t size) except? -1:
+        outcome = self.planned(call)
         if file not in self._open:
             return -EBADF
         if outcome is not None:
@@ -303,7 +307,8 @@ cdef class SimulatedDisk(Disk):
         found = <_File>self._open[file]
         if len(found.now) < size and not self._change(found, size, None):
             return -ENOSPC
-        found.settle()
+        if call == "reserve":
+            found.settle()
         return 0
 
     cdef bint _change(self, _File file, uint64_t offset, bytes data) except -1:

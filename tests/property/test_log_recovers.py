@@ -26,7 +26,7 @@ STEPS = st.lists(
         st.tuples(st.just("close"), st.just(0)),
         st.tuples(st.just("kill"), st.just(0)),
         st.tuples(st.just("crash"), st.integers(0, 2**32)),
-        st.tuples(st.just("fail"), st.sampled_from(["write", "flush", "reserve", "rename"])),
+        st.tuples(st.just("fail"), st.sampled_from(["write", "flush", "extend", "rename"])),
     ),
     min_size=5,
     max_size=60,

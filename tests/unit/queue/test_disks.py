@@ -49,6 +49,8 @@ def test_reserving_adds_zeros_and_keeps_what_is_there(disk: Disk) -> None:
     assert disk.call("read", file, 700_000, 0) == b"abc".ljust(600_000, b"\0")
     assert disk.call("reserve", file, 10) == 0
     assert disk.call("size", file) == 600_000
+    assert disk.call("extend", file, 600_100) == 0
+    assert disk.call("size", file) == 600_100
     assert disk.call("truncate", file, 2) == 0
     assert disk.call("read", file, 10, 0) == b"ab"
 

@@ -317,7 +317,7 @@ def test_a_segment_that_can_not_be_made_ahead_kills_nothing() -> None:
     log = opened(disk)
     log.append(bytes(8_000))
     log.commit()
-    disk.plan("reserve", 1, "full")
+    disk.plan("extend", 1, "full")
     with pytest.raises(StorageError) as caught:
         log.make_ready()
     assert caught.value.code == "store.full"
@@ -332,7 +332,7 @@ def test_an_opening_that_fails_leaves_what_was_there() -> None:
     disk = SimulatedDisk()
     fill(opened(disk), GROUPS)
     failed: list[str] = []
-    for call in ("open", "write", "flush", "reserve", "rename", "flush_names", "read"):
+    for call in ("open", "write", "flush", "extend", "rename", "flush_names", "read"):
         for at in range(1, 12):
             tried = disk.clone()
             tried.plan(call, at, "fail")

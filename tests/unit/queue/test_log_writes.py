@@ -295,3 +295,25 @@ def test_readers_beside_the_writer_see_only_whole_records(tmp_path: Path) -> Non
         reader.join()
     assert wrong == []
     assert log.read_fault() is None
+
+
+def test_segments_made_ahead_beside_a_rolling_writer_keep_their_order(tmp_path: Path) -> None:
+    log = opened(PosixDisk(tmp_path), bytes_max=8_192)
+    done = threading.Event()
+
+    def prepare() -> None:
+        while not done.is_set():
+            log.make_ready()
+
+    maker = threading.Thread(target=prepare)
+    maker.start()
+    given = records(900, longest=3_000)
+    for record in given:
+        log.append(record)
+        log.put_down()
+    log.commit()
+    done.set()
+    maker.join()
+    assert log.fault() is None
+    again = opened(PosixDisk(tmp_path), bytes_max=8_192)
+    assert [entry[1] for entry in again.records()] == given
