@@ -62,6 +62,7 @@ cdef extern from *:
     void *MAP_FAILED
     int c_openat "openat"(int directory, const char *name, int flags, int mode) nogil
     int c_close "close"(int file) nogil
+    int c_usleep "usleep"(unsigned int microseconds) nogil
     int64_t vanban_size(int file) nogil
     void vanban_push(int file, int64_t offset, int64_t count) nogil
     ssize_t c_pread "pread"(int file, void *into, size_t count, int64_t offset) nogil
@@ -146,6 +147,9 @@ cdef class Disk:
     cdef uint64_t salt(self) noexcept nogil:
         """Return a number that nobody can foretell (the simulator's can be replayed)."""
         return 0
+
+    cdef void rest(self, uint64_t microseconds) noexcept nogil:
+        """Leave the disk to others for a while; one in memory needs no rest."""
 
     cpdef list names(self):
         """Return the names of the files that are there.  Raises StorageError."""
@@ -354,6 +358,9 @@ cdef class PosixDisk(Disk):
         cdef uint64_t number = 0
         c_getrandom(&number, sizeof(number), 0)
         return number
+
+    cdef void rest(self, uint64_t microseconds) noexcept nogil:
+        c_usleep(microseconds)
 
     cpdef list names(self):
         """Return the names of the files that are there.  Raises StorageError."""

@@ -62,5 +62,6 @@ cdef class LogWriter:
     cdef int make(
         self, const char *name, Header *header, uint64_t size, uint64_t step
     ) noexcept nogil
+    cdef void rest_until(self, uint64_t begun, uint64_t at, uint64_t size) noexcept nogil
     cdef int settle(self, const char *name, uint32_t number) noexcept nogil
     cdef int go_to(self, const Header *header, int file, uint64_t first) noexcept nogil

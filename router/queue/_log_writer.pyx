@@ -31,6 +31,8 @@ cdef extern from "pthread.h" nogil:
 cdef enum:
     PACE_BYTES = 1048576       # zeros written at once while a segment is made ahead
     UNPACED_BYTES = 4194304    # at most, when the writer has to make its next segment itself
+    RESTS_MAX = 10             # between two steps
+    REST_MICROSECONDS = 1000
     BUFFER_BYTES = 65536       # to begin with
 
 cdef size_t RECORD_MAX = RECORD_BYTES_MAX
@@ -70,9 +72,10 @@ cdef class LogWriter:
     ) noexcept nogil:
         """Make a file of zeros with a header, flushed, not yet named: the file or -errno.
 
-        `step` is how much is written at once.  One flush at the end costs the other files
-        less than one a step: each would make the file system commit its journal.
+        `step` is how much is written at once, with a rest in between.  One flush at the end:
+        each would make the file system commit its journal.
         """
+        cdef uint64_t begun = self.end
         cdef uint8_t page[HEADER_BYTES]
         cdef uint64_t at = 0
         cdef int64_t status
@@ -89,6 +92,8 @@ cdef class LogWriter:
         while status >= 0 and at < size:
             at = at + step if at + step < size else size
             status = self.disk.extend(file, at)
+            if at < size:
+                self.rest_until(begun, at, size)
         if status >= 0:
             status = self.disk.flush(file)
         if status < 0:
@@ -96,6 +101,19 @@ cdef class LogWriter:
             self.disk.remove(name)
             return <int>status
         return file
+
+    cdef void rest_until(self, uint64_t begun, uint64_t at, uint64_t size) noexcept nogil:
+        """Let the writer's flushes go first: wait until it has used its share, or a moment.
+
+        The shares are such that the next segment is ready when half of what is left of
+        this one is used; the writer's place is only looked at, so it may be a little old.
+        """
+        cdef uint64_t left = self.room - begun if self.room > begun else 0
+        cdef int _rests
+        for _rests in range(RESTS_MAX):
+            if self.shut or self.end - begun >= left // 2 * (at >> 10) // (size >> 10):
+                return
+            self.disk.rest(REST_MICROSECONDS)
 
     cdef int settle(self, const char *name, uint32_t number) noexcept nogil:
         """Give a made segment its name, durably."""

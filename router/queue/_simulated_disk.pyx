@@ -21,8 +21,8 @@ cdef enum:
     EPOCH_BYTES = 8
 
 _CALLS = frozenset((
-    "open", "close", "size", "read", "write", "flush", "flush_names", "reserve", "extend", "truncate",
-    "rename", "remove",
+    "open", "close", "size", "read", "write", "flush", "flush_names", "reserve", "extend",
+    "truncate", "rename", "remove",
 ))
 _OUTCOMES = frozenset(("fail", "full", "short", "skip"))
 
