@@ -133,7 +133,9 @@ cdef inline void sort_few(Rank *ranks, size_t count) noexcept nogil:
         ranks[at] = moved
 
 
-cdef inline void sort_ranks(Rank *ranks, size_t count, size_t depth, uint64_t *chance) noexcept nogil:
+cdef inline void sort_ranks(
+    Rank *ranks, size_t count, size_t depth, uint64_t *chance
+) noexcept nogil:
     """Sort keys that agree before `depth`: quicksort by eight bytes at a time.
 
     Pivots are drawn, so no order of arrival is a bad one; the stack stays small because only
@@ -170,7 +172,9 @@ cdef inline void sort_ranks(Rank *ranks, size_t count, size_t depth, uint64_t *c
     sort_few(ranks, count)
 
 
-cdef inline void sort_equal(Rank *ranks, size_t count, size_t depth, uint64_t *chance) noexcept nogil:
+cdef inline void sort_equal(
+    Rank *ranks, size_t count, size_t depth, uint64_t *chance
+) noexcept nogil:
     """Sort keys that agree in the eight bytes from `depth` on as well.
 
     Those that end there differ only in their number of zero bytes, so they are few, and each

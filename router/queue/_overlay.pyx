@@ -30,6 +30,7 @@ cdef enum:
     ITEMS_FIRST = 2
     ITEMS_SMALL = 64  # arrays up to this many items lie in the arena
 
+
 cdef inline int show_place(Place *place) noexcept nogil:
     cdef Item *item
     if place.index >= place.group.count:
@@ -136,15 +137,15 @@ cdef class Overlay:
     ) noexcept nogil:
         """Set a value or a tombstone; in place when it fits.  Unchanged when FAILED."""
         cdef size_t room = <size_t>held.size + held.slack
-        cdef uint8_t *bytes = held.value
+        cdef uint8_t *own = held.value
         if value_size > room:
-            bytes = <uint8_t *>take(&self.arena, value_size)
-            if bytes == NULL:
+            own = <uint8_t *>take(&self.arena, value_size)
+            if own == NULL:
                 return FAILED
             room = value_size
         if value_size:
-            memmove(bytes, value, value_size)  # may be a piece of what it replaces
-        held.value = bytes
+            memmove(own, value, value_size)  # may be a piece of what it replaces
+        held.value = own
         held.size = <uint32_t>value_size
         held.slack = <uint16_t>(room - value_size if room - value_size < 65535 else 65535)
         held.gone = gone
