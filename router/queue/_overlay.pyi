@@ -16,7 +16,7 @@ class Overlay:
     of a size that table cannot hold.
     """
 
-    def __init__(self, ordered: Sequence[bool]) -> None:
+    def __new__(cls, ordered: Sequence[bool]) -> Overlay:
         """Make an empty one; `ordered[i]` says whether table i is ordered, else it is exact.
 
         Raises ValueError when there are no tables or more than 32.
