@@ -6,10 +6,11 @@ another thread while others read: they see the state from before until their nex
 What goes wrong is FAILED; `fault()` then says what, and every later `write` fails too.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t
 
 from router.queue._bytes cimport Slice
-from router.queue._overlay cimport TABLES_MAX, Overlay
+from router.queue._overlay cimport Overlay
+from router.queue._sheets cimport Version
 
 
 cdef extern from "<pthread.h>" nogil:
@@ -42,24 +43,6 @@ cdef class Base:
     # All of a sorted overlay in one durable transaction: 0, or FAILED and nothing of it.
     cdef int write(self, Overlay changes) noexcept nogil
     cpdef void close(self)
-
-
-ctypedef struct Entry:  # key and value stand right behind it
-    int owners
-    uint32_t key_size
-    size_t value_size
-
-
-ctypedef struct Sheet:  # one table, in order of keys; never changed once made
-    int owners
-    size_t count
-    Entry **entries
-
-
-ctypedef struct Version:  # one state of all tables; never changed once made
-    int owners
-    int count
-    Sheet *sheets[TABLES_MAX]
 
 
 cdef class MemoryBase(Base):

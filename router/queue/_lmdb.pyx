@@ -1,0 +1,523 @@
+# cython: language_level=3
+"""The base in LMDB, through its own functions and without the GIL.
+
+One reading transaction is renewed at `begin` and reset at the last `end`, so none outlives a
+call; one writing transaction lives and dies within `write`, on whichever thread calls it.  A
+write is one commit, fully synced.  Where it fails LMDB promises nothing about the environment:
+every later write fails too, until it is closed and opened again.
+
+The file is kept some way ahead of the data, filled with zeros: a commit that neither
+allocates nor lengthens the file costs the file system no journal commit (docs/decisions/0008).
+"""
+
+from libc.errno cimport EIO, ENOMEM, EPERM
+from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memcpy
+from posix.stat cimport fstat, struct_stat
+from posix.types cimport off_t
+from posix.unistd cimport fdatasync, ftruncate, getpid, pwrite
+
+from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
+from router.queue._lmdb_calls cimport (
+    LMDB_APPEND, LMDB_COMPACT, LMDB_CREATE, LMDB_FIRST, LMDB_LAST, LMDB_NEXT, LMDB_NO_LOCK,
+    LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY, LMDB_SET,
+    LMDB_SET_RANGE, Blob, EnvironmentInfo, TableInfo, lmdb, open_environment,
+)
+from router.queue._overlay cimport Overlay, Walk
+
+import os
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+from router.errors import ClosedError, StorageError
+from router.limits import (
+    MAP_AHEAD_BYTES_MAX, MAP_AHEAD_BYTES_MIN, MAP_AHEAD_FREE_SHARE, MAP_BYTES, MAP_BYTES_32BIT,
+    STORE_TABLES_MAX,
+)
+from router.queue._lmdb_calls import PROBLEM, describe
+from router.queue.environment import claim, copy_into, mend_length, prepare, refusal, release
+
+__all__ = ["LmdbBase"]
+
+cdef enum:
+    NOT_SORTED = -1  # beside LMDB's numbers and errno: the changes are not in order
+    FREE_PAGES = 0   # the table in which LMDB keeps what pages are free
+    TABLE_NAMES = 1  # the table of tables
+
+cdef extern from "<sys/statvfs.h>" nogil:
+    ctypedef struct statvfs_t "struct statvfs":
+        unsigned long f_frsize
+        unsigned long long f_bavail
+    int fstatvfs(int file, statvfs_t *found)
+
+
+cdef uint8_t ZEROS[1 << 18]  # never written to
+cdef uint64_t FREE_SHARE = MAP_AHEAD_FREE_SHARE
+cdef uint64_t AHEAD_MOST = MAP_AHEAD_BYTES_MAX
+cdef uint64_t AHEAD_LEAST = MAP_AHEAD_BYTES_MIN
+cdef const uint8_t *NOTHING = <const uint8_t *>b""
+
+
+cdef class LmdbBase(Base):
+    """A base in an LMDB environment of this process's own.  Made by `open`.
+
+    `info` and `copy_to` may be called from any thread beside readings and a write.
+    """
+
+    @staticmethod
+    def open(path, tables, map_bytes=0, *, fallback=False):
+        """Open the environment in directory `path`, or make it; its parent must be there.
+
+        `map_bytes` bounds the data (0: the default, 1 TiB of address space, no disk).  Where
+        LMDB's own functions cannot be used, warns and returns a base over py-lmdb, with the
+        same interface; `fallback` asks for that one.  Raises StorageError `store.locked`,
+        `store.foreign`, `store.corrupt`, `store.full`, `store.failed`, and leaves nothing open.
+        """
+        if PROBLEM and not fallback:
+            warnings.warn(
+                f"the queue goes the slow way, through py-lmdb: {PROBLEM}",
+                RuntimeWarning, stacklevel=2,
+            )
+        if PROBLEM or fallback:
+            from router.queue._pylmdb import PyLmdbBase
+            return PyLmdbBase(path, tables, map_bytes)
+        return LmdbBase(path, tables, map_bytes)
+
+    def __cinit__(self, *_):
+        self._using = threading.Lock()
+        self._file = -1
+
+    def __init__(self, path, tables, map_bytes=0):
+        """See `open`.  Raises RuntimeError where LMDB's own functions cannot be used."""
+        super().__init__(tables)
+        if PROBLEM:
+            raise RuntimeError(PROBLEM)
+        if len(self.tables) > STORE_TABLES_MAX:
+            raise ValueError(f"tables must be at most {STORE_TABLES_MAX}")
+        self._path = os.fspath(path)
+        self._owner = getpid()
+        self._count = <int>len(self.tables)
+        try:
+            os.makedirs(self._path, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise refusal(error.errno or EIO, self._path) from error
+        self._claim = claim(self._path)
+        try:
+            self._open(map_bytes or (MAP_BYTES if sys.maxsize > 2**32 else MAP_BYTES_32BIT))
+        except BaseException:
+            self.close()
+            raise
+
+    def __dealloc__(self):
+        self._shut()
+
+    def _open(self, size_t map_bytes):
+        cdef bytes path = os.fsencode(self._path)
+        cdef EnvironmentInfo info
+        cdef TableInfo stat
+        cdef int dead = 0
+        for again in range(2):
+            prepare(self._path, self._make)
+            self._raise_if(open_environment(
+                path, map_bytes, LMDB_NO_READ_AHEAD | LMDB_NO_TLS, &self._env
+            ))
+            self._raise_if(lmdb.reader_check(self._env, &dead))
+            self._raise_if(lmdb.env_get_fd(self._env, &self._file))
+            self._raise_if(lmdb.env_info(self._env, &info))
+            self._raise_if(lmdb.env_stat(self._env, &stat))
+            self._page_size = stat.page_size
+            self._length = length_of(self._file)
+            needed = (info.last_page + 1) * self._page_size
+            if self._length >= needed:
+                break
+            self._shut()
+            mend_length(self._path, needed)
+        self._begin_tables()
+        self._raise_if(lmdb.txn_begin(self._env, NULL, LMDB_READ_ONLY, &self._reading))
+        lmdb.txn_reset(self._reading)
+
+    def _make(self, directory):
+        """Make a new environment with all tables in a directory."""
+        cdef bytes path = os.fsencode(directory)
+        try:
+            self._raise_if(open_environment(path, 1 << 20, LMDB_NO_LOCK, &self._env))
+            self._begin_tables()
+        finally:
+            self._shut()
+
+    def _begin_tables(self):
+        """Open every table; make those that are missing, in one synced transaction."""
+        cdef const char *names[TABLES_MAX]
+        cdef void *txn = NULL
+        cdef int failed
+        cdef list encoded = [name.encode() for name in self.tables]
+        for table, name in enumerate(encoded):
+            names[table] = name
+        self._raise_if(lmdb.txn_begin(self._env, NULL, 0, &txn))
+        failed = self._open_tables(txn, names, <int>len(encoded))
+        if failed:
+            lmdb.txn_abort(txn)
+            if failed == LMDB_NOT_FOUND:
+                raise StorageError(
+                    "store.foreign", path=self._path, reason="data.mdb is of another program"
+                )
+            self._raise_if(failed)
+        with nogil:
+            failed = lmdb.txn_commit(txn)
+        self._raise_if(failed)
+
+    cdef int _open_tables(self, void *txn, const char **names, int count) noexcept nogil:
+        """0 or what failed; LMDB_NOT_FOUND: there are tables, but none of these."""
+        cdef TableInfo stat
+        cdef int table
+        cdef int known = 0
+        cdef int failed = lmdb.stat(txn, TABLE_NAMES, &stat)
+        for table in range(count):
+            if failed:
+                return failed
+            failed = lmdb.dbi_open(txn, names[table], 0, &self._dbi[table])
+            if failed == 0:
+                known += 1
+            elif failed == LMDB_NOT_FOUND:
+                failed = 0
+        if failed or (stat.entries and not known):
+            return failed or LMDB_NOT_FOUND
+        for table in range(count):
+            failed = lmdb.dbi_open(txn, names[table], LMDB_CREATE, &self._dbi[table])
+            if failed:
+                return failed
+        return 0
+
+    cdef int _failed(self, int number) noexcept nogil:
+        if self._failure == 0:
+            self._failure = number
+        return FAILED
+
+    def _raise_if(self, int failed):
+        if failed:
+            raise refusal(failed, self._path, describe(failed))
+
+    cdef int begin(self) noexcept nogil:
+        cdef int failed
+        if self._depth == 0:
+            if self._reading is NULL:
+                return FAILED
+            failed = lmdb.txn_renew(self._reading)
+            if failed:
+                return self._failed(failed)
+        self._depth += 1
+        return 0
+
+    cdef void end(self) noexcept nogil:
+        self._depth -= 1
+        if self._depth == 0:
+            lmdb.txn_reset(self._reading)
+
+    cdef int get(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
+        cdef Blob wanted = Blob(size, <void *>key)
+        cdef Blob found
+        cdef int failed = LMDB_NOT_FOUND
+        if size:
+            failed = lmdb.get(self._reading, self._dbi[table], &wanted, &found)
+        if failed:
+            return ABSENT if failed == LMDB_NOT_FOUND else self._failed(failed)
+        value[0] = Slice(<const uint8_t *>found.data, found.size)
+        return FOUND
+
+    cdef void *cursor(self, int table) noexcept nogil:
+        cdef Held *held = self._free[table]
+        cdef int failed
+        if held is not NULL:
+            self._free[table] = held.next
+            failed = lmdb.cursor_renew(self._reading, held.cursor)
+            if failed:
+                lmdb.cursor_close(held.cursor)
+        else:
+            held = <Held *>malloc(sizeof(Held))
+            if held is NULL:
+                self._failed(ENOMEM)
+                return NULL
+            held.table = table
+            failed = lmdb.cursor_open(self._reading, self._dbi[table], &held.cursor)
+        if failed:
+            free(held)
+            self._failed(failed)
+            return NULL
+        return held
+
+    cdef void done(self, void *cursor) noexcept nogil:
+        cdef Held *held = <Held *>cursor
+        held.next = self._free[held.table]
+        self._free[held.table] = held
+
+    cdef int _read(
+        self, void *cursor, Blob *key, Slice *key_found, Slice *value, int operation
+    ) noexcept nogil:
+        cdef Blob found
+        cdef int failed = lmdb.cursor_get((<Held *>cursor).cursor, key, &found, operation)
+        if failed:
+            return ABSENT if failed == LMDB_NOT_FOUND else self._failed(failed)
+        key_found[0] = Slice(<const uint8_t *>key.data, key.size)
+        value[0] = Slice(<const uint8_t *>found.data, found.size)
+        return FOUND
+
+    cdef int seek(
+        self, void *cursor, const uint8_t *key, size_t size, Slice *key_found, Slice *value
+    ) noexcept nogil:
+        cdef Blob at = Blob(size, <void *>key)
+        return self._read(cursor, &at, key_found, value, LMDB_SET_RANGE if size else LMDB_FIRST)
+
+    cdef int next(self, void *cursor, Slice *key_found, Slice *value) noexcept nogil:
+        cdef Blob at
+        return self._read(cursor, &at, key_found, value, LMDB_NEXT)
+
+    cdef int below(
+        self, void *cursor, const uint8_t *key, size_t size, Slice *key_found, Slice *value
+    ) noexcept nogil:
+        cdef Blob at
+        cdef int found
+        if size == 0:
+            return ABSENT
+        found = self.seek(cursor, key, size, key_found, value)
+        if found == FOUND and key_found.size == size and not memcmp(key_found.data, key, size):
+            return FOUND
+        if found == FAILED:
+            return FAILED
+        return self._read(
+            cursor, &at, key_found, value, LMDB_PREVIOUS if found == FOUND else LMDB_LAST
+        )
+
+    cdef int write(self, Overlay changes) noexcept nogil:
+        cdef void *txn = NULL
+        cdef EnvironmentInfo before, after
+        cdef int failed
+        if self._failure or self._env is NULL:
+            return FAILED
+        if getpid() != self._owner:
+            return self._failed(EPERM)
+        lmdb.env_info(self._env, &before)
+        failed = lmdb.txn_begin(self._env, NULL, 0, &txn)
+        if failed:
+            return self._failed(failed)
+        failed = self._apply(txn, changes)
+        if failed:
+            lmdb.txn_abort(txn)
+            return self._failed(failed)
+        failed = lmdb.txn_commit(txn)
+        if failed:
+            return self._failed(failed)
+        lmdb.env_info(self._env, &after)
+        self._fill_ahead((after.last_page - before.last_page) * self._page_size)
+        return 0
+
+    cdef int _apply(self, void *txn, Overlay changes) noexcept nogil:
+        """Put all changes into the transaction: 0 or what failed."""
+        cdef Walk walk
+        cdef int table
+        cdef int status
+        cdef int failed = 0
+        for table in range(self._count):
+            status = changes.first(table, NOTHING, 0, &walk)
+            if status == FOUND:
+                failed = apply_table(txn, self._dbi[table], changes, &walk)
+            elif status == FAILED:
+                failed = NOT_SORTED
+            if failed:
+                return failed
+        return 0
+
+    cdef void _fill_ahead(self, uint64_t grown) noexcept nogil:
+        """Keep the file ahead of the data; what cannot be is no failure of the write.
+
+        A step is at least what the last commit took, so that steady growth stays on zeros, and
+        begins when half of the way is used up.
+        """
+        cdef EnvironmentInfo info
+        cdef uint64_t used, ahead, step
+        lmdb.env_info(self._env, &info)
+        used = (info.last_page + 1) * self._page_size
+        if self._length < used:  # the commit went beyond the zeros, or gave pages up unwritten
+            self._length = length_of(self._file)
+            if self._length < used and ftruncate(self._file, <off_t>used) == 0:
+                self._length = used
+        ahead = min(max(used >> 3, AHEAD_LEAST), AHEAD_MOST)
+        if self._length >= used + (ahead >> 1):
+            return
+        step = min(max(2 * grown, AHEAD_LEAST), used + ahead - self._length)
+        if step <= free_bytes(self._file) // FREE_SHARE:
+            self._length += fill(self._file, self._length, step)
+
+    def fault(self):
+        """Return what the first failure was, as a StorageError, or None."""
+        if self._failure == 0:
+            return None
+        if self._failure == NOT_SORTED:
+            return StorageError(
+                "store.failed", path=self._path, reason="the changes are not in order"
+            )
+        return refusal(self._failure, self._path, describe(self._failure))
+
+    def info(self):
+        """Return sizes by name: bytes of the map, the file, its used part; free pages; readers.
+
+        Raises StorageError, ClosedError.
+        """
+        cdef EnvironmentInfo info
+        cdef size_t free_pages = 0
+        cdef int failed
+        with self._using:
+            self._check_open()
+            self._raise_if(lmdb.env_info(self._env, &info))
+            with nogil:
+                failed = count_free(self._env, &free_pages)
+            self._raise_if(failed)
+            return {
+                "map_bytes": info.map_size,
+                "file_bytes": length_of(self._file),
+                "used_bytes": (info.last_page + 1) * self._page_size,
+                "free_pages": free_pages,
+                "page_bytes": self._page_size,
+                "readers": info.readers,
+                "last_transaction": info.last_transaction,
+            }
+
+    def copy_to(self, path):
+        """Write the present state, compacted, as `path`/data.mdb; the directory may be there.
+
+        Without the GIL, durable when it returns.  Meanwhile pages given up are not used
+        again, so the file grows.  Raises StorageError (`store.exists`, `store.full`, …), ClosedError.
+        """
+        with self._using:
+            self._check_open()
+            copy_into(os.fspath(path), Path(path), self._copy)
+
+    def _copy(self, int file):
+        cdef int failed
+        with nogil:
+            failed = lmdb.env_copyfd2(self._env, file, LMDB_COMPACT)
+        if failed > 0:
+            raise OSError(failed, os.strerror(failed))
+        self._raise_if(failed)
+
+    cpdef void close(self):
+        """Close the environment; idempotent.  No reading or write may be under way."""
+        with self._using:
+            self._shut()
+            if self._claim is not None:
+                release(self._claim)
+                self._claim = None
+
+    def _check_open(self):
+        if self._env is NULL:
+            raise ClosedError("engine.closed")
+
+    cdef void _shut(self) noexcept:
+        cdef Held *held
+        cdef int table
+        if self._env is NULL:
+            return
+        for table in range(TABLES_MAX):
+            while self._free[table] is not NULL:
+                held = self._free[table]
+                self._free[table] = held.next
+                if getpid() == self._owner:
+                    lmdb.cursor_close(held.cursor)
+                free(held)
+        if getpid() == self._owner:  # after a fork the environment is another's
+            if self._reading is not NULL:
+                lmdb.txn_abort(self._reading)
+            with nogil:
+                lmdb.env_close(self._env)
+        self._reading = NULL
+        self._env = NULL
+        self._file = -1
+
+
+cdef uint64_t length_of(int file) noexcept nogil:
+    cdef struct_stat found
+    return <uint64_t>found.st_size if fstat(file, &found) == 0 else 0
+
+
+cdef uint64_t free_bytes(int file) noexcept nogil:
+    cdef statvfs_t found
+    if fstatvfs(file, &found):
+        return 0
+    return <uint64_t>found.f_bavail * found.f_frsize
+
+
+cdef uint64_t fill(int file, uint64_t start, uint64_t size) noexcept nogil:
+    """Write zeros and flush them; return how many lie there now."""
+    cdef uint64_t done = 0
+    cdef ssize_t written
+    while done < size:
+        written = pwrite(file, ZEROS, min(sizeof(ZEROS), size - done), <off_t>(start + done))
+        if written <= 0:
+            break
+        done += <uint64_t>written
+    fdatasync(file)
+    return done
+
+
+cdef int apply_table(void *txn, unsigned int dbi, Overlay changes, Walk *walk) noexcept nogil:
+    """Put the changes of one table, from `walk` on, into the transaction: 0 or what failed."""
+    cdef void *cursor = NULL
+    cdef Blob key, value, last
+    cdef int status = FOUND
+    cdef unsigned int flags = 0  # LMDB_APPEND once the keys are beyond the table's last
+    cdef int failed = lmdb.cursor_open(txn, dbi, &cursor)
+    if failed:
+        return failed
+    failed = lmdb.cursor_get(cursor, &last, &value, LMDB_LAST)
+    if failed == LMDB_NOT_FOUND:
+        last.size = 0
+        failed = 0
+    while status == FOUND and not failed:
+        key = Blob(walk.key.size, <void *>walk.key.data)
+        if walk.gone:
+            failed = remove(cursor, &key)
+        else:
+            if not flags and beyond(&key, &last):
+                flags = LMDB_APPEND
+            value = Blob(walk.value.size, <void *>walk.value.data)
+            failed = lmdb.cursor_put(cursor, &key, &value, flags)
+        status = changes.next(walk)
+    lmdb.cursor_close(cursor)
+    return failed
+
+
+cdef int remove(void *cursor, Blob *key) noexcept nogil:
+    cdef Blob value
+    cdef int failed = lmdb.cursor_get(cursor, key, &value, LMDB_SET)
+    if failed:
+        return 0 if failed == LMDB_NOT_FOUND else failed
+    return lmdb.cursor_del(cursor, 0)
+
+
+cdef bint beyond(Blob *key, Blob *last) noexcept nogil:
+    cdef size_t common = min(key.size, last.size)
+    cdef int order = memcmp(key.data, last.data, common) if common else 0
+    return order > 0 or (order == 0 and key.size > last.size)
+
+
+cdef int count_free(void *env, size_t *pages) noexcept nogil:
+    """Add up what LMDB's table of free pages says: 0 or what failed."""
+    cdef void *txn = NULL
+    cdef void *cursor = NULL
+    cdef Blob key, value
+    cdef size_t count
+    cdef int failed = lmdb.txn_begin(env, NULL, LMDB_READ_ONLY, &txn)
+    if failed:
+        return failed
+    failed = lmdb.cursor_open(txn, FREE_PAGES, &cursor)
+    if not failed:
+        failed = lmdb.cursor_get(cursor, &key, &value, LMDB_FIRST)
+        while not failed:
+            memcpy(&count, value.data, sizeof(count))  # a list begins with its length
+            pages[0] += count
+            failed = lmdb.cursor_get(cursor, &key, &value, LMDB_NEXT)
+        lmdb.cursor_close(cursor)
+    lmdb.txn_abort(txn)
+    return 0 if failed == LMDB_NOT_FOUND else failed
