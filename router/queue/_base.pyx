@@ -136,13 +136,15 @@ cdef class Base:
             self.end()
 
     def apply(self, Overlay changes not None):
-        """Write a sorted overlay durably, all or nothing.  Raises StorageError.
+        """Write an overlay durably, all or nothing.  Raises StorageError.
 
         Gives up the GIL; may run on another thread while others read.
         """
         cdef int status
         with nogil:
-            status = self.write(changes)
+            status = changes.sort()
+            if status != FAILED:
+                status = self.write(changes)
         if status == FAILED:
             raise self._reason()
 
@@ -152,7 +154,7 @@ cdef class Base:
             yield from page
             if len(page) < BASE_PAGE_ROWS:
                 return
-            start = page[-1][0] + b"\0"
+            start = page[len(page) - 1][0] + b"\0"  # these modules do not count from the end
 
     def _page(self, int table, bytes start, bytes stop):
         cdef Slice key, value
