@@ -16,7 +16,7 @@ ctypedef struct Held:  # a cursor of the reading transaction, kept for the next 
 
 
 cdef class LmdbBase(Base):
-    cdef str _path
+    cdef object _path            # the directory, a Path
     cdef tuple _claim
     cdef object _using           # a lock: `info` and `copy_to` against `close`
     cdef int _owner              # the process that opened it
@@ -31,11 +31,10 @@ cdef class LmdbBase(Base):
     cdef size_t _page_size
     cdef uint64_t _length        # of the file; only `write` changes it
 
+    cdef uint64_t _open_file(self, const char *path, size_t map_bytes) except? 0
     cdef int _failed(self, int number) noexcept nogil
     cdef int _open_tables(self, void *txn, const char **names, int count) noexcept nogil
     cdef int _read(
         self, void *cursor, Blob *key, Slice *key_found, Slice *value, int operation
     ) noexcept nogil
-    cdef int _apply(self, void *txn, Overlay changes) noexcept nogil
-    cdef void _fill_ahead(self, uint64_t grown) noexcept nogil
     cdef void _shut(self) noexcept

@@ -14,17 +14,16 @@ from libc.errno cimport EIO, ENOMEM, EPERM
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
-from posix.stat cimport fstat, struct_stat
-from posix.types cimport off_t
-from posix.unistd cimport fdatasync, ftruncate, getpid, pwrite
+from posix.unistd cimport getpid
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
 from router.queue._lmdb_calls cimport (
-    LMDB_APPEND, LMDB_COMPACT, LMDB_CREATE, LMDB_FIRST, LMDB_LAST, LMDB_NEXT, LMDB_NO_LOCK,
-    LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY, LMDB_SET,
+    LMDB_COMPACT, LMDB_CREATE, LMDB_FIRST, LMDB_LAST, LMDB_NEXT, LMDB_NO_LOCK,
+    LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY,
     LMDB_SET_RANGE, Blob, EnvironmentInfo, TableInfo, lmdb, open_environment,
 )
-from router.queue._overlay cimport Overlay, Walk
+from router.queue._lmdb_write cimport NOT_SORTED, apply_changes, keep_ahead, length_of
+from router.queue._overlay cimport TABLES_MAX, Overlay
 
 import os
 import sys
@@ -33,32 +32,15 @@ import warnings
 from pathlib import Path
 
 from router.errors import ClosedError, StorageError
-from router.limits import (
-    MAP_AHEAD_BYTES_MAX, MAP_AHEAD_BYTES_MIN, MAP_AHEAD_FREE_SHARE, MAP_BYTES, MAP_BYTES_32BIT,
-    STORE_TABLES_MAX,
-)
+from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_TABLES_MAX
 from router.queue._lmdb_calls import PROBLEM, describe
 from router.queue.environment import claim, copy_into, mend_length, prepare, refusal, release
 
 __all__ = ["LmdbBase"]
 
 cdef enum:
-    NOT_SORTED = -1  # beside LMDB's numbers and errno: the changes are not in order
     FREE_PAGES = 0   # the table in which LMDB keeps what pages are free
     TABLE_NAMES = 1  # the table of tables
-
-cdef extern from "<sys/statvfs.h>" nogil:
-    ctypedef struct statvfs_t "struct statvfs":
-        unsigned long f_frsize
-        unsigned long long f_bavail
-    int fstatvfs(int file, statvfs_t *found)
-
-
-cdef uint8_t ZEROS[1 << 18]  # never written to
-cdef uint64_t FREE_SHARE = MAP_AHEAD_FREE_SHARE
-cdef uint64_t AHEAD_MOST = MAP_AHEAD_BYTES_MAX
-cdef uint64_t AHEAD_LEAST = MAP_AHEAD_BYTES_MIN
-cdef const uint8_t *NOTHING = <const uint8_t *>b""
 
 
 cdef class LmdbBase(Base):
@@ -97,11 +79,11 @@ cdef class LmdbBase(Base):
             raise RuntimeError(PROBLEM)
         if len(self.tables) > STORE_TABLES_MAX:
             raise ValueError(f"tables must be at most {STORE_TABLES_MAX}")
-        self._path = os.fspath(path)
+        self._path = Path(path)
         self._owner = getpid()
         self._count = <int>len(self.tables)
         try:
-            os.makedirs(self._path, mode=0o700, exist_ok=True)
+            self._path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise refusal(error.errno or EIO, self._path) from error
         self._claim = claim(self._path)
@@ -116,28 +98,32 @@ cdef class LmdbBase(Base):
 
     def _open(self, size_t map_bytes):
         cdef bytes path = os.fsencode(self._path)
-        cdef EnvironmentInfo info
-        cdef TableInfo stat
-        cdef int dead = 0
-        for again in range(2):
-            prepare(self._path, self._make)
-            self._raise_if(open_environment(
-                path, map_bytes, LMDB_NO_READ_AHEAD | LMDB_NO_TLS, &self._env
-            ))
-            self._raise_if(lmdb.reader_check(self._env, &dead))
-            self._raise_if(lmdb.env_get_fd(self._env, &self._file))
-            self._raise_if(lmdb.env_info(self._env, &info))
-            self._raise_if(lmdb.env_stat(self._env, &stat))
-            self._page_size = stat.page_size
-            self._length = length_of(self._file)
-            needed = (info.last_page + 1) * self._page_size
-            if self._length >= needed:
-                break
+        cdef uint64_t needed
+        prepare(self._path, self._make)
+        needed = self._open_file(path, map_bytes)
+        if needed > self._length:
             self._shut()
             mend_length(self._path, needed)
+            self._open_file(path, map_bytes)
         self._begin_tables()
         self._raise_if(lmdb.txn_begin(self._env, NULL, LMDB_READ_ONLY, &self._reading))
         lmdb.txn_reset(self._reading)
+
+    cdef uint64_t _open_file(self, const char *path, size_t map_bytes) except? 0:
+        """Open the environment; return how long its file must be."""
+        cdef EnvironmentInfo info
+        cdef TableInfo stat
+        cdef int dead = 0
+        self._raise_if(open_environment(
+            path, map_bytes, LMDB_NO_READ_AHEAD | LMDB_NO_TLS, &self._env
+        ))
+        self._raise_if(lmdb.reader_check(self._env, &dead))
+        self._raise_if(lmdb.env_get_fd(self._env, &self._file))
+        self._raise_if(lmdb.env_info(self._env, &info))
+        self._raise_if(lmdb.env_stat(self._env, &stat))
+        self._page_size = stat.page_size
+        self._length = length_of(self._file)
+        return (info.last_page + 1) * self._page_size
 
     def _make(self, directory):
         """Make a new environment with all tables in a directory."""
@@ -162,7 +148,7 @@ cdef class LmdbBase(Base):
             lmdb.txn_abort(txn)
             if failed == LMDB_NOT_FOUND:
                 raise StorageError(
-                    "store.foreign", path=self._path, reason="data.mdb is of another program"
+                    "store.foreign", path=str(self._path), reason="data.mdb is of another program"
                 )
             self._raise_if(failed)
         with nogil:
@@ -302,7 +288,7 @@ cdef class LmdbBase(Base):
         failed = lmdb.txn_begin(self._env, NULL, 0, &txn)
         if failed:
             return self._failed(failed)
-        failed = self._apply(txn, changes)
+        failed = apply_changes(txn, self._dbi, self._count, changes)
         if failed:
             lmdb.txn_abort(txn)
             return self._failed(failed)
@@ -310,45 +296,11 @@ cdef class LmdbBase(Base):
         if failed:
             return self._failed(failed)
         lmdb.env_info(self._env, &after)
-        self._fill_ahead((after.last_page - before.last_page) * self._page_size)
+        keep_ahead(
+            self._file, &self._length, (after.last_page + 1) * self._page_size,
+            (after.last_page - before.last_page) * self._page_size,
+        )
         return 0
-
-    cdef int _apply(self, void *txn, Overlay changes) noexcept nogil:
-        """Put all changes into the transaction: 0 or what failed."""
-        cdef Walk walk
-        cdef int table
-        cdef int status
-        cdef int failed = 0
-        for table in range(self._count):
-            status = changes.first(table, NOTHING, 0, &walk)
-            if status == FOUND:
-                failed = apply_table(txn, self._dbi[table], changes, &walk)
-            elif status == FAILED:
-                failed = NOT_SORTED
-            if failed:
-                return failed
-        return 0
-
-    cdef void _fill_ahead(self, uint64_t grown) noexcept nogil:
-        """Keep the file ahead of the data; what cannot be is no failure of the write.
-
-        A step is at least what the last commit took, so that steady growth stays on zeros, and
-        begins when half of the way is used up.
-        """
-        cdef EnvironmentInfo info
-        cdef uint64_t used, ahead, step
-        lmdb.env_info(self._env, &info)
-        used = (info.last_page + 1) * self._page_size
-        if self._length < used:  # the commit went beyond the zeros, or gave pages up unwritten
-            self._length = length_of(self._file)
-            if self._length < used and ftruncate(self._file, <off_t>used) == 0:
-                self._length = used
-        ahead = min(max(used >> 3, AHEAD_LEAST), AHEAD_MOST)
-        if self._length >= used + (ahead >> 1):
-            return
-        step = min(max(2 * grown, AHEAD_LEAST), used + ahead - self._length)
-        if step <= free_bytes(self._file) // FREE_SHARE:
-            self._length += fill(self._file, self._length, step)
 
     def fault(self):
         """Return what the first failure was, as a StorageError, or None."""
@@ -356,7 +308,7 @@ cdef class LmdbBase(Base):
             return None
         if self._failure == NOT_SORTED:
             return StorageError(
-                "store.failed", path=self._path, reason="the changes are not in order"
+                "store.failed", path=str(self._path), reason="the changes are not in order"
             )
         return refusal(self._failure, self._path, describe(self._failure))
 
@@ -388,11 +340,12 @@ cdef class LmdbBase(Base):
         """Write the present state, compacted, as `path`/data.mdb; the directory may be there.
 
         Without the GIL, durable when it returns.  Meanwhile pages given up are not used
-        again, so the file grows.  Raises StorageError (`store.exists`, `store.full`, …), ClosedError.
+        again, so the file grows.  Raises StorageError (`store.exists`, `store.full`,
+        …), ClosedError.
         """
         with self._using:
             self._check_open()
-            copy_into(os.fspath(path), Path(path), self._copy)
+            copy_into(Path(path), self._copy)
 
     def _copy(self, int file):
         cdef int failed
@@ -434,72 +387,6 @@ cdef class LmdbBase(Base):
         self._reading = NULL
         self._env = NULL
         self._file = -1
-
-
-cdef uint64_t length_of(int file) noexcept nogil:
-    cdef struct_stat found
-    return <uint64_t>found.st_size if fstat(file, &found) == 0 else 0
-
-
-cdef uint64_t free_bytes(int file) noexcept nogil:
-    cdef statvfs_t found
-    if fstatvfs(file, &found):
-        return 0
-    return <uint64_t>found.f_bavail * found.f_frsize
-
-
-cdef uint64_t fill(int file, uint64_t start, uint64_t size) noexcept nogil:
-    """Write zeros and flush them; return how many lie there now."""
-    cdef uint64_t done = 0
-    cdef ssize_t written
-    while done < size:
-        written = pwrite(file, ZEROS, min(sizeof(ZEROS), size - done), <off_t>(start + done))
-        if written <= 0:
-            break
-        done += <uint64_t>written
-    fdatasync(file)
-    return done
-
-
-cdef int apply_table(void *txn, unsigned int dbi, Overlay changes, Walk *walk) noexcept nogil:
-    """Put the changes of one table, from `walk` on, into the transaction: 0 or what failed."""
-    cdef void *cursor = NULL
-    cdef Blob key, value, last
-    cdef int status = FOUND
-    cdef unsigned int flags = 0  # LMDB_APPEND once the keys are beyond the table's last
-    cdef int failed = lmdb.cursor_open(txn, dbi, &cursor)
-    if failed:
-        return failed
-    failed = lmdb.cursor_get(cursor, &last, &value, LMDB_LAST)
-    if failed == LMDB_NOT_FOUND:
-        last.size = 0
-        failed = 0
-    while status == FOUND and not failed:
-        key = Blob(walk.key.size, <void *>walk.key.data)
-        if walk.gone:
-            failed = remove(cursor, &key)
-        else:
-            if not flags and beyond(&key, &last):
-                flags = LMDB_APPEND
-            value = Blob(walk.value.size, <void *>walk.value.data)
-            failed = lmdb.cursor_put(cursor, &key, &value, flags)
-        status = changes.next(walk)
-    lmdb.cursor_close(cursor)
-    return failed
-
-
-cdef int remove(void *cursor, Blob *key) noexcept nogil:
-    cdef Blob value
-    cdef int failed = lmdb.cursor_get(cursor, key, &value, LMDB_SET)
-    if failed:
-        return 0 if failed == LMDB_NOT_FOUND else failed
-    return lmdb.cursor_del(cursor, 0)
-
-
-cdef bint beyond(Blob *key, Blob *last) noexcept nogil:
-    cdef size_t common = min(key.size, last.size)
-    cdef int order = memcmp(key.data, last.data, common) if common else 0
-    return order > 0 or (order == 0 and key.size > last.size)
 
 
 cdef int count_free(void *env, size_t *pages) noexcept nogil:

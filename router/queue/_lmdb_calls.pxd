@@ -48,7 +48,9 @@ ctypedef struct Calls:  # environments, transactions and cursors are opaque
     char *(*version)(int *major, int *minor, int *patch) noexcept nogil
     char *(*strerror)(int number) noexcept nogil
     int (*env_create)(void **env) noexcept nogil
-    int (*env_open)(void *env, const char *path, unsigned int flags, unsigned int mode) noexcept nogil
+    int (*env_open)(
+        void *env, const char *path, unsigned int flags, unsigned int mode
+    ) noexcept nogil
     void (*env_close)(void *env) noexcept nogil
     int (*env_set_mapsize)(void *env, size_t size) noexcept nogil
     int (*env_set_maxdbs)(void *env, unsigned int count) noexcept nogil
@@ -63,7 +65,9 @@ ctypedef struct Calls:  # environments, transactions and cursors are opaque
     void (*txn_abort)(void *txn) noexcept nogil
     void (*txn_reset)(void *txn) noexcept nogil
     int (*txn_renew)(void *txn) noexcept nogil
-    int (*dbi_open)(void *txn, const char *name, unsigned int flags, unsigned int *dbi) noexcept nogil
+    int (*dbi_open)(
+        void *txn, const char *name, unsigned int flags, unsigned int *dbi
+    ) noexcept nogil
     int (*stat)(void *txn, unsigned int dbi, TableInfo *info) noexcept nogil
     int (*get)(void *txn, unsigned int dbi, Blob *key, Blob *data) noexcept nogil
     int (*cursor_open)(void *txn, unsigned int dbi, void **cursor) noexcept nogil

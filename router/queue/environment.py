@@ -36,30 +36,30 @@ _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, _MAP_FULL))
 _open: set[tuple[int, int]] = set()  # (device, inode) of what is open; the GIL guards it
 
 
-def refusal(number: int, path: str, words: str = "") -> StorageError:
+def refusal(number: int, path: Path, words: str = "") -> StorageError:
     """Say in our words what LMDB or the file system said, by its number."""
     if number in _FULL:
-        return StorageError("store.full", path=path)
-    place = f"{os.path.basename(path)}/{DATA}"
+        return StorageError("store.full", path=str(path))
+    place = f"{path.name}/{DATA}"
     if number in _CORRUPT:
-        return StorageError("store.corrupt", path=path, reason=f"{place}: {_CORRUPT[number]}")
+        return StorageError("store.corrupt", path=str(path), reason=f"{place}: {_CORRUPT[number]}")
     reason = words if number < 0 and words else os.strerror(number) if number > 0 else str(number)
-    return StorageError("store.failed", path=path, reason=f"{place}: {reason}")
+    return StorageError("store.failed", path=str(path), reason=f"{place}: {reason}")
 
 
-def claim(path: str) -> tuple[int, int]:
+def claim(path: Path) -> tuple[int, int]:
     """Note that this process opens the environment in `path`; return what `release` takes.
 
     Opening one file twice in a process is forbidden: its locks fall when either is closed.
     Raises StorageError `store.locked`, `store.failed`.
     """
     try:
-        found = os.stat(path)
+        found = path.stat()
     except OSError as error:
         raise refusal(error.errno or errno.EIO, path) from error
     key = (found.st_dev, found.st_ino)
     if key in _open:
-        raise StorageError("store.locked", path=path, reason="this process has it open")
+        raise StorageError("store.locked", path=str(path), reason="this process has it open")
     _open.add(key)
     return key
 
@@ -69,21 +69,21 @@ def release(key: tuple[int, int]) -> None:
     _open.discard(key)
 
 
-def prepare(path: str, make: Callable[[str], None]) -> None:
+def prepare(path: Path, make: Callable[[Path], None]) -> None:
     """See that there is a data.mdb in `path`: `make(directory)` builds one when there is none.
 
     Raises StorageError: `store.corrupt` (empty), `store.foreign` (no file), `store.full`,
     `store.failed`; nothing is left of what could not be made.
     """
-    data = Path(path, DATA)
-    making = Path(path, _MAKING)
+    data = path / DATA
+    making = path / _MAKING
     try:
         found = data.lstat() if os.path.lexists(data) else None
         if found is None:
             shutil.rmtree(making, ignore_errors=True)
             making.mkdir(mode=0o700)
             try:
-                make(str(making))
+                make(making)
                 (making / DATA).rename(data)
             finally:
                 shutil.rmtree(making, ignore_errors=True)
@@ -92,37 +92,38 @@ def prepare(path: str, make: Callable[[str], None]) -> None:
     except OSError as error:
         raise refusal(error.errno or errno.EIO, path) from error
     if not stat.S_ISREG(found.st_mode):
-        raise StorageError("store.foreign", path=path, reason=f"{DATA} is no file")
+        raise StorageError("store.foreign", path=str(path), reason=f"{DATA} is no file")
     if found.st_size == 0:
-        raise StorageError("store.corrupt", path=path, reason=f"{DATA} is empty")
+        raise StorageError("store.corrupt", path=str(path), reason=f"{DATA} is empty")
 
 
-def mend_length(path: str, bytes_needed: int) -> None:
+def mend_length(path: Path, bytes_needed: int) -> None:
     """See that data.mdb reaches to the end of its last page; the environment must be closed.
 
     LMDB may give up pages at the end that it never wrote, so a short file is not always a
     damaged one: every page in use is verified, then the file is made longer.
     Raises StorageError `store.corrupt`, `store.failed`.
     """
-    from lmdb.verify import VerifyError, verify  # noqa: PLC0415 (rarely needed)
+    from lmdb.verify import VerifyError, verify
 
-    data = os.path.join(path, DATA)
+    data = path / DATA
     try:
-        problems = verify(data)
+        problems = verify(str(data))
     except VerifyError as error:
         problems = [str(error)]
     except OSError as error:
         raise refusal(error.errno or errno.EIO, path) from error
     if problems:
-        raise StorageError("store.corrupt", path=path, reason=f"{DATA} is cut short: {problems[0]}")
+        reason = f"{path.name}/{DATA}: it is cut short ({problems[0]})"
+        raise StorageError("store.corrupt", path=str(path), reason=reason)
     try:
-        if os.stat(data).st_size < bytes_needed:
+        if data.stat().st_size < bytes_needed:
             os.truncate(data, bytes_needed)
     except OSError as error:
         raise refusal(error.errno or errno.EIO, path) from error
 
 
-def flush_directory(path: str) -> None:
+def flush_directory(path: Path) -> None:
     """Make the names in a directory durable.  Raises OSError."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -131,7 +132,7 @@ def flush_directory(path: str) -> None:
         os.close(directory)
 
 
-def copy_into(path: str, target: Path, copy: Callable[[int], None]) -> None:
+def copy_into(target: Path, copy: Callable[[int], None]) -> None:
     """Make `target`/data.mdb by `copy(file descriptor)`, durable when this returns.
 
     Raises StorageError `store.exists`, `store.full`, `store.failed`; nothing is left then.
@@ -143,17 +144,17 @@ def copy_into(path: str, target: Path, copy: Callable[[int], None]) -> None:
     except FileExistsError as error:
         raise StorageError("store.exists", path=str(target)) from error
     except OSError as error:
-        raise refusal(error.errno or errno.EIO, str(target)) from error
+        raise refusal(error.errno or errno.EIO, target) from error
     try:
         try:
             copy(file)
             os.fsync(file)
         finally:
             os.close(file)
-        flush_directory(str(target))
+        flush_directory(target)
     except OSError as error:
         data.unlink(missing_ok=True)
-        raise refusal(error.errno or errno.EIO, str(target)) from error
+        raise refusal(error.errno or errno.EIO, target) from error
     except BaseException:
         data.unlink(missing_ok=True)
         raise
