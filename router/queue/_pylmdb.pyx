@@ -257,7 +257,7 @@ cdef class PyLmdbBase(Base):
         return self._fault
 
     def info(self):
-        """Return sizes by name: bytes of the map, the file, its used part; free pages; readers.
+        """Return sizes by name: bytes of the map, the file, its used part; readers.
 
         Raises StorageError, ClosedError.
         """
@@ -268,7 +268,6 @@ cdef class PyLmdbBase(Base):
                 "map_bytes": info["map_size"],
                 "file_bytes": (self._path / DATA).stat().st_size,
                 "used_bytes": self._used(),
-                "free_pages": self._env.freelist_info()["total_free_pages"],
                 "page_bytes": self._env.stat()["psize"],
                 "readers": info["num_readers"],
                 "last_transaction": info["last_txnid"],
