@@ -174,6 +174,13 @@ KEY_BYTES_MAX: Final = 511
 TOPIC_BYTES_MAX: Final = 16
 ROOM_NAME_BYTES_MAX: Final = 64
 STORE_READERS_MAX: Final = 1_024
+MAP_AHEAD_BYTES_MIN: Final = 1_048_576
+MAP_AHEAD_BYTES_MAX: Final = 67_108_864
+"""How far LMDB's file is filled with zeros ahead of its data: an eighth of it, within these."""
+MAP_AHEAD_FREE_SHARE: Final = 16
+"""Zeros ahead take at most this part of the space that is free on the disk."""
+BASE_PAGE_ROWS: Final = 1_024
+"""Rows that a dump reads from the base in one go."""
 GROUP_OPERATIONS_MAX: Final = 256
 """Callers that share one flush."""
 GROUP_BYTES_MAX: Final = 67_108_864
@@ -203,3 +210,4 @@ assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert TOPIC_BYTES_MAX + 16 < KEY_BYTES_MAX
 assert ROOM_NAME_BYTES_MAX + 16 < KEY_BYTES_MAX
+assert MAP_AHEAD_BYTES_MIN < MAP_AHEAD_BYTES_MAX < MAP_BYTES_32BIT
