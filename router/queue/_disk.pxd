@@ -32,3 +32,4 @@ cdef class PosixDisk(Disk):
     cdef readonly str path
     cdef int directory
     cdef uint64_t *epoch_word   # EPOCH, mapped; NULL until first asked for
+    cdef int map_epoch(self, bint create) noexcept nogil

@@ -24,7 +24,9 @@ cdef enum:  # what is wrong
     DAMAGED = 3           # bytes that were flushed are not what was written
     FENCED = 4            # another owner has opened this directory
     SHUT = 5              # closed
-    BOUNDS = 6            # a record without bytes, or larger than a record may be
+
+cdef enum:
+    REFUSED = -2          # a record without bytes, or larger than a record may be; nothing is lost
 
 
 cdef struct Fault:
@@ -51,6 +53,13 @@ cdef struct Segment:
     uint64_t first        # lowest sequence; 0: holds no record
     uint64_t flushed      # of its header
     uint64_t bytes        # of the file
+
+
+cdef struct Stretch:  # kept records that lie one after the other in one segment
+    uint32_t segment
+    uint32_t offset
+    uint64_t first
+    uint64_t stop         # the sequence after the last
 
 
 cdef struct Frame:
@@ -93,10 +102,26 @@ cdef class Segments:
     cdef void set_first(self, uint32_t number, uint64_t first, uint64_t size) noexcept nogil
     cdef int find(self, uint32_t number, Segment *segment) noexcept nogil
     cdef int find_sequence(self, uint64_t sequence, Segment *segment) noexcept nogil
+    cdef int place_for(self) noexcept nogil
+    cdef int hold(self, uint32_t number) noexcept nogil
     cdef int acquire(self, uint32_t number, OpenFile *held) noexcept nogil
     cdef void let_go(self, OpenFile *held) noexcept nogil
+    cdef void doom(self, int i) noexcept nogil
     cdef void forget(self, uint32_t number) noexcept nogil
+    cdef uint32_t oldest_below(self, uint64_t before) noexcept nogil
+    cdef uint64_t bytes_above(self, uint64_t sequence, uint64_t last, uint64_t end) noexcept nogil
+    cdef uint64_t bytes_all(self) noexcept nogil
     cdef void close_all(self) noexcept nogil
+    cdef int blame(
+        self, int kind, int error, uint32_t segment, uint64_t offset, uint64_t sequence
+    ) noexcept nogil
+    cdef int read_at(
+        self, const Segment *segment, uint64_t offset, size_t length, uint64_t sequence,
+        uint8_t **into, size_t *size,
+    ) noexcept nogil
+    cdef int hop(
+        self, const Segment *segment, uint64_t *offset, uint64_t sequence, size_t *length
+    ) noexcept nogil
     cdef int read(
         self, Spot start, uint64_t sequence, uint8_t **into, size_t *size
     ) noexcept nogil
