@@ -22,7 +22,7 @@ from router.queue._lmdb_calls cimport (
     LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY,
     LMDB_SET_RANGE, Blob, EnvironmentInfo, TableInfo, lmdb, open_environment,
 )
-from router.queue._lmdb_write cimport NOT_SORTED, apply_changes, keep_ahead, length_of
+from router.queue._lmdb_write cimport NOT_SORTED, apply_changes, keep_ahead, length_of, true_reason
 from router.queue._overlay cimport TABLES_MAX, Overlay
 
 import os
@@ -294,7 +294,7 @@ cdef class LmdbBase(Base):
             return self._failed(failed)
         failed = lmdb.txn_commit(txn)
         if failed:
-            return self._failed(failed)
+            return self._failed(true_reason(self._file, failed))
         lmdb.env_info(self._env, &after)
         keep_ahead(
             self._file, &self._length, (after.last_page + 1) * self._page_size,

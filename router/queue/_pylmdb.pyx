@@ -24,7 +24,7 @@ import lmdb
 from router.errors import ClosedError, StorageError
 from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_READERS_MAX, STORE_TABLES_MAX
 from router.queue.environment import (
-    DATA, claim, copy_into, mend_length, prepare, refusal, release,
+    DATA, claim, copy_into, mend_length, prepare, refusal, release, true_reason,
 )
 
 __all__ = ["PyLmdbBase"]
@@ -125,7 +125,8 @@ cdef class PyLmdbBase(Base):
             if number == 0 and str(error).endswith(os.strerror(known)):
                 number = known
         if number:
-            return refusal(number, self._path)
+            short = number == errno.EIO and self._env is not None
+            return refusal(true_reason(self._path) if short else number, self._path)
         words = str(error).rpartition(": ")[2]
         return StorageError("store.failed", path=str(self._path), reason=words)
 

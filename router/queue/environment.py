@@ -108,7 +108,7 @@ def mend_length(path: Path, bytes_needed: int) -> None:
 
     data = path / DATA
     try:
-        problems = verify(str(data))
+        problems = verify(str(data))  # type: ignore[no-untyped-call]
     except VerifyError as error:
         problems = [str(error)]
     except OSError as error:
@@ -121,6 +121,24 @@ def mend_length(path: Path, bytes_needed: int) -> None:
             os.truncate(data, bytes_needed)
     except OSError as error:
         raise refusal(error.errno or errno.EIO, path) from error
+
+
+def true_reason(path: Path) -> int:
+    """Return why a write to data.mdb came out short, as an errno: LMDB calls each one EIO."""
+    try:
+        file = os.open(path / DATA, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            length = os.fstat(file).st_size
+            try:
+                for step in range(4):
+                    os.pwrite(file, bytes(65_536), length + step * 65_536)
+            finally:
+                os.ftruncate(file, length)
+        finally:
+            os.close(file)
+    except OSError as error:
+        return error.errno or errno.EIO
+    return errno.EIO
 
 
 def flush_directory(path: Path) -> None:
