@@ -190,6 +190,11 @@ AUDIENCE_CACHE_BYTES_MAX: Final = 16_777_216
 """Audiences kept for membership tests; one of a whole country in runs may take 50 KB."""
 LOG_VERIFY_BYTES_AT_OPEN: Final = 67_108_864
 """How much of the log's end is checked at each opening; every reading checks its record."""
+LOG_SEGMENT_BYTES_MIN: Final = 1_048_576
+"""The first segment of an opening; each further one is twice as long, up to the largest."""
+LOG_SEGMENT_BYTES_MAX: Final = 67_108_864
+LOG_BUFFER_BYTES_MAX: Final = 4_194_304
+"""Framed records of a group that wait in memory to be written to the segment."""
 FACT_CHARS_MAX: Final = 200
 """A fact quoted in an error (a code, a field name, a number) is cut here."""
 
@@ -203,6 +208,7 @@ assert (
 ), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
 assert LONG_POLLS_PER_UNIT_MAX < LONG_POLLS_MAX
+assert 2 * RECORD_BYTES_MAX <= LOG_BUFFER_BYTES_MAX, "a framed record fits the buffer"
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS

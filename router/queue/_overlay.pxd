@@ -49,7 +49,7 @@ cdef class Overlay:
     cdef int remove(self, int table, const uint8_t *key, size_t size) noexcept nogil
     # FOUND, GONE or ABSENT.
     cdef int find(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
-    # The value's own bytes, to be changed in place; NULL when absent or gone.
+    # The value's own bytes, to be changed in place; NULL when absent, gone or empty.
     cdef uint8_t *edit(
         self, int table, const uint8_t *key, size_t size, size_t *value_size
     ) noexcept nogil
@@ -60,7 +60,8 @@ cdef class Overlay:
     # The next one of the group: FOUND or ABSENT.
     cdef int step(self, Place *place) noexcept nogil
     # Puts all tables in order for walks: 0 or FAILED.  A later put of a new key undoes it
-    # (of an ordered table: of a new prefix).  Changes nothing that find, seek and step read.
+    # (of an ordered table: of a new prefix).  Changes nothing that find, seek and step read, so
+    # a frozen overlay may be sorted and walked on one thread while others read it.
     cdef int sort(self) noexcept nogil
     # The first key >= the given one, tombstones included: FOUND, ABSENT, or FAILED (not sorted).
     cdef int first(

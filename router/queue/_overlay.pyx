@@ -282,7 +282,7 @@ cdef class Overlay:
         self, int table, const uint8_t *key, size_t size, size_t *value_size
     ) noexcept nogil:
         cdef Held *held = self._held(table, key, size)
-        if held == NULL or held.gone:
+        if held == NULL or held.gone or held.size == 0:
             return NULL
         value_size[0] = held.size
         return held.value
@@ -350,6 +350,8 @@ cdef class Overlay:
         cdef Table *of = &self.tables[walk.table]
         if not of.is_sorted:
             return FAILED
+        if walk.rank >= of.rank_count:
+            return ABSENT
         if of.ordered and not of.nested:
             walk.index += 1
             if walk.index < group_of(of.ranks[walk.rank].key).count:
