@@ -18,7 +18,7 @@ ctypedef struct Held:  # a cursor of the reading transaction, kept for the next 
 cdef class LmdbBase(Base):
     cdef object _path            # the directory, a Path
     cdef tuple _claim
-    cdef object _using           # a lock: `info` and `copy_to` against `close`
+    cdef object _gate            # for `info` and `copy_to`
     cdef int _owner              # the process that opened it
     cdef int _count              # of tables
     cdef void *_env

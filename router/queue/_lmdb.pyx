@@ -27,14 +27,13 @@ from router.queue._overlay cimport TABLES_MAX, Overlay
 
 import os
 import sys
-import threading
 import warnings
 from pathlib import Path
 
-from router.errors import ClosedError, StorageError
+from router.errors import StorageError
 from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_TABLES_MAX
 from router.queue._lmdb_calls import PROBLEM, describe
-from router.queue.environment import claim, copy_into, mend_length, prepare, refusal, release
+from router.queue.environment import Gate, claim, copy_into, mend_length, prepare, refusal, release
 
 __all__ = ["LmdbBase"]
 
@@ -69,7 +68,7 @@ cdef class LmdbBase(Base):
         return LmdbBase(path, tables, map_bytes)
 
     def __cinit__(self, *_):
-        self._using = threading.Lock()
+        self._gate = Gate()
         self._file = -1
 
     def __init__(self, path, tables, map_bytes=0):
@@ -320,8 +319,7 @@ cdef class LmdbBase(Base):
         cdef EnvironmentInfo info
         cdef size_t free_pages = 0
         cdef int failed
-        with self._using:
-            self._check_open()
+        with self._gate.inside():
             self._raise_if(lmdb.env_info(self._env, &info))
             with nogil:
                 failed = count_free(self._env, &free_pages)
@@ -343,8 +341,7 @@ cdef class LmdbBase(Base):
         again, so the file grows.  Raises StorageError (`store.exists`, `store.full`,
         …), ClosedError.
         """
-        with self._using:
-            self._check_open()
+        with self._gate.inside():
             copy_into(Path(path), self._copy)
 
     def _copy(self, int file):
@@ -357,15 +354,11 @@ cdef class LmdbBase(Base):
 
     cpdef void close(self):
         """Close the environment; idempotent.  No reading or write may be under way."""
-        with self._using:
-            self._shut()
-            if self._claim is not None:
-                release(self._claim)
-                self._claim = None
-
-    def _check_open(self):
-        if self._env is NULL:
-            raise ClosedError("engine.closed")
+        self._gate.shut()
+        self._shut()
+        if self._claim is not None:
+            release(self._claim)
+            self._claim = None
 
     cdef void _shut(self) noexcept:
         cdef Held *held

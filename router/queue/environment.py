@@ -15,11 +15,13 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from router.errors import StorageError
+from router.errors import ClosedError, StorageError
 
 DATA: Final = "data.mdb"
 _MAKING: Final = "making"
@@ -45,6 +47,35 @@ def refusal(number: int, path: Path, words: str = "") -> StorageError:
         return StorageError("store.corrupt", path=str(path), reason=f"{place}: {_CORRUPT[number]}")
     reason = words if number < 0 and words else os.strerror(number) if number > 0 else str(number)
     return StorageError("store.failed", path=str(path), reason=f"{place}: {reason}")
+
+
+class Gate:
+    """Lets statistics and copies into an open environment, and closing wait for them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()  # guards what follows
+        self._inside = 0
+        self._shut = False
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Keep the environment open within the block.  Raises ClosedError after `shut`."""
+        with self._changed:
+            if self._shut:
+                raise ClosedError("engine.closed")
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def shut(self) -> None:
+        """Let nobody in any more, and wait until all have left."""
+        with self._changed:
+            self._shut = True
+            self._changed.wait_for(lambda: self._inside == 0)
 
 
 def claim(path: Path) -> tuple[int, int]:

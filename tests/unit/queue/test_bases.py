@@ -26,6 +26,7 @@ from router.queue._lmdb import LmdbBase
 from router.queue._lmdb_calls import PROBLEM, WHEELS_TESTED
 from router.queue._overlay import Overlay
 from router.queue._pylmdb import PyLmdbBase
+from router.queue.environment import Gate
 
 TABLES = ("exact", "ordered")
 Rows = dict[bytes, bytes]
@@ -503,3 +504,28 @@ def test_a_wheel_that_was_not_tested_is_not_used_and_a_warning_says_so(tmp_path:
     )  # fmt: skip
     assert "lmdb 9.9.9 is not among those tested: 3.0.0" in done.stdout
     assert "PyLmdbBase []" in done.stdout
+
+
+def test_closing_waits_for_those_inside_and_lets_nobody_in_afterwards() -> None:
+    gate = Gate()
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with gate.inside():
+            entered.set()
+            leave.wait()
+
+    inside = threading.Thread(target=stay)
+    inside.start()
+    entered.wait()
+    with gate.inside():
+        pass  # several at once
+    closing = threading.Thread(target=gate.shut)
+    closing.start()
+    closing.join(0.05)
+    assert closing.is_alive()
+    leave.set()
+    inside.join()
+    closing.join()
+    with pytest.raises(ClosedError), gate.inside():
+        pass
