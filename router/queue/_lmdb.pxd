@@ -19,7 +19,7 @@ cdef class LmdbBase(Base):
     cdef object _path            # the directory, a Path
     cdef tuple _claim
     cdef object _gate            # for `info` and `copy_to`
-    cdef int _owner              # the process that opened it
+    cdef int _forks              # before it was opened: a child must leave it alone
     cdef int _count              # of tables
     cdef void *_env
     cdef void *_reading          # reset between readings

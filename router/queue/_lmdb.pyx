@@ -14,7 +14,6 @@ from libc.errno cimport EIO, ENOMEM, EPERM
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
-from posix.unistd cimport getpid
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
 from router.queue._lmdb_calls cimport (
@@ -36,6 +35,19 @@ from router.queue._lmdb_calls import PROBLEM, describe
 from router.queue.environment import Gate, claim, copy_into, mend_length, prepare, refusal, release
 
 __all__ = ["LmdbBase"]
+
+cdef extern from *:
+    """
+    #include <pthread.h>
+    static int vanban_forks = 0;  /* how many forks made this process */
+    static void vanban_forked(void) { vanban_forks++; }
+    static int vanban_watch_forks(void) { return pthread_atfork(NULL, NULL, vanban_forked); }
+    """
+    int vanban_forks
+    int vanban_watch_forks() nogil
+
+if vanban_watch_forks():
+    raise MemoryError
 
 cdef enum:
     FREE_PAGES = 0   # the table in which LMDB keeps what pages are free
@@ -79,7 +91,7 @@ cdef class LmdbBase(Base):
         if len(self.tables) > STORE_TABLES_MAX:
             raise ValueError(f"tables must be at most {STORE_TABLES_MAX}")
         self._path = Path(path)
-        self._owner = getpid()
+        self._forks = vanban_forks
         self._count = <int>len(self.tables)
         try:
             self._path.mkdir(mode=0o700, exist_ok=True)
@@ -190,6 +202,8 @@ cdef class LmdbBase(Base):
         if self._depth == 0:
             if self._reading is NULL:
                 return FAILED
+            if vanban_forks != self._forks:  # its place among the readers is the parent's
+                return self._failed(EPERM)
             failed = lmdb.txn_renew(self._reading)
             if failed:
                 return self._failed(failed)
@@ -281,7 +295,7 @@ cdef class LmdbBase(Base):
         cdef int failed
         if self._failure or self._env is NULL:
             return FAILED
-        if getpid() != self._owner:
+        if vanban_forks != self._forks:
             return self._failed(EPERM)
         lmdb.env_info(self._env, &before)
         failed = lmdb.txn_begin(self._env, NULL, 0, &txn)
@@ -369,10 +383,10 @@ cdef class LmdbBase(Base):
             while self._free[table] is not NULL:
                 held = self._free[table]
                 self._free[table] = held.next
-                if getpid() == self._owner:
+                if vanban_forks == self._forks:
                     lmdb.cursor_close(held.cursor)
                 free(held)
-        if getpid() == self._owner:  # after a fork the environment is another's
+        if vanban_forks == self._forks:  # after a fork the environment is another's
             if self._reading is not NULL:
                 lmdb.txn_abort(self._reading)
             with nogil:
