@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ from router.queue._lmdb import LmdbBase
 from router.queue._lmdb_calls import PROBLEM, WHEELS_TESTED
 from router.queue._overlay import Overlay
 from router.queue._pylmdb import PyLmdbBase
-from router.queue.environment import Gate
+from router.queue.environment import Gate, damage
 
 TABLES = ("exact", "ordered")
 Rows = dict[bytes, bytes]
@@ -435,8 +436,46 @@ class TestOnDisk:
         copy.close()
 
 
+READ_ALL = """
+import sys
+from router.errors import StorageError
+from router.queue._lmdb import LmdbBase
+try:
+    base = LmdbBase.open(sys.argv[1], ["exact", "ordered"])
+    print(len(list(base.items(0))))
+except StorageError as error:
+    print(error.code)
+"""
+
+
 class TestLmdbBase:
     """What only the compiled one does."""
+
+    def test_a_page_that_was_lost_is_found_and_never_read_as_fewer_rows(
+        self, tmp_path: Path
+    ) -> None:
+        store = tmp_path / "store"
+        rows = len(fill(open_native, store, 600))
+        assert damage(store) == []
+        data = store / "data.mdb"
+        whole = data.read_bytes()
+        ends = set()
+        for page in range(2, 14):
+            data.write_bytes(whole[: page * 4_096] + bytes(4_096) + whole[page * 4_096 + 4_096 :])
+            done = subprocess.run(
+                [sys.executable, "-c", READ_ALL, str(store)],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode == -signal.SIGABRT:
+                assert "stored data is damaged" in done.stderr
+                ends.add("ended")
+            else:
+                assert done.returncode == 0
+                ends.add(done.stdout.strip())
+            if done.stdout.strip() != str(rows):
+                assert damage(store) != []
+        assert ends <= {"ended", "store.corrupt", str(rows)}
+        assert len(ends) > 1, "a page in use was among them"
 
     def test_the_file_stays_ahead_of_the_data_by_a_bounded_way(self, tmp_path: Path) -> None:
         base = open_native(tmp_path / "store")
