@@ -29,7 +29,7 @@ from router.limits import (
 from router.queue import reading, records
 from router.queue._readings import Places
 from router.queue._store import Store
-from router.queue.reading import TABLE, CellRow, EntryRow
+from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
     Accepted,
@@ -298,13 +298,13 @@ class Queue:
         sequence = self.store.sequence_of(key)
         if sequence is None:
             return None
-        found, row = self._acceptance(sequence), self.store.document(sequence)
+        found, row = self._acceptance(sequence), self._row_of(sequence)
         return StoredDocument(
             sequence, found.key, found.sender, found.document_id, found.act, found.content,
             found.number_notation, found.lane, found.envelope, found.facts, found.audience,
             found.at, found.unit, found.actor, found.expires_at,
             tuple(entry.number for entry in self.entries(sequence)),
-            0 if row is None else row[3],
+            0 if row is None else row.twin,
         )  # fmt: skip
 
     def by_document_id(self, sender: int, document_id: str, act: str) -> bytes | None:
@@ -313,9 +313,13 @@ class Queue:
         for year in reversed(self.store.years_with_ids()):
             row = self.store.row(TABLE["ids"], year.to_bytes(2, "big") + name)
             if row is not None:
-                found = self.store.document(int.from_bytes(row[:8], "big"))
-                return None if found is None else bytes(found[0])
+                found = self._row_of(int.from_bytes(row[:8], "big"))
+                return None if found is None else found.key
         return None
+
+    def _row_of(self, sequence: int) -> DocumentRow | None:
+        row = self.store.row(TABLE["documents"], sequence.to_bytes(8, "big"))
+        return None if row is None else reading.read_document(row)
 
     # Reading: deliveries.
 

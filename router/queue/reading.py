@@ -14,6 +14,7 @@ TABLE: Final = {name: number for number, name in enumerate(tables.TABLES)}
 ENTRY_SHIFT: Final = 3
 CELLS_A_BLOCK: Final = 64
 _ENTRY: Final = struct.Struct(">QBBBBIqqQ6II")
+_DOCUMENT: Final = struct.Struct(">16sIqQ")
 _CELL: Final = struct.Struct(">Qq")
 _AUDIENCE: Final = struct.Struct(">QI32s")
 _SEQUENCE_MASK: Final = 0xFFFFFFFFFFFF
@@ -46,6 +47,15 @@ class EntryRow(NamedTuple):
     touched: int
 
 
+class DocumentRow(NamedTuple):
+    """A document: key, sender, instant, first document of equal number and notation or 0."""
+
+    key: bytes
+    sender: int
+    at: int
+    twin: int
+
+
 class CellRow(NamedTuple):
     """Where one delivery stands: state's number, hand-outs, record, instant."""
 
@@ -73,6 +83,11 @@ def read_entry(number: int, value: bytes) -> EntryRow:
         number, audience, cause, standing, lane, size, expires, since, changed,
         tuple(rest[:6]), rest[6],
     )  # fmt: skip
+
+
+def read_document(value: bytes) -> DocumentRow:
+    """Return a document from its row."""
+    return DocumentRow(*_DOCUMENT.unpack(value))
 
 
 def read_cells(value: bytes) -> Iterator[CellRow | None]:
