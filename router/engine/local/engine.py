@@ -18,6 +18,7 @@ from router.engine.administration_directory import ListPreview
 from router.engine.arrivals import Listener
 from router.engine.deliveries import check_actor
 from router.engine.engine import Engine
+from router.engine.local import wire
 from router.engine.local.calls import (
     ENGINE_CALLS,
     SEAT_CALLS,
@@ -30,7 +31,7 @@ from router.engine.local.hearing import Hearing
 from router.engine.local.wire import SEAT, SEATED
 from router.engine.seat import Seat
 from router.engine.submission import Submission
-from router.errors import InputError, OwnerError
+from router.errors import ClosedError, InputError, MalformedError, OwnerError
 from router.model.answers import Outcome, Principal
 from router.model.documents import Envelope
 from router.model.impact import Impact
@@ -68,9 +69,18 @@ class ConnectedEngine(Engine):
 
     def _ask(self, name: str, given: dict[str, Any]) -> Any:
         call = call_named(name)
+        if unknown := given.keys() - call.names:
+            raise TypeError(f"{name}() got unexpected arguments: {', '.join(sorted(unknown))}")
         if self._actor is not None and "actor" in call.names:
             given.setdefault("actor", self._actor)
-        return body_of(self._channel.ask(name, given), call.answers)
+        try:
+            return body_of(self._channel.ask(name, given), call.answers)
+        except MalformedError:
+            for argument, value in given.items():
+                if not _travels(value):
+                    said = "no text in Unicode, no number of 64 bits, or no such thing at all"
+                    raise InputError("field.invalid", path=f"$.{argument}", reason=said) from None
+            raise
 
     # What has a form of its own on the way.
 
@@ -84,14 +94,16 @@ class ConnectedEngine(Engine):
     ) -> list[Outcome]:
         """See `Engine.submit`; documents travel as they are."""
         actor = actor or self._actor or ""
-        given = {"batch": list(batch), "unit": unit, "actor": actor, "language": language}
+        documents = [_document(one) for one in batch]
+        given = {"batch": documents, "unit": unit, "actor": actor, "language": language}
         return [heard(one) for one in self._ask("submit", given)]
 
     def submit_many(self, items: Sequence[Submission]) -> list[Outcome]:
         """See `Engine.submit_many`."""
         mine = self._actor or ""
         sent = [
-            SentDocument(one.envelope, one.unit, one.actor or mine, one.language) for one in items
+            SentDocument(_document(one.envelope), one.unit, one.actor or mine, one.language)
+            for one in items
         ]
         return [heard(one) for one in self._ask("submit_many", {"items": sent})]
 
@@ -152,7 +164,7 @@ class ConnectedEngine(Engine):
         """See `Engine.healthy`; False also while no owner can be asked."""
         try:
             return bool(self._ask("healthy", {}))
-        except OwnerError:
+        except (OwnerError, ClosedError):
             return False
 
     def seat(self, principal: Principal | None) -> Seat:
@@ -185,6 +197,21 @@ class ConnectedSeat(Seat):
 
     def _ask_seated(self, name: str, given: dict[str, Any]) -> Any:
         return self._ask(SEAT + name, {**given, SEATED: self._principal})
+
+
+def _travels(value: object) -> bool:
+    try:
+        wire.frame(value)
+    except MalformedError:
+        return False
+    return True
+
+
+def _document(one: object) -> object:
+    """Return one document of a batch, None for what the door is to refuse as being none."""
+    if isinstance(one, bytes) or (isinstance(one, Envelope) and _travels(one)):
+        return one
+    return None
 
 
 def _content(source: bytes | Path | BinaryIO) -> bytes:
