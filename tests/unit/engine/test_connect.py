@@ -87,15 +87,25 @@ def test_clients_go_on_with_the_next_owner_after_a_kill(data: Path) -> None:
         other.close()
 
 
-def test_a_call_in_flight_says_that_the_owner_is_gone(data: Path) -> None:
+def test_a_call_in_flight_says_that_the_owner_is_gone(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found_at(data)
+    sent_all = threading.Event()
+    receive = channel.Connection.receive
+
+    def receiving(self: channel.Connection, deadline: float) -> bytearray:
+        sent_all.set()
+        return receive(self, deadline)
+
     with owner(data) as running, Engine.connect(data) as client:
         client.now_us()
         running.pause()
+        monkeypatch.setattr(channel.Connection, "receive", receiving)
         failed: list[str] = []
         thread = threading.Thread(target=lambda: failed.append(code_of(client.check)))
         thread.start()
-        wait_until(lambda: not client._channel._idle)  # type: ignore[attr-defined]
+        assert sent_all.wait(30)
         running.kill()
         thread.join(30)
         assert failed == ["owner.gone"]
