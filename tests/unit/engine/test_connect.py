@@ -204,6 +204,33 @@ def test_a_flood_of_audiences_is_told_as_anybody(
     assert list(teller._untold.values()) == [telling.SentArrival(0, b"", 0, 0)]
 
 
+def test_an_owner_that_closes_finishes_what_is_under_way(
+    shared: Engine, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow() -> list[str]:
+        began.set()
+        assert go_on.wait(30)
+        return ["found"]
+
+    monkeypatch.setattr(shared, "check", slow)
+    with Engine.connect(data) as client:
+        answers: list[list[str]] = []
+        asking = threading.Thread(target=lambda: answers.append(client.check()))
+        asking.start()
+        assert began.wait(30)
+        closing = threading.Thread(target=shared.close)
+        closing.start()
+        wait_until(lambda: not (data / "engine.sock").exists())
+        assert shared.healthy()
+        go_on.set()
+        asking.join(30)
+        closing.join(30)
+        assert answers == [["found"]]
+        assert code_of(client.now_us) == "owner.absent"
+
+
 # Who is believed.
 
 

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.shared import wait_until
 
 from router import limits
 from router.engine import Engine
 from router.engine.local import wire
+from router.engine.local.calls import ENGINE_CALLS, OWN, SEAT_CALLS, call_named
 from router.engine.local.owner import Bounds, Sharing
 from router.engine.local.wire import Answer, Hello, Refusal
+from router.errors import MalformedError
 
 BOUNDS = Bounds(connections=32, calls=2, bytes_waiting=1 << 20, frame_s=0.3, idle_s=5)
 
@@ -224,3 +228,36 @@ def test_an_answer_beyond_the_bound_is_refused_and_the_connection_goes_on(
         monkeypatch.undo()
         connection.sendall(framed(msgspec.msgpack.encode((3, "counters", {}))))
         assert answer(connection).kind == wire.ANSWER
+
+
+NAMES = [*ENGINE_CALLS, *OWN, *(wire.SEAT + name for name in SEAT_CALLS)]
+PLAIN = st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats()
+VALUES = st.recursive(
+    PLAIN | st.text(max_size=8) | st.binary(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(NAMES), st.data())
+def test_arguments_of_any_shape_are_taken_or_refused_by_name(
+    name: str, data: st.DataObject
+) -> None:
+    call = call_named(name)
+    given_names = st.sampled_from(sorted(call.names) or ["x"]) | st.text(max_size=4)
+    sent = data.draw(st.dictionaries(given_names, VALUES, max_size=4) | VALUES)
+    body = msgspec.Raw(msgspec.msgpack.encode(sent))
+    try:
+        taken = call.arguments(body)
+    except MalformedError:
+        return
+    assert set(taken) <= call.names
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_a_request_or_refused(body: bytes) -> None:
+    try:
+        request = wire.read_request(body)
+    except MalformedError:
+        return
+    assert isinstance(request.method, str)
