@@ -99,7 +99,7 @@ def test_every_call_is_the_clients_own_with_an_equal_signature(
 def test_every_call_has_types_that_travel(name: str) -> None:
     call = call_named(name)
     assert call.answers.decode  # made from the annotation of the answer
-    assert call.arguments(msgspec.Raw(b"\x80")) == {}
+    assert call.names >= call._needed
 
 
 def test_an_engine_with_a_call_that_cannot_travel_is_noticed() -> None:

@@ -192,7 +192,7 @@ class Call:
     def __init__(self, name: str, function: Stand, options: Stand | None = None) -> None:
         """`options` is whose parameters a `**` of the function stands for."""
         self.name = name
-        fields, self.answer_type = _travelling(function, options)
+        fields, self.answer_type, self._needed = _travelling(function, options)
         if name.startswith(SEAT):
             fields[SEATED] = Principal | None
         self.names = frozenset(fields)
@@ -210,21 +210,30 @@ class Call:
             found = self._arguments.decode(body)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise MalformedError("request.invalid", path=self.name, reason=str(error)) from None
-        given = ((name, getattr(found, name)) for name in self.names)
-        return {name: value for name, value in given if value is not msgspec.UNSET}
+        all_of_them = ((name, getattr(found, name)) for name in self.names)
+        given = {name: value for name, value in all_of_them if value is not msgspec.UNSET}
+        if missing := self._needed - given.keys():
+            reason = f"without {', '.join(sorted(missing))}"
+            raise MalformedError("request.invalid", path=self.name, reason=reason)
+        return given
 
 
-def _travelling(function: Stand, options: Stand | None) -> tuple[dict[str, Any], Any]:
-    """Return the types of a function's parameters but the first, and of its answer."""
+def _travelling(
+    function: Stand, options: Stand | None
+) -> tuple[dict[str, Any], Any, frozenset[str]]:
+    """Return the types of a function's parameters but the first, of its answer; what must be."""
     hints = _hints(function)
     fields: dict[str, Any] = {}
+    needed: set[str] = set()
     for parameter in list(inspect.signature(function).parameters.values())[1:]:
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             fields[parameter.name] = hints[parameter.name]
+            if parameter.default is parameter.empty:
+                needed.add(parameter.name)
         elif options is not None:
             more = _travelling(options, None)[0]
             fields |= {name: kind for name, kind in more.items() if name not in fields}
-    return fields, hints["return"]
+    return fields, hints["return"], frozenset(needed)
 
 
 def _hints(function: Stand) -> dict[str, Any]:
@@ -271,14 +280,8 @@ def perform(engine: Engine, name: str, body: msgspec.Raw) -> Any:
     given = call.arguments(body)
     if name.startswith(SEAT):
         seat = engine.seat(given.pop(SEATED, None))
-        target = getattr(seat, name.removeprefix(SEAT))
-    elif name in STAND_INS or name in OWN:
-        stand = STAND_INS.get(name) or OWN[name]
+        return getattr(seat, name.removeprefix(SEAT))(**given)
+    stand = STAND_INS.get(name) or OWN.get(name)
+    if stand is not None:
         return stand(engine, **given)
-    else:
-        target = getattr(engine, name)
-    try:
-        bound = inspect.signature(target).bind(**given)
-    except TypeError as error:
-        raise MalformedError("request.invalid", path=name, reason=str(error)) from None
-    return target(*bound.args, **bound.kwargs)
+    return getattr(engine, name)(**given)

@@ -162,7 +162,10 @@ class Channel:
                 if kept is None:
                     raise OwnerError("owner.gone", path=str(self.where)) from None
             finally:
-                self._give_back(connection, done)
+                if done:
+                    self.keep(connection)
+                else:
+                    connection.close()
 
     def _kept(self) -> Connection | None:
         while True:
@@ -174,9 +177,10 @@ class Channel:
                 return connection
             connection.close()
 
-    def _give_back(self, connection: Connection, usable: bool) -> None:
+    def keep(self, connection: Connection) -> None:
+        """Take a connection that nobody uses now, for the next call."""
         with self._lock:
-            if usable and not self.closed and connection.epoch == self.epoch:
+            if not self.closed and connection.epoch == self.epoch:
                 self._idle.append(connection)
                 return
         connection.close()

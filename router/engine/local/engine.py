@@ -56,8 +56,7 @@ class ConnectedEngine(Engine):
         self._channel = Channel(path, timeout_s)
         self._hearing: Hearing | None = None
         self._starting = threading.Lock()  # guards _hearing
-        connection = self._channel.connect()
-        connection.close()
+        self._channel.keep(self._channel.connect())
 
     def close(self) -> None:
         """End the connections; idempotent.  The owner and its engine go on."""

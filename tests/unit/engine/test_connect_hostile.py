@@ -99,6 +99,8 @@ def test_a_huge_length_is_refused_before_any_memory_is_given(sharing: Sharing) -
         b"\x93\x01\xa6no-one\x80",
         b"\x93\x01\xa5hello",
         msgspec.msgpack.encode((1, "resolve", {})),
+        msgspec.msgpack.encode((1, "submit", {})),
+        msgspec.msgpack.encode((1, "seat.track", {"seated": None})),
         msgspec.msgpack.encode((1, "resolve", {"selector": 5})),
         msgspec.msgpack.encode((1, "resolve", {"selector": "all", "more": 1})),
         msgspec.msgpack.encode((1, "resolve", [1, 2])),
