@@ -6,11 +6,13 @@ or doubled by a repetition, and a former owner that is believed.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,6 +87,55 @@ def test_clients_go_on_with_the_next_owner_after_a_kill(data: Path) -> None:
         assert done.state == "delivered"
         one.close()
         other.close()
+
+
+def test_a_storm_over_several_killed_owners_loses_and_doubles_nothing(data: Path) -> None:
+    """Clients repeat what was not answered, as docs/connect.md tells them to."""
+    town = found_at(data)
+    letters = [[town.envelope("H22", COMMUNE) for _ in range(40)] for _ in range(2)]
+    kept: list[dict[int, set[str]]] = [{}, {}]
+    met: set[str] = set()
+    done = threading.Semaphore(0)
+
+    def storm(client: Engine, mine: list[bytes], found: dict[int, set[str]]) -> None:
+        for place, letter in enumerate(mine):
+            while True:
+                try:
+                    key = sent(client, letter).key
+                except OwnerError as error:
+                    met.add(error.code)
+                    time.sleep(0.01)
+                    continue
+                found.setdefault(place, set()).add(key)
+                break
+            done.release()
+
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(owner(data))
+        clients = [stack.enter_context(Engine.connect(data)) for _ in letters]
+        threads = [
+            threading.Thread(target=storm, args=each, daemon=True)
+            for each in zip(clients, letters, kept, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            for _ in range(15):
+                assert done.acquire(timeout=60)
+            first.kill()
+            first = stack.enter_context(owner(data))
+        for thread in threads:
+            thread.join(60)
+        keys = [key for found in kept for each in found.values() for key in each]
+        assert len(keys) == len(set(keys)) == 80
+        leased: list[str] = []
+        while more := clients[0].lease(COMMUNE, 100):
+            leased += [each.key for each in more]
+            clients[0].acknowledge(COMMUNE, [each.delivery for each in more])
+        assert sorted(leased) == sorted(keys)
+        assert clients[1].check() == []
+    assert met <= {"owner.gone", "owner.absent"}
+    assert met
 
 
 def test_a_call_in_flight_says_that_the_owner_is_gone(
