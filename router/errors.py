@@ -140,6 +140,14 @@ class StorageError(VanbanError):
     status = 503
 
 
+class OwnerError(StorageError):
+    """The process that owns the data directory is absent, gone, silent, or not to be believed.
+
+    Of a write that was under way it is not known whether it was stored; the code says which
+    errors leave nothing.  Documents may be sent again: what was stored answers `repeated`.
+    """
+
+
 class SettingsError(VanbanError):
     """The configuration is wrong; the path names the setting."""
 

@@ -166,6 +166,28 @@ SUBMIT_GROUP_DOCUMENTS_MAX: Final = 64
 """Documents the server hands to the engine in one turn of its loop."""
 RETRY_AFTER_S: Final = 1
 
+# Processes that share an engine over the socket in its data directory.
+LOCAL_CONNECTIONS_MAX: Final = 256
+"""Connections an owner keeps at once, of all processes."""
+LOCAL_CALLS_MAX: Final = 8
+"""Calls an owner works on at once (threads); the others wait their turn."""
+LOCAL_SOCKETS_MAX: Final = 16
+"""Connections one `Engine.connect` keeps: so many of its threads ask at once."""
+LOCAL_HELLO_BYTES_MAX: Final = 4_096
+"""A frame before the two have made sure of each other."""
+LOCAL_REQUEST_BYTES_MAX: Final = 134_217_728
+LOCAL_REQUEST_BYTES_WAITING_MAX: Final = 268_435_456
+"""Bytes of all requests an owner holds while they arrive and are worked on."""
+LOCAL_ANSWER_BYTES_MAX: Final = 536_870_912
+"""One answer (all units ever, with their texts)."""
+LOCAL_FRAME_S_MAX: Final = 30
+"""A request must arrive, and an answer be taken, within this time of its first byte."""
+LOCAL_IDLE_S_MAX: Final = 600
+"""An idle connection is closed; a client gives it up after half of that."""
+LOCAL_TIMEOUT_S_DEFAULT: Final = 60
+LOCAL_ARRIVALS_BYTES_MAX: Final = 65_536
+"""Audiences told to listeners of other processes at once; beyond, they are told "anybody"."""
+
 # The store.
 MAP_BYTES: Final = 1 << 40
 MAP_BYTES_32BIT: Final = 1 << 30
@@ -219,6 +241,10 @@ assert (
     SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
 ), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
+assert LOCAL_HELLO_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX <= LOCAL_REQUEST_BYTES_WAITING_MAX
+assert max(BATCH_BYTES_MAX, WORKBOOK_BYTES_MAX) * 3 // 2 < LOCAL_REQUEST_BYTES_MAX
+assert LEASE_BYTES_MAX < LOCAL_ANSWER_BYTES_MAX < 1 << 32, "a length has four bytes"
+assert LOCAL_SOCKETS_MAX < LOCAL_CONNECTIONS_MAX
 assert LONG_POLLS_PER_UNIT_MAX < LONG_POLLS_MAX
 assert 2 * RECORD_BYTES_MAX <= LOG_BUFFER_BYTES_MAX, "a framed record fits the buffer"
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX

@@ -1,4 +1,4 @@
-"""Commands on a data directory that no daemon holds: init, token, trust, check."""
+"""Commands on a data directory, or on the daemon that holds it: init, token, trust, check."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ from router.cli.output import (
 from router.cli.words import count as counted
 from router.engine import Engine
 from router.engine.rights import wanted_of
-from router.errors import InputError, StorageError
+from router.errors import InputError, OwnerError, StorageError
 from router.limits import CERTIFICATE_BYTES_MAX
 from router.model.answers import Principal
 from router.model.instants import SECOND_US, instant_of
 from router.settings import load_settings
 
 OPERATOR = "operator"
+_CALL_S = 3_600
+"""A check or the import of a whole country takes its time in the daemon, too."""
 
 
 def acting() -> str:
@@ -43,16 +45,30 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default="vanban-data",
         show_default=True,
         type=click.Path(file_okay=False),
-        help="Data directory (no daemon may be running on it).",
+        help="Data directory; a daemon that runs on it is asked.",
     )
     return option(json_option(speaks(command)))
 
 
 def open_existing(data: str) -> Engine:
-    """Open a data directory.  Raises StorageError `store.missing` instead of making one."""
+    """Open a data directory, or ask the running engine that owns and shares it.
+
+    Raises StorageError `store.missing` instead of making one, `store.locked` when who owns it
+    does not share it (another command).
+    """
     if not Path(data).is_dir() or not any(Path(data).iterdir()):
         raise StorageError("store.missing", path=data)
-    return Engine.open(data)
+    try:
+        return Engine.open(data)
+    except StorageError as locked:
+        if locked.code != "store.locked":
+            raise
+        try:
+            return Engine.connect(data, timeout_s=_CALL_S)
+        except OwnerError as error:
+            if error.code != "owner.absent":
+                raise
+        raise
 
 
 @click.command(epilog="Example: vanban init --data vanban-data --sample")

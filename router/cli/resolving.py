@@ -37,7 +37,7 @@ class _Ask(Protocol):
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, TRACKING_PAGE_MAX),
               help="Units to list.")  # fmt: skip
 @click.option("--data", type=click.Path(file_okay=False),
-              help="Ask this data directory (no daemon may be running on it).")  # fmt: skip
+              help="Ask this data directory (a daemon that runs on it is asked).")  # fmt: skip
 @connection
 def resolve(
     selector: str, at_us: int | None, known_at_us: int | None, sender: str | None,

@@ -40,7 +40,7 @@ def serve(
     settings = load_settings(config, environment)
     if not (Path(settings.data) / "FORMAT").exists():
         raise StorageError("store.missing", path=settings.data)
-    engine = Engine.open(settings.data, settings=settings)
+    engine = Engine.open(settings.data, settings=settings, share=True)
     if ready_file is not None:
         Path(ready_file).unlink(missing_ok=True)  # of a run that was killed
 

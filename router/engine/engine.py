@@ -8,9 +8,11 @@ flushed; what raises StorageError left nothing, and the engine must be opened an
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from router import limits
 from router.engine.administration import Administrator
@@ -39,11 +41,19 @@ from router.queue import LogStore, Queue, Store
 from router.settings import Settings
 from router.signatures import Verifier
 
+if TYPE_CHECKING:  # loaded by who shares or connects
+    from router.engine.local.owner import Sharing
+
 _log = logging.getLogger("router.engine")
 
 
 class Engine(RightsFace, DirectoryFace):
-    """A routing engine over one data directory.  Use as a context manager, or `close()`."""
+    """A routing engine over one data directory.  Use as a context manager, or `close()`.
+
+    A process forked from the one that opened it gets ClosedError `engine.forked`.
+    """
+
+    _sharing: Sharing | None = None
 
     def __init__(
         self,
@@ -67,6 +77,8 @@ class Engine(RightsFace, DirectoryFace):
         self._face_rights(self._queue, self._clock, chance)
         self._listeners: list[Listener] = []
         self._closed = False
+        self._process = os.getpid()
+        self._epoch = store.epoch
 
     @classmethod
     def open(
@@ -76,18 +88,53 @@ class Engine(RightsFace, DirectoryFace):
         settings: Settings | None = None,
         clock: Clock | None = None,
         chance: Chance | None = None,
+        share: bool = False,
     ) -> Engine:
         """Open (or make) the data directory at `path` and own it until `close`.
 
-        Raises StorageError: store.locked, store.format, store.foreign, store.corrupt.
+        With `share` other processes of the same user (and root) use it through
+        `Engine.connect`, served by threads of this process.  Raises StorageError:
+        store.locked, store.format, store.foreign, store.corrupt, owner.socket.
         """
         used = clock or SystemClock()
         store = LogStore.open(Path(path), clock_us=used.now_us())
         try:
-            return cls(store, settings=settings, clock=used, chance=chance)
+            engine = cls(store, settings=settings, clock=used, chance=chance)
         except BaseException:
             store.close()
             raise
+        if share:
+            try:
+                engine._share(Path(path))
+            except BaseException:
+                engine.close()
+                raise
+        return engine
+
+    def _share(self, path: Path) -> None:
+        from router.engine.local.owner import Sharing
+
+        self._sharing = Sharing(self, path, self._epoch)
+
+    @classmethod
+    def connect(
+        cls,
+        path: str | Path,
+        *,
+        actor: str | None = None,
+        timeout_s: float | None = limits.LOCAL_TIMEOUT_S_DEFAULT,
+    ) -> Engine:
+        """Use the engine of the process that owns the data directory at `path` and shares it.
+
+        The whole interface, over a Unix socket in that directory (docs/connect.md).  `actor`
+        stands for whoever a call does not name; `timeout_s` bounds each call (None: not).
+        After the owner's death the next call asks the next owner.  Raises OwnerError
+        `owner.absent` when nobody shares the directory, `owner.version`, `owner.silent`;
+        StorageError `store.missing`; ForbiddenError `owner.peer`.
+        """
+        from router.engine.local.engine import ConnectedEngine
+
+        return ConnectedEngine(Path(path), actor=actor, timeout_s=timeout_s)
 
     @classmethod
     def over(
@@ -114,12 +161,23 @@ class Engine(RightsFace, DirectoryFace):
 
     def close(self) -> None:
         """Release the data directory; idempotent.  All that was answered is on disk already."""
+        if self._forked:
+            self._closed = True  # the rest belongs to the parent, which goes on
+        if self._sharing is not None and not self._closed:
+            sharing, self._sharing = self._sharing, None
+            sharing.stop()
         if not self._closed:
             self._closed = True
             self._verifier.close()
             self._queue.close()
 
+    @property
+    def _forked(self) -> bool:
+        return os.getpid() != self._process
+
     def _alive(self) -> None:
+        if self._forked:
+            raise ClosedError("engine.forked")
         if self._closed:
             raise ClosedError("engine.closed")
 
@@ -309,7 +367,7 @@ class Engine(RightsFace, DirectoryFace):
         }
 
     def _stored_counts(self) -> dict[str, int]:
-        if self._closed:
+        if self._closed or self._forked:
             return {}
         try:
             return self._queue.counts()
@@ -318,7 +376,7 @@ class Engine(RightsFace, DirectoryFace):
 
     def healthy(self) -> bool:
         """Say whether writes work; False from the first failed write or flush on."""
-        return not self._closed and self._queue.healthy()
+        return not self._closed and not self._forked and self._queue.healthy()
 
     def check(self) -> list[str]:
         """Verify the stored state's invariants; return what is wrong (empty: all well)."""

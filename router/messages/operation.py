@@ -134,6 +134,67 @@ OPERATION: Final[dict[str, Words]] = {
         "The engine is closed.", "Hệ thống đã đóng.",
         "Open it again.", "Mở lại hệ thống.",
     ),
+    "engine.forked": Words(
+        "This process was forked from the one that opened the engine, and can't use it.",
+        "Tiến trình này được tách (fork) từ tiến trình đã mở hệ thống nên không dùng được.",
+        "Call Engine.connect here, or open the engine after forking.",
+        "Gọi Engine.connect tại đây, hoặc mở hệ thống sau khi fork.",
+    ),
+    "owner.absent": Words(
+        "No running engine shares this data directory.",
+        "Không có hệ thống nào đang chạy chia sẻ thư mục dữ liệu này.",
+        "Start “vanban serve” on it, or Engine.open with share=True.",
+        "Chạy “vanban serve” trên thư mục đó, hoặc Engine.open với share=True.",
+    ),
+    "owner.gone": Words(
+        "The process that owns the data directory went away during the call; if the call "
+        "writes, it may have been stored.",
+        "Tiến trình giữ thư mục dữ liệu đã kết thúc khi đang xử lý; nếu là thao tác ghi, "
+        "có thể đã được lưu.",
+        "Repeat it: the next owner is asked, and what was stored is answered as repeated.",
+        "Gửi lại: tiến trình kế tiếp sẽ trả lời, phần đã lưu được báo là đã lặp lại.",
+    ),
+    "owner.silent": Words(
+        "The process that owns the data directory did not answer within {seconds} seconds; "
+        "if the call writes, it may have been stored.",
+        "Tiến trình giữ thư mục dữ liệu không trả lời trong {seconds} giây; nếu là thao tác "
+        "ghi, có thể đã được lưu.",
+        "Repeat it, with a longer timeout_s where the call takes long.",
+        "Gửi lại, tăng timeout_s nếu thao tác cần nhiều thời gian.",
+    ),
+    "owner.version": Words(
+        "The owner of the data directory runs version {owner}, this process {client}.",
+        "Tiến trình giữ thư mục dữ liệu dùng bản {owner}, tiến trình này dùng bản {client}.",
+        "Run the same version in both: restart the one that is older.",
+        "Dùng cùng một bản: khởi động lại tiến trình có bản cũ hơn.",
+    ),
+    "owner.fenced": Words(
+        "Who answers is a former owner of the data directory (epoch {epoch}, seen {seen}).",
+        "Tiến trình trả lời là chủ cũ của thư mục dữ liệu (kỳ {epoch}, đã thấy {seen}).",
+        "Stop the former owner; if the directory was made anew, connect anew.",
+        "Dừng tiến trình cũ; nếu thư mục được tạo lại thì kết nối lại từ đầu.",
+    ),
+    "owner.peer": Words(
+        "The other side of the socket runs as user {user}, which is not trusted here.",
+        "Phía bên kia socket chạy với người dùng {user}, không được tin cậy.",
+        "Run both as the same user (or the client as root).",
+        "Chạy cả hai với cùng người dùng (hoặc phía gọi là root).",
+    ),
+    "owner.protocol": Words(
+        "The owner's answer can't be understood: {reason}.",
+        "Không hiểu được trả lời của tiến trình giữ dữ liệu: {reason}.",
+        "Run the same version in both processes.", "Dùng cùng một bản ở cả hai tiến trình.",
+    ),
+    "owner.socket": Words(
+        "The data directory can't be shared with other processes: {reason}.",
+        "Không thể chia sẻ thư mục dữ liệu với tiến trình khác: {reason}.",
+        "Use a file system with Unix sockets and an own engine.sock, or open without sharing.",
+        "Dùng hệ thống tệp hỗ trợ Unix socket, engine.sock riêng, hoặc mở không chia sẻ.",
+    ),
+    "answer.too_large": Words(
+        "The answer is over {limit} bytes.", "Câu trả lời vượt {limit} byte.",
+        "Ask for less at once.", "Yêu cầu ít hơn mỗi lần.",
+    ),
     "server.busy": Words(
         "Too much is under way; try again in {retry_after_s} seconds.",
         "Hệ thống đang quá tải; thử lại sau {retry_after_s} giây.",

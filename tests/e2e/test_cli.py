@@ -10,6 +10,8 @@ import pytest
 from support.commands import serving, vanban
 from support.house import KEY, made
 
+from router.engine import Engine
+
 COMMANDS = (
     "demo", "init", "serve", "submit", "inbox", "ack", "refuse", "track", "resolve", "explain",
     "whoami", "directory import", "directory close", "directory show", "directory history",
@@ -258,13 +260,23 @@ def test_lines_fit_100_columns_or_are_one_record_each(house, key):
             assert wide.out == narrow.out
 
 
-def test_a_locked_directory_is_left_alone(house):
+def test_commands_on_a_data_directory_ask_the_daemon_that_holds_it(house):
     for arguments in (["check"], ["token", "list"], ["directory", "show", "H22"]):
         answer = house.run(*arguments, "--data", "data")
-        assert answer.status == 2
-        assert "store.locked" in answer.err
+        assert (answer.status, answer.err) == (0, "")
+    made = house.run("token", "create", "--unit", "H22.31", "--name", "beside", "--data", "data")
+    assert made.status == 0
+    assert "beside" in house.run("token", "list", "--data", "data").out
+    wrong = house.run("directory", "show", "H99", "--data", "data")
+    assert (wrong.status, "unit.not_found" in wrong.err) == (1, True)
     second = house.run("serve", "--data", "data", "--port", "0")
     assert (second.status, "store.locked" in second.err) == (2, True)
+
+
+def test_a_directory_whose_owner_does_not_share_it_is_left_alone(tmp_path):
+    with Engine.open(tmp_path / "data"):
+        answer = vanban("check", "--data", "data", cwd=tmp_path)
+    assert (answer.status, "store.locked" in answer.err) == (2, True)
 
 
 def test_no_secret_is_printed_or_logged(house, key):
