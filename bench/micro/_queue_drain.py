@@ -47,13 +47,11 @@ class Drainer:
             side.rest()
             taken = 0
             for reader in self._readers:
-                count = BATCH
-                while count == BATCH:
+                for _ in range(loaded // len(self._readers) // BATCH):
                     begun = perf_counter()
-                    count = len(side.drain(reader, BATCH))
+                    taken += len(side.drain(reader, BATCH))
                     steps.append(perf_counter() - begun)
                     spent += steps[-1]
-                    taken += count
             if taken != loaded:
                 raise DigestMismatchError(f"{SUITE}: {side.name}: {taken} of {loaded} came out")
             things += taken

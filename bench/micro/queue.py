@@ -28,6 +28,7 @@ from vanban_bench.micro._queue_store import OurStore
 from vanban_bench.micro._queue_world import World
 from vanban_bench.peers.base import Side, started
 from vanban_bench.peers.log_floor import LogFloor
+from vanban_bench.peers.nats_streams import NatsAlways
 from vanban_bench.peers.postgres import PostgresCopy
 from vanban_bench.peers.redis_streams import RedisAlways
 from vanban_bench.peers.sqlite import SqliteFull
@@ -57,7 +58,7 @@ def rows(tiny: bool, rounds: int = ROUNDS_MIN, directory: Path | None = None) ->
 def peers(scale: Scale) -> list[Side]:
     """Return the peers that accept, SQLite first; servers only at full scale."""
     found: list[Side] = [SqliteFull(), LogFloor(scale.floor_bytes)]
-    return [*found, RedisAlways(), PostgresCopy()] if scale.servers else found
+    return [*found, RedisAlways(), PostgresCopy(), NatsAlways()] if scale.servers else found
 
 
 def _beside_peers(tree: Tree, scale: Scale, home: Path) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from vanban_bench.micro._queue_slices import Course, Scale, Slice, in_turn, quan
 from vanban_bench.micro._queue_store import OurStore
 from vanban_bench.peers.base import DuplicateError, PeerMissingError, Side, started
 from vanban_bench.peers.log_floor import LogFloor
+from vanban_bench.peers.nats_streams import NatsAlways
 from vanban_bench.peers.postgres import PostgresCopy
 from vanban_bench.peers.redis_streams import RedisAlways
 from vanban_bench.peers.servers import program
@@ -156,7 +157,9 @@ def test_a_side_hands_out_what_it_took_in_order_and_refuses_it_twice(
     check_equal([side], tree(), Feed(tree().letters(4)), tmp_path)
 
 
-@pytest.mark.parametrize("side", [RedisAlways(), PostgresCopy(), PostgresCopy(lease_flushed=False)])
+@pytest.mark.parametrize(
+    "side", [RedisAlways(), PostgresCopy(), PostgresCopy(lease_flushed=False), NatsAlways()]
+)
 def test_a_server_hands_out_what_it_took_in_order_and_refuses_it_twice(
     side: Side, open_home: Path
 ) -> None:
