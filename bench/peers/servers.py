@@ -72,7 +72,7 @@ class Server:
     def run(self, command: Sequence[str], ready: Callable[[], bool]) -> None:
         """Start the process and wait until `ready`.  Raises RuntimeError when it ends or hangs."""
         self._process = subprocess.Popen(  # noqa: S603 - a program found on this machine
-            list(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [*_dying_with_us(), *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, user=self.user, cwd="/", env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
         end = time.monotonic() + _START_S
@@ -101,6 +101,12 @@ class Server:
                 process.kill()
                 process.wait()
         shutil.rmtree(self.sockets, ignore_errors=True)
+
+
+def _dying_with_us() -> list[str]:
+    """Return what makes the kernel end the process when we are killed: setpriv, if it is here."""
+    found = shutil.which("setpriv")
+    return [] if found is None else [found, "--pdeathsig", "TERM"]
 
 
 def _exists(user: str) -> bool:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -167,6 +171,39 @@ def test_a_server_hands_out_what_it_took_in_order_and_refuses_it_twice(
         check_equal([side], tree(), Feed(tree().letters(4)), open_home)
         check_equal([side], tree(), Feed(tree().letters(4)), open_home)
         assert "flush" in side.durability
+
+
+def test_a_server_ends_when_the_process_that_started_it_is_killed(open_home: Path) -> None:
+    with running(RedisAlways(), open_home):
+        pass
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is not installed")
+    code = (
+        "import sys; from pathlib import Path; from vanban_bench.peers.redis_streams import *\n"
+        "side = RedisAlways(); side.start(Path(sys.argv[1]))\n"
+        "print(side._redis.info('server')['process_id'], side._server.sockets, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", code, str(open_home)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        number, sockets = child.stdout.readline().split()
+        child.kill()
+    end = time.monotonic() + 20
+    while _runs(int(number)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not _runs(int(number))
+    shutil.rmtree(sockets)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def test_the_floor_keeps_the_bytes_and_never_outgrows_its_file(tmp_path: Path) -> None:
