@@ -8,14 +8,15 @@ hand in a base and, all but one, a log.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from router.queue._base cimport Base
-from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32
+from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32, store64
 from router.queue._intake cimport Answer
 from router.queue._layout cimport (
-    ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, IDS, LEASED, META,
+    ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, DOCUMENTS, IDS,
+    LEASED, META,
 )
 from router.queue._log cimport SegmentLog, Visitor
 from router.queue._moves cimport LANES, Changes, Counters, Move
@@ -267,13 +268,67 @@ cdef class Store(Readings):
             free(found.moves)
             free(found.spots)
 
-    cdef void hand_out(self, Walk *found, Changes *changes, bint look) noexcept nogil:
-        """Walk the inbox, then write down and apply what was handed out."""
+    def inbox_keys(
+        self, uint32_t address, topics, uint64_t digest, Places places not None, uint32_t limit,
+        int64_t at,
+    ):
+        """Return the keys of what is open for an address in a tuple, or, in a list, the
+        snapshots that must be in `places` first."""
+        cdef Ask ask
+        cdef Walk found
+        cdef Changes changes
+        cdef bytes joined = b"".join([bytes((len(topic),)) + topic for topic in topics])
+        cdef uint8_t *keys = NULL
+        cdef uint32_t i
+        self.check()
+        memset(&ask, 0, sizeof(Ask))
+        memset(&found, 0, sizeof(Walk))
+        memset(&changes, 0, sizeof(Changes))
+        ask.address, ask.at, ask.limit, ask.attempts_max = address, at, limit, 0xFF
+        ask.digest, ask.lanes, ask.leased_too = digest, 15, True
+        ask.topics = <const uint8_t *>PyBytes_AS_STRING(joined)
+        ask.topics_size, ask.topics_count = PyBytes_GET_SIZE(joined), len(topics)
+        changes.address = address
+        found.ask, found.positions, found.room = &ask, &places.positions, limit
+        found.moves = <Move *>malloc((limit + 1) * sizeof(Move))
+        keys = <uint8_t *>malloc(16 * <size_t>limit + 1)
+        try:
+            if found.moves == NULL or keys == NULL:
+                raise MemoryError
+            with nogil:
+                self.enter()
+                self.look_in(&found, &changes)
+                if not found.unsure:
+                    self.copy_keys(&found, keys)
+                self.leave()
+            self.check()
+            if found.unsure:
+                return places.unknown()
+            return tuple([
+                PyBytes_FromStringAndSize(<char *>keys + 16 * i, 16) for i in range(found.count)
+            ])
+        finally:
+            free(found.moves)
+            free(keys)
+
+    cdef void copy_keys(self, const Walk *found, uint8_t *keys) noexcept nogil:
+        """Copy the keys of what a walk found."""
+        cdef uint8_t[8] key
+        cdef Slice row
+        cdef uint32_t i
+        for i in range(found.count):
+            store64(key, found.moves[i].document)
+            if self.state.get(DOCUMENTS, key, 8, &row) != FOUND:
+                self.state.failed = True
+                return
+            memcpy(keys + 16 * i, row.data, 16)
+
+    cdef uint64_t look_in(self, Walk *found, Changes *changes) noexcept nogil:
+        """Walk an inbox; return how many entries of others were passed by."""
         cdef uint8_t[5] key
         cdef Slice turn
         cdef uint64_t passed = 0
         cdef int i
-        self.enter()
         store32(key, changes.address)
         key[4] = 0xFF
         if self.state.get(CURSORS, key, 5, &turn) == FOUND and turn.size == 1:
@@ -283,6 +338,13 @@ cdef class Store(Readings):
             changes.cursors[i] = found.lanes[i].cursor
             passed += found.lanes[i].passed
         walk_done(self.state, found)
+        return passed
+
+    cdef void hand_out(self, Walk *found, Changes *changes, bint look) noexcept nogil:
+        """Walk the inbox, then write down and apply what was handed out."""
+        cdef uint64_t passed
+        self.enter()
+        passed = self.look_in(found, changes)
         if not look and not found.unsure and not self.state.failed and (
             found.count or passed >= PASSED_WORTH
         ):

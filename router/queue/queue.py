@@ -452,6 +452,22 @@ class Queue:
             len(lines) >= limit,
         )
 
+    def inbox_keys(
+        self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int,
+        *, limit: int = _PAGE,
+    ) -> list[bytes]:  # fmt: skip
+        """Return the keys of the first documents open for an address, and nothing else."""
+        topics = sorted(set(subscriptions))
+        digest = topics_digest(topics)
+        known = self._known_places(address)
+        while True:
+            found = self.store.inbox_keys(
+                address, topics, digest, Places(dict(known)), limit, at
+            )
+            if isinstance(found, tuple):
+                return list(found)
+            known.update(positions(found))
+
     def lanes_to_lease(
         self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int
     ) -> tuple[int, ...]:
