@@ -28,7 +28,7 @@ import msgspec
 from support.storm import CODES, SENDERS, Letter, Town, units
 
 from router.engine import Engine
-from router.errors import VanbanError
+from router.errors import StorageError, VanbanError
 from router.model.answers import Receipt
 from router.model.documents import Envelope, SignatureEntry
 from router.ports import OffsetClock, SystemClock
@@ -58,7 +58,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     certificates: dict[str, bytes]
     seed: int
     end: str
-    """`close`, `kill` (by itself, with SIGKILL) or `refused` (close after a StorageError)."""
+    """`close` or `kill` (by itself, with SIGKILL)."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -132,9 +132,23 @@ class Life:
         self._taking = threading.Lock()
         self._over = threading.Event()
         self.errors: list[BaseException] = []
+        self.founded = False
+
+    def submit_one(self) -> object:
+        """Send the last post of all, which no life sends."""
+        return self._engine.submit([self._script.posts[-1].raw.encode()])
+
+    def lease_one(self) -> object:
+        """Ask for one delivery."""
+        return self._engine.lease("H22", 1)
 
     def run(self) -> None:
-        """Send everything, settle some of it; stop at the first error."""
+        """Found the town in the first life, send everything, settle some; stop at an error."""
+        if self._script.first == 0:
+            self._guarded(lambda _: found(self._engine, self._script, self._mark), 0)
+            if self.errors:
+                return
+        self.founded = True
         senders = [threading.Thread(target=self._guarded, args=(self._send, n)) for n in (1, 2)]
         office = threading.Thread(target=self._guarded, args=(self._receive, 3))
         for thread in (*senders, office):
@@ -182,17 +196,31 @@ class Life:
 def play(script: Script) -> None:
     """Play one life in this process."""
     mark = Marker()
-    engine = Engine.open(script.data)
-    if script.first == 0:
-        found(engine, script, mark)
+    try:
+        engine = Engine.open(script.data)
+    except StorageError as error:
+        mark(refused=error.code, healthy=False)
+        return
     life = Life(engine, script, mark)
     life.run()
     if script.end == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    engine.close()
+    if life.errors and life.founded:
+        mark(then=[refusal(life.submit_one), refusal(life.lease_one)])
+    mark(step="closing", healthy=engine.healthy())
+    try:
+        engine.close()
+    except StorageError as error:
+        mark(refused=error.code, healthy=engine.healthy())
     mark(step="closed")
-    if life.errors and script.end != "refused":
-        raise life.errors[0]
+
+
+def refusal(work: Callable[[], object]) -> str:
+    """Return the code of the StorageError that a call raises, or else what it did."""
+    try:
+        return f"answered: {work()}"
+    except StorageError as error:
+        return error.code
 
 
 # What must be left.
@@ -208,6 +236,11 @@ class Promises:
         self.receipts: dict[int, Receipt] = {}
         self.settling: set[tuple[str, str]] = set()
         self.settled: set[tuple[str, str]] = set()
+        self.refused: list[str] = []
+        """Codes of the errors that were met."""
+        self.then: list[str] = []
+        """What two calls after the first error came to."""
+        self.healthy = True
         self.wrong: list[str] = []
         for data in marks:
             self._take(json.loads(data))
@@ -216,6 +249,9 @@ class Promises:
         if "step" in facts:
             self.steps.add(facts["step"])
             self.token = facts.get("token", self.token)
+        self.healthy = facts.get("healthy", self.healthy)
+        self.refused += [facts["refused"]] if "refused" in facts else []
+        self.then += facts.get("then", ())
         self.tried.update(facts.get("trying", ()))
         for number, answer in facts.get("receipts", {}).items():
             if "receipt" in answer or "key" in answer:

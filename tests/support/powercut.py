@@ -316,18 +316,21 @@ class Cut(NamedTuple):
         return f"cut before entry {self.index}, {self.mode.value} of the unflushed survives"
 
 
-def cuts(entries: list[Entry], folder: Path, count: int, seed: int) -> Iterator[Cut]:
+def cuts(
+    entries: list[Entry], folder: Path, count: int, seed: int, *, last: bool = False
+) -> Iterator[Cut]:
     """Yield `count` cuts of a recorded run, in order; the folders are below `folder`.
 
     Half of them fall right after a mark, when an answer has just been given; a quarter
-    inside a flush; the others anywhere.
+    inside a flush; the others anywhere.  With `last` all fall at the end of the record.
     """
     chance = Random(seed)
     platter = Platter()
     marks: list[bytes] = []
-    wanted = _instants(entries, count, chance)
+    wanted = [len(entries)] * count if last else _instants(entries, count, chance)
     made = 0
-    for entry in entries:
+    end = Entry(len(entries), What.MARKED, Flag(0), 0, 0, 0, 0, b"", b"")
+    for entry in (*entries, end):
         while wanted and wanted[0] == entry.index:
             wanted.pop(0)
             mode = list(Mode)[made % len(Mode)]

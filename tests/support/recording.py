@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
-from support.load import Case, Script, write_script
-from support.powercut import Entry, read_record
+from support.load import Case, Promises, Script, write_script
+from support.powercut import Entry, What, read_record
 from support.preload import environment
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -54,7 +54,10 @@ def record_lives(
         )
         played = play_life(script, folder, settings)
         assert played.returncode == (-9 if end == "kill" else 0), played.stderr
-    return whole, read_record(record)
+    entries = read_record(record)
+    refused = Promises(entry.data for entry in entries if entry.what is What.MARKED).refused
+    assert refused == [], played.stderr
+    return whole, entries
 
 
 class Judge:

@@ -61,13 +61,14 @@ struct entry {
 
 enum { CALL_WRITE = 1, CALL_FLUSH = 2, CALL_SIZE = 4, CALL_RESERVE = 8, CALL_OPEN = 16,
        CALL_RENAME = 32, CALL_REMOVE = 64 };
-enum { FAIL = 0, SHORT = 1, FULL = 2 };
+enum { FAIL = 0, SHORT = 1, FULL = 2, LOST = 3 };
 
 struct control {
     uint32_t magic;
     uint32_t calls;   /* bits of CALL_…; 0: nothing fails */
     int32_t error;    /* errno of the failing call */
-    int32_t action;   /* FAIL; SHORT: write half of it; FULL: fail what makes a file longer */
+    int32_t action;   /* FAIL; SHORT: write half of it; FULL: fail what makes a file longer;
+                         LOST: do nothing and say that it was done */
     int64_t wait;     /* calls that still pass */
     int64_t times;    /* calls to fail after those, -1: all */
     uint64_t hits;    /* calls that were made to fail */
@@ -257,27 +258,33 @@ static void learn_new_name(const char *old, const char *new)
 
 /* --- failing on purpose */
 
-/* Say what this call is to do: 0 pass, 1 fail (errno is set), 2 write half. */
+/* Say what this call is to do: PASS, FAILS (errno is set), HALF or NOTHING. */
+enum { PASS = 0, FAILS, HALF, NOTHING };
+
 static int trouble(uint32_t call, const char *path, int grows)
 {
     if (!control || !(__atomic_load_n(&control->calls, __ATOMIC_ACQUIRE) & call))
-        return 0;
-    if (fnmatch(control->pattern, path, 0) || (control->action == FULL && !grows))
-        return 0;
+        return PASS;
+    if (fnmatch(control->pattern, path, 0) || (control->action == FULL && !grows) ||
+        (control->action == SHORT && call != CALL_WRITE) ||
+        (control->action == LOST && call != CALL_WRITE && call != CALL_FLUSH))
+        return PASS;
     __atomic_add_fetch(&control->seen, 1, __ATOMIC_RELAXED);
     if (control->wait > 0) {
         control->wait--;
-        return 0;
+        return PASS;
     }
     if (!control->times)
-        return 0;
+        return PASS;
     if (control->times > 0)
         control->times--;
     __atomic_add_fetch(&control->hits, 1, __ATOMIC_RELAXED);
     if (control->action == SHORT)
-        return 2;
+        return HALF;
+    if (control->action == LOST)
+        return NOTHING;
     errno = control->error;
-    return 1;
+    return FAILS;
 }
 
 /* --- opening */
@@ -423,11 +430,11 @@ static ssize_t written(int descriptor, const struct iovec *parts, int count, off
         start = flags & O_APPEND ? facts.st_size : lseek(descriptor, 0, SEEK_CUR);
     }
     what = trouble(CALL_WRITE, file->path, start + (off_t)size > facts.st_size);
-    if (what == 1) {
+    if (what == FAILS || what == NOTHING) {
         pthread_mutex_unlock(&lock);
-        return -1;
+        return what == FAILS ? -1 : (ssize_t)size;
     }
-    if (what == 2)
+    if (what == HALF)
         size /= 2;
     whole = joined(parts, count, size);
     errno = kept;
@@ -777,13 +784,15 @@ static int flushed(int descriptor, int lies, long call)
     pthread_mutex_unlock(&lock);
     if (failing)
         result = -1;
-    else if ((result = (int)syscall(call, descriptor)))
+    if (failing == NOTHING)
+        kept = EIO;
+    else if (!failing && (result = (int)syscall(call, descriptor)))
         kept = errno;
     pthread_mutex_lock(&lock);
     put(FLUSHED, 0, result ? kept : 0, facts.st_ino, 0, number, NULL, 0, NULL, 0);
     pthread_mutex_unlock(&lock);
     errno = kept;
-    return result;
+    return failing == NOTHING ? 0 : result;
 }
 
 int fsync(int descriptor) { return flushed(descriptor, lie_all, SYS_fsync); }
