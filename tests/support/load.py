@@ -13,6 +13,7 @@ hold; the engine goes on accepting.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -105,9 +106,11 @@ class Marker:
         if self._put is not None and "VANBAN_SHIM_LOG" in os.environ:
             self._put(data, len(data))
             return
+        left = data + b"\n"
         with self._lock:
-            sys.stdout.buffer.write(data + b"\n")
-            sys.stdout.buffer.flush()
+            while left:
+                with contextlib.suppress(OSError):  # libfiu fails this as well
+                    left = left[os.write(1, left) :]
 
 
 def found(engine: Engine, script: Script, mark: Marker) -> None:
