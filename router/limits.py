@@ -174,6 +174,13 @@ KEY_BYTES_MAX: Final = 511
 TOPIC_BYTES_MAX: Final = 16
 ROOM_NAME_BYTES_MAX: Final = 64
 STORE_READERS_MAX: Final = 1_024
+MAP_AHEAD_BYTES_MIN: Final = 1_048_576
+MAP_AHEAD_BYTES_MAX: Final = 67_108_864
+"""How far LMDB's file is filled with zeros ahead of its data: an eighth of it, within these."""
+MAP_AHEAD_FREE_SHARE: Final = 16
+"""Zeros ahead take at most this part of the space that is free on the disk."""
+BASE_PAGE_ROWS: Final = 1_024
+"""Rows that a dump reads from the base in one go."""
 GROUP_OPERATIONS_MAX: Final = 256
 """Callers that share one flush."""
 GROUP_BYTES_MAX: Final = 67_108_864
@@ -183,6 +190,11 @@ AUDIENCE_CACHE_BYTES_MAX: Final = 16_777_216
 """Audiences kept for membership tests; one of a whole country in runs may take 50 KB."""
 LOG_VERIFY_BYTES_AT_OPEN: Final = 67_108_864
 """How much of the log's end is checked at each opening; every reading checks its record."""
+LOG_SEGMENT_BYTES_MIN: Final = 1_048_576
+"""The first segment of an opening; each further one is twice as long, up to the largest."""
+LOG_SEGMENT_BYTES_MAX: Final = 67_108_864
+LOG_BUFFER_BYTES_MAX: Final = 4_194_304
+"""Framed records of a group that wait in memory to be written to the segment."""
 FACT_CHARS_MAX: Final = 200
 """A fact quoted in an error (a code, a field name, a number) is cut here."""
 
@@ -196,6 +208,7 @@ assert (
 ), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
 assert LONG_POLLS_PER_UNIT_MAX < LONG_POLLS_MAX
+assert 2 * RECORD_BYTES_MAX <= LOG_BUFFER_BYTES_MAX, "a framed record fits the buffer"
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
@@ -203,3 +216,4 @@ assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert TOPIC_BYTES_MAX + 16 < KEY_BYTES_MAX
 assert ROOM_NAME_BYTES_MAX + 16 < KEY_BYTES_MAX
+assert MAP_AHEAD_BYTES_MIN < MAP_AHEAD_BYTES_MAX < MAP_BYTES_32BIT

@@ -1,0 +1,313 @@
+# cython: language_level=3
+"""The files of one directory, as the log sees them, and how POSIX gives them.
+
+The log asks for nothing else, so that a disk in memory can stand in for a real one and
+lose, tear, refuse and lie.  No call takes the GIL.
+"""
+
+from libc.errno cimport EINTR, EIO, ENOSYS, errno
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from router.queue._bytes cimport load64, store64
+
+import os
+
+from router.errors import StorageError
+
+__all__ = ["Disk", "PosixDisk"]
+
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <stdio.h>
+    #include <sys/mman.h>
+    #include <sys/random.h>
+    #include <sys/stat.h>
+    #include <sys/types.h>
+    #include <unistd.h>
+
+    static int64_t vanban_size(int file) {
+        struct stat found;
+        return fstat(file, &found) ? -errno : (int64_t)found.st_size;
+    }
+    static uint64_t vanban_load(const uint64_t *word) {
+        return __atomic_load_n(word, __ATOMIC_SEQ_CST);
+    }
+    static void vanban_store(uint64_t *word, uint64_t value) {
+        __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
+    }
+    """
+    int O_RDWR
+    int O_CREAT
+    int O_EXCL
+    int O_CLOEXEC
+    int O_NOFOLLOW
+    int PROT_READ
+    int PROT_WRITE
+    int MAP_SHARED
+    void *MAP_FAILED
+    int c_openat "openat"(int directory, const char *name, int flags, int mode) nogil
+    int c_close "close"(int file) nogil
+    int64_t vanban_size(int file) nogil
+    ssize_t c_pread "pread"(int file, void *into, size_t count, int64_t offset) nogil
+    ssize_t c_pwrite "pwrite"(int file, const void *data, size_t count, int64_t offset) nogil
+    int c_fdatasync "fdatasync"(int file) nogil
+    int c_fsync "fsync"(int file) nogil
+    int c_ftruncate "ftruncate"(int file, int64_t size) nogil
+    int c_renameat "renameat"(int old, const char *name, int new, const char *new_name) nogil
+    int c_unlinkat "unlinkat"(int directory, const char *name, int flags) nogil
+    void *c_mmap "mmap"(void *at, size_t size, int rights, int flags, int file, int64_t off) nogil
+    int c_munmap "munmap"(void *at, size_t size) nogil
+    ssize_t c_getrandom "getrandom"(void *into, size_t count, unsigned int flags) nogil
+    uint64_t vanban_load(const uint64_t *word) nogil
+    void vanban_store(uint64_t *word, uint64_t value) nogil
+
+cdef enum:
+    RESERVE_BYTES = 262144   # zeros written by one call
+    WORD_BYTES = 8
+
+
+cdef class Disk:
+    """The files of one directory; `PosixDisk` and `SimulatedDisk` are the two kinds.
+
+    A file is a small number while it is open.  What was written is only sure to be there
+    after a crash when the file was flushed, and its name when the names were.
+    """
+
+    cdef int open(self, const char *name, bint create) noexcept nogil:
+        """Open for reading and writing; with `create`, make it new (-EEXIST: it is there)."""
+        return -ENOSYS
+
+    cdef int close(self, int file) noexcept nogil:
+        return -ENOSYS
+
+    cdef int64_t size(self, int file) noexcept nogil:
+        return -ENOSYS
+
+    cdef int64_t read(self, int file, void *into, size_t count, uint64_t offset) noexcept nogil:
+        """Read all there is, up to `count` bytes; fewer only at the end of the file."""
+        return -ENOSYS
+
+    cdef int64_t write(
+        self, int file, const void *data, size_t count, uint64_t offset
+    ) noexcept nogil:
+        """Write all of it, going on after short writes."""
+        return -ENOSYS
+
+    cdef int flush(self, int file) noexcept nogil:
+        return -ENOSYS
+
+    cdef int flush_names(self) noexcept nogil:
+        return -ENOSYS
+
+    cdef int reserve(self, int file, uint64_t size) noexcept nogil:
+        """Make the file that long with zeros, and flush it; what is there stays."""
+        return -ENOSYS
+
+    cdef int truncate(self, int file, uint64_t size) noexcept nogil:
+        return -ENOSYS
+
+    cdef int rename(self, const char *name, const char *new_name) noexcept nogil:
+        return -ENOSYS
+
+    cdef int remove(self, const char *name) noexcept nogil:
+        return -ENOSYS
+
+    cdef int claim(self, uint64_t epoch) noexcept nogil:
+        """Write the number of an opening into EPOCH, where former owners look, and flush."""
+        return -ENOSYS
+
+    cdef uint64_t claimed(self) noexcept nogil:
+        """Return the number that EPOCH holds now; 0 when there is none."""
+        return 0
+
+    cdef uint64_t salt(self) noexcept nogil:
+        """Return a number that nobody can foretell (the simulator's can be replayed)."""
+        return 0
+
+    cpdef list names(self):
+        """Return the names of the files that are there.  Raises StorageError."""
+        raise NotImplementedError
+
+    cpdef object free_bytes(self):
+        """Return how many bytes there is room for.  Raises StorageError."""
+        raise NotImplementedError
+
+
+cdef class PosixDisk(Disk):
+    """The files of a directory of this machine.
+
+    Raises StorageError `store.failed` when the directory can't be opened.
+    """
+
+    def __cinit__(self):
+        self.directory = -1
+        self.epoch_word = NULL
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+        try:
+            self.directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def __dealloc__(self):
+        if self.epoch_word != NULL:
+            c_munmap(self.epoch_word, WORD_BYTES)
+        if self.directory >= 0:
+            c_close(self.directory)
+
+    cdef int open(self, const char *name, bint create) noexcept nogil:
+        cdef int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW, file
+        if create:
+            flags |= O_CREAT | O_EXCL
+        while True:
+            file = c_openat(self.directory, name, flags, 0o600)
+            if file >= 0:
+                return file
+            if errno != EINTR:
+                return -errno
+
+    cdef int close(self, int file) noexcept nogil:
+        return -errno if c_close(file) else 0
+
+    cdef int64_t size(self, int file) noexcept nogil:
+        return vanban_size(file)
+
+    cdef int64_t read(self, int file, void *into, size_t count, uint64_t offset) noexcept nogil:
+        cdef size_t done = 0
+        cdef ssize_t part
+        while done < count:
+            part = c_pread(file, <uint8_t *>into + done, count - done, offset + done)
+            if part == 0:
+                break
+            if part > 0:
+                done += part
+            elif errno != EINTR:
+                return -errno
+        return done
+
+    cdef int64_t write(
+        self, int file, const void *data, size_t count, uint64_t offset
+    ) noexcept nogil:
+        cdef size_t done = 0
+        cdef ssize_t part
+        while done < count:
+            part = c_pwrite(file, <const uint8_t *>data + done, count - done, offset + done)
+            if part > 0:
+                done += part
+            elif part == 0:
+                return -EIO
+            elif errno != EINTR:
+                return -errno
+        return done
+
+    cdef int flush(self, int file) noexcept nogil:
+        # Never repeated: after a failed flush the kernel may count the pages as clean.
+        return -errno if c_fdatasync(file) else 0
+
+    cdef int flush_names(self) noexcept nogil:
+        return -errno if c_fsync(self.directory) else 0
+
+    cdef int reserve(self, int file, uint64_t size) noexcept nogil:
+        cdef int64_t at = vanban_size(file)
+        cdef int64_t count
+        cdef void *zeros
+        if at < 0:
+            return <int>at
+        zeros = calloc(1, RESERVE_BYTES)
+        if zeros == NULL:
+            return -EIO
+        while <uint64_t>at < size:
+            count = size - at
+            if count > RESERVE_BYTES:
+                count = RESERVE_BYTES
+            count = self.write(file, zeros, count, at)
+            if count < 0:
+                free(zeros)
+                return <int>count
+            at += count
+        free(zeros)
+        return self.flush(file)
+
+    cdef int truncate(self, int file, uint64_t size) noexcept nogil:
+        return -errno if c_ftruncate(file, size) else 0
+
+    cdef int rename(self, const char *name, const char *new_name) noexcept nogil:
+        return -errno if c_renameat(self.directory, name, self.directory, new_name) else 0
+
+    cdef int remove(self, const char *name) noexcept nogil:
+        return -errno if c_unlinkat(self.directory, name, 0) else 0
+
+    cdef int map_epoch(self, bint create) noexcept nogil:
+        """Map EPOCH, eight bytes long, so that looking at it takes no call."""
+        cdef int file, status = 0
+        cdef uint64_t zero = 0
+        cdef void *word
+        if self.epoch_word != NULL:
+            return 0
+        file = self.open(b"EPOCH", False)
+        if file < 0 and create:
+            file = self.open(b"EPOCH", True)
+        if file < 0:
+            return file
+        if vanban_size(file) < WORD_BYTES:  # made, and then the machine stopped
+            status = <int>self.write(file, &zero, WORD_BYTES, 0)
+        if status >= 0:
+            word = c_mmap(NULL, WORD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+            status = -errno if word == MAP_FAILED else 0
+        c_close(file)
+        if status >= 0:
+            self.epoch_word = <uint64_t *>word
+        return status
+
+    cdef int claim(self, uint64_t epoch) noexcept nogil:
+        cdef int file, status = self.map_epoch(True)
+        cdef uint64_t word
+        if status < 0:
+            return status
+        file = self.open(b"EPOCH", False)
+        if file < 0:
+            return file
+        store64(<uint8_t *>&word, epoch)
+        vanban_store(self.epoch_word, word)
+        status = <int>self.write(file, &word, WORD_BYTES, 0)
+        if status >= 0:
+            status = -errno if c_fsync(file) else self.flush_names()
+        c_close(file)
+        return status
+
+    cdef uint64_t claimed(self) noexcept nogil:
+        cdef uint64_t word
+        if self.epoch_word == NULL and self.map_epoch(False) < 0:
+            return 0
+        word = vanban_load(self.epoch_word)
+        return load64(<const uint8_t *>&word)
+
+    cdef uint64_t salt(self) noexcept nogil:
+        cdef uint64_t number = 0
+        c_getrandom(&number, sizeof(number), 0)
+        return number
+
+    cpdef list names(self):
+        """Return the names of the files that are there.  Raises StorageError."""
+        try:
+            return sorted(os.listdir(self.directory))
+        except OSError as error:
+            raise self._failed(error) from error
+
+    cpdef object free_bytes(self):
+        """Return how many bytes there is room for.  Raises StorageError."""
+        try:
+            found = os.fstatvfs(self.directory)
+        except OSError as error:
+            raise self._failed(error) from error
+        return found.f_bavail * found.f_frsize
+
+    def _failed(self, error):
+        return StorageError("store.failed", path=self.path, reason=error.strerror)

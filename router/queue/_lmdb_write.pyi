@@ -1,0 +1,1 @@
+"""Compiled only: writing into LMDB (no Python names)."""

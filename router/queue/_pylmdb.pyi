@@ -1,0 +1,29 @@
+"""The base over py-lmdb: what is left where LMDB's own functions cannot be used."""
+
+from collections.abc import Sequence
+from os import PathLike
+
+from router.queue._base import Base
+
+__all__ = ["PyLmdbBase"]
+
+class PyLmdbBase(Base):
+    """A base in an LMDB environment, over py-lmdb.  See `LmdbBase.open`."""
+
+    def __init__(
+        self, path: str | PathLike[str], tables: Sequence[str], map_bytes: int = 0
+    ) -> None:
+        """See `LmdbBase.open`."""
+
+    def info(self) -> dict[str, int]:
+        """Return sizes by name: bytes of the map, the file, its used part; readers.
+
+        Raises StorageError, ClosedError.
+        """
+
+    def copy_to(self, path: str | PathLike[str]) -> None:
+        """Write the present state, compacted, as `path`/data.mdb; the directory may be there.
+
+        Durable when it returns.  Raises StorageError (`store.exists`, `store.full`, …),
+        ClosedError.
+        """

@@ -1,0 +1,1 @@
+"""Compiled only: sorted arrays that never change once made (no Python names)."""
