@@ -84,7 +84,7 @@ def broken(one: Run, folder: Path, seed: int) -> list[object]:
     marks = [entry.data for entry in entries if entry.what is What.MARKED]
     wrong: list[object] = []
     with Judge(one.script, folder) as judge:
-        for cut in cuts(entries, folder, 6, seed, last=True):
+        for cut in cuts(entries, folder, [len(entries)] * 6, seed):
             found = judge.problems(cut.path / "data", cut.marks)
             wrong += [(str(cut), found[:5])] if found else []
         found = judge.problems(folder / "disk" / "data", marks)

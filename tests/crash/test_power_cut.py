@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 from support.load import Script
-from support.powercut import Entry, What, cuts, unordered
+from support.powercut import Entry, What, cuts, instants, unordered
 from support.recording import Judge, record_lives
 
 POSTS = 120
 
 
 def broken(
-    script: Script, entries: list[Entry], folder: Path, count: int, seed: int
+    script: Script, entries: list[Entry], folder: Path, when: list[int], seed: int
 ) -> list[tuple[str, list[str]]]:
     """Return the cuts after which a promise is broken, each with what is wrong."""
     wrong = []
     with Judge(script, folder) as judge:
-        for cut in cuts(entries, folder, count, seed):
+        for cut in cuts(entries, folder, when, seed):
             found = judge.problems(cut.path / "data", cut.marks)
             if found:
                 wrong.append((str(cut), found[:5]))
@@ -39,12 +39,24 @@ def test_a_power_cut_breaks_no_promise(shim, tmp_path, runs, count):
     for seed in range(1, runs + 1):
         script, entries = record_lives(shim, tmp_path / str(seed), posts=POSTS, seed=seed)
         assert sum(entry.what is What.MARKED for entry in entries) > POSTS / 2
-        assert broken(script, entries, tmp_path, count, seed) == []
+        assert broken(script, entries, tmp_path, instants(entries, count, seed), seed) == []
         assert unordered(entries) == []
+
+
+@pytest.mark.xfail(
+    strict=False,
+    reason="the first LMDB store makes its file in place, and FORMAT may outlive the name `store`",
+)
+@pytest.mark.parametrize("turns", [4, pytest.param(40, marks=pytest.mark.system)])
+def test_a_power_cut_during_creation_leaves_a_directory_that_opens(shim, tmp_path, turns):
+    script, entries = record_lives(shim, tmp_path / "run", posts=8, seed=1)
+    first = next(entry.index for entry in entries if entry.what is What.MARKED)
+    when = [place for place in range(first + 1) for _ in range(turns)]
+    assert broken(script, entries, tmp_path, when, turns) == []
 
 
 @pytest.mark.parametrize("lies", ["fsync", "fdatasync", "dsync", "fsync,fdatasync,dsync"])
 def test_a_flush_left_out_is_found(shim, tmp_path, lies):
     script, entries = record_lives(shim, tmp_path / "run", posts=40, seed=1, lies=lies)
-    assert broken(script, entries, tmp_path, 40, 1) != []
+    assert broken(script, entries, tmp_path, instants(entries, 40, 1), 1) != []
     assert (unordered(entries) != []) == ("fdatasync" in lies)

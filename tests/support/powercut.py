@@ -316,18 +316,15 @@ class Cut(NamedTuple):
         return f"cut before entry {self.index}, {self.mode.value} of the unflushed survives"
 
 
-def cuts(
-    entries: list[Entry], folder: Path, count: int, seed: int, *, last: bool = False
-) -> Iterator[Cut]:
-    """Yield `count` cuts of a recorded run, in order; the folders are below `folder`.
+def cuts(entries: list[Entry], folder: Path, instants: list[int], seed: int) -> Iterator[Cut]:
+    """Yield the cuts of a recorded run before the given entries, which ascend.
 
-    Half of them fall right after a mark, when an answer has just been given; a quarter
-    inside a flush; the others anywhere.  With `last` all fall at the end of the record.
+    What survives is chosen by `seed`; the folders are made below `folder`.
     """
     chance = Random(seed)
     platter = Platter()
     marks: list[bytes] = []
-    wanted = [len(entries)] * count if last else _instants(entries, count, chance)
+    wanted = list(instants)
     made = 0
     end = Entry(len(entries), What.MARKED, Flag(0), 0, 0, 0, 0, b"", b"")
     for entry in (*entries, end):
@@ -344,8 +341,12 @@ def cuts(
             marks.append(entry.data)
 
 
-def _instants(entries: list[Entry], count: int, chance: Random) -> list[int]:
-    """Choose the entries before which the power goes."""
+def instants(entries: list[Entry], count: int, seed: int) -> list[int]:
+    """Choose entries before which the power goes.
+
+    Half of them follow a mark, when an answer has just been given; a quarter end a flush.
+    """
+    chance = Random(seed)
     marked = [one.index + 1 for one in entries[:-1] if one.what is What.MARKED]
     ended = [one.index for one in entries if one.what is What.FLUSHED]
     chosen = chance.choices(marked, k=count // 2) if marked else []
