@@ -15,8 +15,8 @@ from support.preload import environment
     ("calls", "error", "action", "times"),
     [
         (Calls.FLUSH, errno.EIO, Action.FAIL, 1),
-        (Calls.WRITE, errno.ENOSPC, Action.FAIL, 1),
-        (Calls.WRITE, errno.EIO, Action.SHORT, 1),
+        pytest.param(Calls.WRITE, errno.ENOSPC, Action.FAIL, 1, marks=pytest.mark.system),
+        pytest.param(Calls.WRITE, errno.EIO, Action.SHORT, 1, marks=pytest.mark.system),
         (Calls.WRITE | Calls.SIZE | Calls.RESERVE, errno.ENOSPC, Action.FULL, -1),
     ],
     ids=["flush", "write", "short", "full"],

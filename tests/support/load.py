@@ -153,13 +153,17 @@ class Life:
                 return
         self.founded = True
         senders = [threading.Thread(target=self._guarded, args=(self._send, n)) for n in (1, 2)]
-        office = threading.Thread(target=self._guarded, args=(self._receive, 3))
-        for thread in (*senders, office):
+        beside = [
+            threading.Thread(target=self._guarded, args=(self._receive, 3)),
+            threading.Thread(target=self._guarded, args=(self._checkpoint, 4)),
+        ]
+        for thread in (*senders, *beside):
             thread.start()
         for thread in senders:
             thread.join()
         self._over.set()
-        office.join()
+        for thread in beside:
+            thread.join()
 
     def _guarded(self, work: Callable[[Random], None], number: int) -> None:
         try:
@@ -194,6 +198,13 @@ class Life:
             else:
                 answers = self._engine.acknowledge(unit, chosen)
             self._mark(settled=[(unit, pairs[one.delivery]) for one in answers])
+
+    def _checkpoint(self, random: Random) -> None:
+        """Let the state be written out often, where the store does that in its own time."""
+        store = self._engine._queue._store
+        write = getattr(store, "checkpoint", None)
+        while write is not None and not self._over.wait(random.random() / 20) and not self.errors:
+            write()
 
 
 def play(script: Script) -> None:

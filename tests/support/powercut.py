@@ -14,7 +14,7 @@ them as written, and a later flush does not bring them back.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, IntFlag
 from pathlib import Path
@@ -353,6 +353,19 @@ def instants(entries: list[Entry], count: int, seed: int) -> list[int]:
     chosen += chance.choices(ended, k=count // 4) if ended else []
     chosen += chance.choices(range(len(entries)), k=count - len(chosen))
     return sorted(chosen)
+
+
+def roots_written(entries: Sequence[Entry]) -> int:
+    """Return how often the root of an LMDB file was written: a commit each."""
+    files = {
+        entry.inode
+        for entry in entries
+        if entry.what is What.OPENED and Path(entry.path).name == "data.mdb"
+    }
+    return sum(
+        entry.what is What.WRITTEN and entry.inode in files and entry.offset < _META_PAGES
+        for entry in entries
+    )
 
 
 def unordered(entries: Iterable[Entry]) -> list[str]:
