@@ -172,7 +172,7 @@ MAP_BYTES_32BIT: Final = 1 << 30
 STORE_TABLES_MAX: Final = 32
 KEY_BYTES_MAX: Final = 511
 TOPIC_BYTES_MAX: Final = 16
-ROOM_NAME_BYTES_MAX: Final = 64
+ROOM_NAME_BYTES_MAX: Final = 48
 STORE_READERS_MAX: Final = 1_024
 MAP_AHEAD_BYTES_MIN: Final = 1_048_576
 MAP_AHEAD_BYTES_MAX: Final = 67_108_864
@@ -181,10 +181,22 @@ MAP_AHEAD_FREE_SHARE: Final = 16
 """Zeros ahead take at most this part of the space that is free on the disk."""
 BASE_PAGE_ROWS: Final = 1_024
 """Rows that a dump reads from the base in one go."""
+PLACES_REMEMBERED_MAX: Final = 65_536
+"""Addresses whose positions in snapshots are remembered (a few hundred bytes each)."""
+DELIVERY_ATTEMPTS_MAX: Final = 20
+"""Hand-outs of one delivery without an answer; then it is dead until an operator acts."""
 GROUP_OPERATIONS_MAX: Final = 256
 """Callers that share one flush."""
 GROUP_BYTES_MAX: Final = 67_108_864
 """Record bytes after which a group takes no further caller in."""
+OVERLAY_BYTES_MAX: Final = 536_870_912
+"""Memory of what is not in LMDB yet; beyond it writers wait for the checkpoint under way."""
+CHECKPOINT_OVERLAY_BYTES: Final = 134_217_728
+"""Memory of changes after which a checkpoint begins."""
+CHECKPOINT_LOG_BYTES: Final = 536_870_912
+"""Bytes of log after which one begins: what an opening may have to read again."""
+CHECKPOINT_S: Final = 30
+"""Time after which one begins when anything changed."""
 DOCUMENT_CACHE_BYTES_MAX: Final = 67_108_864
 AUDIENCE_CACHE_BYTES_MAX: Final = 16_777_216
 """Audiences kept for membership tests; one of a whole country in runs may take 50 KB."""

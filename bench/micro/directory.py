@@ -22,7 +22,7 @@ from router._core import Hierarchy
 from router.directory import Snapshot
 from router.engine.state import DIRECTORY
 from router.ports import Store
-from router.queue import LmdbStore, Queue, RoomRecord
+from router.queue import LogStore, Queue, RoomRecord
 from vanban_bench.micro._numpy_compile import (
     Compiled,
     Runs,
@@ -140,7 +140,7 @@ def _opening(made: Country, rounds: int, where: Path) -> Iterator[Row]:
     """Open the engine on a data directory that holds the records, to the first resolution."""
     with tempfile.TemporaryDirectory(prefix="vanban-open-", dir=where) as home:
         path = Path(home) / "data"
-        _fill(LmdbStore.open(path, clock_us=1), made)
+        _fill(LogStore.open(path, clock_us=1), made)
         opened, resolved = [], []
         for _ in range(max(rounds, 1)):
             begun = perf_counter()

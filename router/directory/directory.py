@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 from router import limits
+from router._postings import EVERYBODY
 from router._register import FOR_GOOD, Register
 from router.directory.changes import (
     Change,
@@ -340,7 +341,7 @@ class Directory:
                 pack_topic(ancestor, tier, kind)
                 for tier, kind in sorted(classes)
                 for ancestor in (number, *sorted(above), 0)
-            )
+            ) + (pack_topic(*EVERYBODY),)
             remembered[number] = found
         return found
 

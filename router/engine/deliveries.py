@@ -7,7 +7,6 @@ the delivery names the address it was written to.  Ids of other units are "not f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import count
 
 import msgspec
@@ -54,7 +53,7 @@ class Deliverer:
             leased = self._queue.lease(
                 address,
                 self._rooms.subscriptions(address),
-                partial(self._rooms.member, address),
+                self._rooms.places(address),
                 limit - len(deliveries),
                 until,
                 now_us,
@@ -94,7 +93,7 @@ class Deliverer:
         return self._queue.lanes_to_lease(
             address,
             self._rooms.subscriptions(address),
-            partial(self._rooms.member, address),
+            self._rooms.places(address),
             now_us,
         )
 
@@ -105,7 +104,7 @@ class Deliverer:
             self._queue.waiting(
                 address,
                 self._rooms.subscriptions(address),
-                partial(self._rooms.member, address),
+                self._rooms.places(address),
                 now_us,
             )
             for address in self._rooms.addresses_of(unit.number, now_us)
@@ -143,7 +142,7 @@ class Deliverer:
                 now_us,
                 unit.number,
                 actor,
-                partial(self._rooms.member, address),
+                self._rooms.places(address),
             )
             for (index, _), one in zip(items, settlements, strict=True):
                 text = deliveries[index]

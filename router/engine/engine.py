@@ -34,8 +34,8 @@ from router.model.answers import (
 from router.model.documents import Envelope
 from router.model.rights import RightWanted
 from router.model.units import Unit
-from router.ports import Chance, Clock, Store, SystemChance, SystemClock
-from router.queue import LmdbStore, Queue
+from router.ports import Chance, Clock, SystemChance, SystemClock
+from router.queue import LogStore, Queue, Store
 from router.settings import Settings
 from router.signatures import Verifier
 
@@ -82,7 +82,7 @@ class Engine(RightsFace, DirectoryFace):
         Raises StorageError: store.locked, store.format, store.foreign, store.corrupt.
         """
         used = clock or SystemClock()
-        store = LmdbStore.open(Path(path), clock_us=used.now_us())
+        store = LogStore.open(Path(path), clock_us=used.now_us())
         try:
             return cls(store, settings=settings, clock=used, chance=chance)
         except BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 import msgspec
 
@@ -122,13 +121,13 @@ class ImpactMaker:
             found = self._queue.open_count(
                 address,
                 self._rooms.subscriptions(address),
-                partial(self._rooms.member, address),
+                self._rooms.places(address),
                 now_us,
                 looked_max=left - looked,
             )
             queued += found.queued
             leased += found.leased
-            looked += found.looked
+            looked += found.queued + found.leased
             more = more or found.more
         return queued, leased, looked, more
 

@@ -7,7 +7,7 @@ new record after it has been flushed: what is in memory is never ahead of the di
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -114,6 +114,14 @@ class Rooms:
         """Return a numbered snapshot, compiled again when it is no longer cached."""
         made = self._made[number - 1]
         return self.directory.snapshot(made.valid_from, made.directory_sequence)
+
+    def places(self, address: int) -> Callable[[Sequence[int]], dict[int, int]]:
+        """Return what says where the unit stands in numbered snapshots (-1: nowhere)."""
+
+        def positions(snapshots: Sequence[int]) -> dict[int, int]:
+            return {number: self.snapshot(number).hierarchy.position(address) for number in snapshots}
+
+        return positions
 
     def member(self, address: int, snapshot: int, runs: bytes) -> bool:
         """Say whether the unit is in an audience stored under that snapshot."""

@@ -16,6 +16,7 @@ from time import perf_counter
 import msgspec
 
 from router import limits
+from router._postings import postings
 from router.directory import Resolution, ResolveItem
 from router.engine.deliveries import check_actor
 from router.engine.emptied import EmptiedGroups
@@ -25,6 +26,7 @@ from router.engine.state import Rooms
 from router.errors import (
     ConflictError,
     InputError,
+    OverloadedError,
     RecipientError,
     TooLargeError,
     VanbanError,
@@ -36,7 +38,7 @@ from router.model.instants import SECOND_US, year_of
 from router.model.units import Unit, normal_code
 from router.policy import Decision, Policy, Question, Standing, decide_batch, refuse_sender
 from router.ports import Chance, Clock
-from router.queue import Acceptance, Conflict, Queue, Repeated, StoredAudience
+from router.queue import Acceptance, Conflict, Overfull, Queue, Repeated, StoredAudience
 from router.signatures import SignatureVerdict, Verdict, Verifier, VerifyItem
 
 _audit = logging.getLogger("router.audit")
@@ -271,6 +273,11 @@ class Submitter:
         for work, answer in zip(ready, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
                 work.answer = self._answer_known(work, answer)
+            elif isinstance(answer, Overfull):
+                work.answer = OverloadedError(
+                    "sender.too_many_in_flight", limit=answer.in_flight_max,
+                    retry_after_s=limits.RETRY_AFTER_S,
+                )  # fmt: skip
             else:
                 assert work.acceptance is not None
                 facts = decode_facts(work.acceptance.facts)
@@ -286,12 +293,12 @@ class Submitter:
         number = self._rooms.number_of(snapshot, now_us)
         digest = self._rooms.digest(number, snapshot, audience)
         runs = audience.to_bytes()
-        topics = snapshot.topics_bytes(audience)
+        joins = postings(snapshot.hierarchy, audience)
         facts = self._facts(work, number, digest, now_us)
         envelope = _encode(intake.envelope)
         encoded_facts = encode_facts(facts)
-        size = len(envelope) + len(encoded_facts) + len(runs) + sum(map(len, topics))
-        if size + 3 * len(topics) + _RECORD_ROOM_BYTES > limits.RECORD_BYTES_MAX:
+        size = len(envelope) + len(encoded_facts) + len(runs) + len(joins)
+        if size + _RECORD_ROOM_BYTES > limits.RECORD_BYTES_MAX:
             reason = "the audience and the document together do not fit one record"
             raise RecipientError("selector.too_large", path="$.payload.recipients", reason=reason)
         document = intake.document
@@ -309,7 +316,7 @@ class Submitter:
             envelope=envelope,
             facts=encoded_facts,
             audience=StoredAudience(number, runs, digest, audience.size),
-            topics=topics,
+            postings=joins,
             at=now_us,
             unit=work.submission.unit or sender.number,
             actor=work.submission.actor,

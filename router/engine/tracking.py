@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from router import limits
 from router._core import Audience, runs_contain
@@ -24,11 +25,10 @@ from router.model.answers import (
 from router.model.instants import show_instant
 from router.model.units import TIER_NAMES, Unit
 from router.ports import Clock
-from router.queue import DeliveryRow, Queue, StoredDocument
+from router.queue import NAMES, RELEASED, EntryRow, Queue, State, StoredDocument
 from router.selectors import explain, parse
 
 QUEUED = DeliveryState.QUEUED.value
-LEASED = DeliveryState.LEASED.value
 EXPIRED = DeliveryState.EXPIRED.value
 
 
@@ -79,17 +79,20 @@ class Tracker:
         else:
             raise NotFoundError("document.not_found")
         facts = decode_facts(stored.facts)
-        snapshot = self._rooms.snapshot(stored.audience.snapshot)
-        audience = Audience.from_bytes(stored.audience.runs)
-        members = snapshot.hierarchy.numbers(audience)
-        rows = dict(self._queue.deliveries(stored.key, members))
-        by_tier = _count(snapshot, audience, rows, stored, now_us)
-        first = page * limit
-        deliveries = []
-        for position in list(audience.positions())[first : first + limit]:
-            unit = snapshot.unit_at(position)
-            deliveries.append(self._tracked(unit, rows.get(unit.number), stored, now_us))
-        more = limit > 0 and first + limit < audience.size
+        legs = [self._leg(entry, stored) for entry in self._queue.entries(stored.sequence)]
+        legs = [leg for leg in legs if leg.entry.standing != RELEASED]
+        by_tier: dict[str, Counter[str]] = {}
+        for leg in legs:
+            self._count(leg, now_us, by_tier)
+        first, left = page * limit, limit
+        deliveries: list[TrackedDelivery] = []
+        for leg in legs:
+            if first < leg.entry.size and left > 0:
+                deliveries += self._page(leg, first, left, stored, now_us)
+                left = limit - len(deliveries)
+            first = max(first - leg.entry.size, 0)
+        recipients = sum(leg.entry.size for leg in legs)
+        more = limit > 0 and (page + 1) * limit < recipients
         return Tracking(
             key=stored.key.hex(),
             document_id=facts.document_id,
@@ -97,21 +100,68 @@ class Tracker:
             accepted_at=show_instant(facts.accepted_at),
             subject=facts.subject,
             lane=Lane(stored.lane).name.lower(),
-            recipients=audience.size,
+            recipients=recipients,
             states=dict(sum((Counter(states) for states in by_tier.values()), Counter())),
-            by_tier=by_tier,
+            by_tier={tier: dict(+states) for tier, states in by_tier.items()},
             deliveries=tuple(deliveries),
             next_page=page + 1 if more else 0,
         )
 
-    def _tracked(
-        self, unit: Unit, row: DeliveryRow | None, stored: StoredDocument, now_us: int
-    ) -> TrackedDelivery:
+    def _leg(self, entry: EntryRow, stored: StoredDocument) -> _Leg:
+        """Return an entry with its audience and the snapshot that numbers its members."""
+        held = stored.audience
+        if entry.number != stored.entries[0] or entry.size != held.size:
+            held = self._queue.audience(entry.audience)
+        return _Leg(entry, self._rooms.snapshot(held.snapshot), Audience.from_bytes(held.runs))
+
+    def _count(self, leg: _Leg, now_us: int, by_tier: dict[str, Counter[str]]) -> None:
+        """Add an entry's members by tier and state.  Ranks of one tier stand together."""
+        counted = leg.snapshot.hierarchy.count_by_class(leg.audience)
+        sizes: dict[str, int] = {}
+        for (tier, _), count in counted.items():
+            name = TIER_NAMES.get(tier, str(tier))
+            sizes[name] = sizes.get(name, 0) + count
+        bounds = [0]
+        for size in sizes.values():
+            bounds.append(bounds[-1] + size)
+        slices = self._queue.count_states(leg.entry.number, bounds, now_us)
+        untouched = _untouched(leg.entry, now_us)
+        for (name, size), counts in zip(sizes.items(), slices, strict=True):
+            states = by_tier.setdefault(name, Counter())
+            states[untouched] += size - sum(counts)
+            for state, count in zip(NAMES, counts, strict=True):
+                now = untouched if state == QUEUED and untouched in _OVER else state
+                states[now] += count
+
+    def _page(
+        self, leg: _Leg, first: int, limit: int, stored: StoredDocument, now_us: int
+    ) -> list[TrackedDelivery]:
+        """Return the deliveries of an entry from one rank on."""
+        positions = leg.audience.positions()[first : first + limit]
+        if not len(positions):
+            return []
+        cells = self._queue.cells(leg.entry.number, first, len(positions))
+        found = []
+        for position, cell in zip(positions, cells, strict=True):
+            unit = leg.snapshot.unit_at(position)
+            if cell is None:
+                tier = TIER_NAMES.get(unit.tier, str(unit.tier))
+                state, since = _untouched(leg.entry, now_us), leg.entry.since
+                if state == EXPIRED and leg.entry.standing == State.QUEUED:
+                    since = leg.entry.expires
+                found.append(
+                    TrackedDelivery(unit.code, unit.name, tier, state, show_instant(since))
+                )
+            else:
+                found.append(self._tracked(unit, stored, now_us))
+        return found
+
+    def _tracked(self, unit: Unit, stored: StoredDocument, now_us: int) -> TrackedDelivery:
         tier = TIER_NAMES.get(unit.tier, str(unit.tier))
-        state, since_us = _state_now(row, stored, now_us)
-        since = show_instant(since_us)
-        if row is None:
-            return TrackedDelivery(unit.code, unit.name, tier, state, since)
+        places = self._rooms.places(unit.number)
+        row = self._queue.delivery(stored.key, unit.number, now_us, places)
+        assert row is not None, "a member of the audience has a delivery"
+        events = self._queue.history(stored.key, unit.number, now_us, places)
         history = tuple(
             HistoryEvent(
                 event.state,
@@ -120,16 +170,11 @@ class Tracker:
                 event.actor,
                 event.reason,
             )
-            for event in self._queue.history(stored.key, unit.number)
+            for event in (events if len(events) > 1 else ())
         )
+        since = show_instant(row.since)
         return TrackedDelivery(
-            unit.code,
-            unit.name,
-            tier,
-            state,
-            since,
-            row.attempts,
-            history,
+            unit.code, unit.name, tier, row.state, since, row.attempts, history
         )
 
     def _code_of(self, number: int, now_us: int) -> str:
@@ -150,8 +195,7 @@ class Tracker:
             snapshot = self._rooms.snapshot(stored.audience.snapshot)
             position = snapshot.hierarchy.position(address)
             if position >= 0 and runs_contain(stored.audience.runs, position):
-                row = self._queue.delivery(key, address)
-                return self._tracked(snapshot.unit_at(position), row, stored, now_us)
+                return self._tracked(snapshot.unit_at(position), stored, now_us)
         raise NotFoundError("delivery.not_found")
 
     def explain(self, document: str, unit: str, reads: Reader) -> Explanation:
@@ -203,40 +247,28 @@ class Tracker:
         return (*steps, policy)
 
 
-def _count(
-    snapshot: Snapshot,
-    audience: Audience,
-    rows: dict[int, DeliveryRow],
-    stored: StoredDocument,
-    now_us: int,
-) -> dict[str, dict[str, int]]:
-    """Count by tier and state: all members untouched, then moved by the rows there are."""
-    hierarchy = snapshot.hierarchy
-    untouched, _ = _state_now(None, stored, now_us)
-    by_tier: dict[str, Counter[str]] = {}
-    for (tier, _), count in hierarchy.count_by_class(audience).items():
-        by_tier.setdefault(TIER_NAMES.get(tier, str(tier)), Counter())[untouched] += count
-    for address, row in rows.items():
-        tier = hierarchy.tier(hierarchy.position(address))
-        states = by_tier[TIER_NAMES.get(tier, str(tier))]
-        states[untouched] -= 1
-        states[_state_now(row, stored, now_us)[0]] += 1
-    return {tier: dict(+states) for tier, states in by_tier.items()}
+class _Leg(NamedTuple):
+    """An entry of a document as tracking reads it."""
+
+    entry: EntryRow
+    snapshot: Snapshot
+    audience: Audience
 
 
-def _state_now(row: DeliveryRow | None, stored: StoredDocument, now_us: int) -> tuple[str, int]:
-    """Return a delivery's state and since when.
+def _untouched(entry: EntryRow, now_us: int) -> str:
+    """Return where the members of an entry stand that nothing ever changed.
 
-    A lease that ran out counts as queued again; what waits past the document's time to live
-    counts as expired from that instant, whether or not a lease has come by to write it down.
+    What waits past the document's time to live counts as expired from that instant, whether or
+    not a record says so yet.
     """
-    state, since = (QUEUED, stored.at) if row is None else (row.state, row.since)
-    if row is not None and state == LEASED and row.until <= now_us:
-        state = QUEUED
-    ends = stored.expires_at
-    if state == QUEUED and ends is not None and ends <= now_us:
-        return EXPIRED, ends
-    return state, since
+    state: str = NAMES[entry.standing]
+    if state in _WAITS and entry.expires and entry.expires <= now_us:
+        return EXPIRED
+    return state
+
+
+_WAITS = frozenset((QUEUED, "held", "waiting"))
+_OVER = frozenset((EXPIRED, "withdrawn", "excluded"))
 
 
 _EN = {

@@ -1,14 +1,19 @@
 """The durable queue: one log of records, the state they lead to, and its stores.
 
-`queue.py` is the room's door.  `records.py` says what is written, `state.py` what each
-record changes, `tables.py` how the state is laid out, `inbox.py` how a unit's inbox is
-computed, `group.py` how callers share a flush.  `lmdb_store.py` and `memory_store.py`
-implement the durability port of `router.ports`; `check.py` holds a store against the log.
+`queue.py` is the room's door.  `records.py` says what is written, `tables.py` how the state is
+laid out, `transport.py` which moves a delivery may make.  The compiled state machine is the
+`_*.pyx` beside them: overlay over base (`_state`), documents in (`_intake`), inboxes
+(`_walk`), deliveries out (`_settle`, `_moves`), groups of callers (`_pipeline`, `_store`), the
+segment log (`_log`).  `log_store.py`, `group_store.py` and `memory_store.py` are the three
+durability ports over it.
 """
 
-from router.queue.lmdb_store import LmdbStore
+from router.queue._store import Store
+from router.queue.group_store import GroupStore
+from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
-from router.queue.queue import Queue
+from router.queue.queue import Inbox, OpenCount, Queue, Waiting
+from router.queue.reading import RELEASED, EntryRow
 from router.queue.records import (
     Acceptance,
     Accepted,
@@ -16,27 +21,41 @@ from router.queue.records import (
     DeliveryRow,
     Event,
     Leased,
+    Overfull,
+    Part,
     Repeated,
     RoomRecord,
     Settlement,
     StoredAudience,
     StoredDocument,
 )
+from router.queue.transport import NAMES, State
 
 __all__ = [
+    "NAMES",
+    "RELEASED",
     "Acceptance",
     "Accepted",
     "Conflict",
     "DeliveryRow",
+    "EntryRow",
     "Event",
+    "GroupStore",
+    "Inbox",
     "Leased",
-    "LmdbStore",
+    "LogStore",
     "MemoryDisk",
     "MemoryStore",
+    "OpenCount",
+    "Overfull",
+    "Part",
     "Queue",
     "Repeated",
     "RoomRecord",
     "Settlement",
+    "State",
+    "Store",
     "StoredAudience",
     "StoredDocument",
+    "Waiting",
 ]

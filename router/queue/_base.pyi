@@ -1,6 +1,7 @@
 """The base: the state at the last checkpoint; and the one that lies in memory."""
 
 from collections.abc import Iterator, Sequence
+from os import PathLike
 
 from router.errors import StorageError
 from router.queue._overlay import Overlay
@@ -27,6 +28,9 @@ class Base:
 
     def info(self) -> dict[str, int]:
         """Return sizes by name, for statistics: bytes, pages, readers, rows."""
+
+    def copy_to(self, path: str | PathLike[str]) -> None:
+        """Write the present state as `path`/data.mdb.  NotImplementedError: none on disk."""
 
     def value(self, table: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None.  Raises StorageError, IndexError."""

@@ -18,7 +18,7 @@ from router.queue._sheets cimport (
     own_version, place_of, release_version, show, value_of,
 )
 
-from router.errors import StorageError
+from router.errors import ClosedError, StorageError
 from router.limits import BASE_PAGE_ROWS
 
 __all__ = ["Base", "MemoryBase"]
@@ -91,6 +91,10 @@ cdef class Base:
     def info(self):
         """Return sizes by name, for statistics: bytes, pages, readers, rows."""
         return {}
+
+    def copy_to(self, path):
+        """Write the present state as `path`/data.mdb.  NotImplementedError: none on disk."""
+        raise NotImplementedError
 
     def value(self, int table, bytes key not None):
         """Return the value of a key, or None.  Raises StorageError, IndexError."""
@@ -186,7 +190,7 @@ cdef class Base:
             raise IndexError(f"there is no table {table}")
 
     def _reason(self):
-        return self.fault() or StorageError("store.failed", reason="the base is closed")
+        return self.fault() or ClosedError("engine.closed")
 
 
 cdef bytes bytes_of(Slice data):

@@ -18,8 +18,8 @@ ctypedef struct Held:  # a cursor of the reading transaction, kept for the next 
 cdef class LmdbBase(Base):
     cdef object _path            # the directory, a Path
     cdef tuple _claim
-    cdef object _using           # a lock: `info` and `copy_to` against `close`
-    cdef int _owner              # the process that opened it
+    cdef object _gate            # for `info` and `copy_to`
+    cdef int _forks              # before it was opened: a child must leave it alone
     cdef int _count              # of tables
     cdef void *_env
     cdef void *_reading          # reset between readings

@@ -14,7 +14,6 @@ from libc.errno cimport EIO, ENOMEM, EPERM
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
-from posix.unistd cimport getpid
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
 from router.queue._lmdb_calls cimport (
@@ -22,21 +21,33 @@ from router.queue._lmdb_calls cimport (
     LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY,
     LMDB_SET_RANGE, Blob, EnvironmentInfo, TableInfo, lmdb, open_environment,
 )
-from router.queue._lmdb_write cimport NOT_SORTED, apply_changes, keep_ahead, length_of
+from router.queue._lmdb_write cimport NOT_SORTED, apply_changes, keep_ahead, length_of, true_reason
 from router.queue._overlay cimport TABLES_MAX, Overlay
 
 import os
 import sys
-import threading
 import warnings
 from pathlib import Path
 
-from router.errors import ClosedError, StorageError
+from router.errors import StorageError
 from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_TABLES_MAX
 from router.queue._lmdb_calls import PROBLEM, describe
-from router.queue.environment import claim, copy_into, mend_length, prepare, refusal, release
+from router.queue.environment import Gate, claim, copy_into, mend_length, prepare, refusal, release
 
 __all__ = ["LmdbBase"]
+
+cdef extern from *:
+    """
+    #include <pthread.h>
+    static int vanban_forks = 0;  /* how many forks made this process */
+    static void vanban_forked(void) { vanban_forks++; }
+    static int vanban_watch_forks(void) { return pthread_atfork(NULL, NULL, vanban_forked); }
+    """
+    int vanban_forks
+    int vanban_watch_forks() nogil
+
+if vanban_watch_forks():
+    raise MemoryError
 
 cdef enum:
     FREE_PAGES = 0   # the table in which LMDB keeps what pages are free
@@ -69,7 +80,7 @@ cdef class LmdbBase(Base):
         return LmdbBase(path, tables, map_bytes)
 
     def __cinit__(self, *_):
-        self._using = threading.Lock()
+        self._gate = Gate()
         self._file = -1
 
     def __init__(self, path, tables, map_bytes=0):
@@ -80,7 +91,7 @@ cdef class LmdbBase(Base):
         if len(self.tables) > STORE_TABLES_MAX:
             raise ValueError(f"tables must be at most {STORE_TABLES_MAX}")
         self._path = Path(path)
-        self._owner = getpid()
+        self._forks = vanban_forks
         self._count = <int>len(self.tables)
         try:
             self._path.mkdir(mode=0o700, exist_ok=True)
@@ -191,6 +202,8 @@ cdef class LmdbBase(Base):
         if self._depth == 0:
             if self._reading is NULL:
                 return FAILED
+            if vanban_forks != self._forks:  # its place among the readers is the parent's
+                return self._failed(EPERM)
             failed = lmdb.txn_renew(self._reading)
             if failed:
                 return self._failed(failed)
@@ -282,7 +295,7 @@ cdef class LmdbBase(Base):
         cdef int failed
         if self._failure or self._env is NULL:
             return FAILED
-        if getpid() != self._owner:
+        if vanban_forks != self._forks:
             return self._failed(EPERM)
         lmdb.env_info(self._env, &before)
         failed = lmdb.txn_begin(self._env, NULL, 0, &txn)
@@ -294,7 +307,7 @@ cdef class LmdbBase(Base):
             return self._failed(failed)
         failed = lmdb.txn_commit(txn)
         if failed:
-            return self._failed(failed)
+            return self._failed(true_reason(self._file, failed))
         lmdb.env_info(self._env, &after)
         keep_ahead(
             self._file, &self._length, (after.last_page + 1) * self._page_size,
@@ -320,8 +333,7 @@ cdef class LmdbBase(Base):
         cdef EnvironmentInfo info
         cdef size_t free_pages = 0
         cdef int failed
-        with self._using:
-            self._check_open()
+        with self._gate.inside():
             self._raise_if(lmdb.env_info(self._env, &info))
             with nogil:
                 failed = count_free(self._env, &free_pages)
@@ -343,8 +355,7 @@ cdef class LmdbBase(Base):
         again, so the file grows.  Raises StorageError (`store.exists`, `store.full`,
         …), ClosedError.
         """
-        with self._using:
-            self._check_open()
+        with self._gate.inside():
             copy_into(Path(path), self._copy)
 
     def _copy(self, int file):
@@ -357,15 +368,11 @@ cdef class LmdbBase(Base):
 
     cpdef void close(self):
         """Close the environment; idempotent.  No reading or write may be under way."""
-        with self._using:
-            self._shut()
-            if self._claim is not None:
-                release(self._claim)
-                self._claim = None
-
-    def _check_open(self):
-        if self._env is NULL:
-            raise ClosedError("engine.closed")
+        self._gate.shut()
+        self._shut()
+        if self._claim is not None:
+            release(self._claim)
+            self._claim = None
 
     cdef void _shut(self) noexcept:
         cdef Held *held
@@ -376,10 +383,10 @@ cdef class LmdbBase(Base):
             while self._free[table] is not NULL:
                 held = self._free[table]
                 self._free[table] = held.next
-                if getpid() == self._owner:
+                if vanban_forks == self._forks:
                     lmdb.cursor_close(held.cursor)
                 free(held)
-        if getpid() == self._owner:  # after a fork the environment is another's
+        if vanban_forks == self._forks:  # after a fork the environment is another's
             if self._reading is not NULL:
                 lmdb.txn_abort(self._reading)
             with nogil:

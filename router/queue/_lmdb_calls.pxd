@@ -55,6 +55,9 @@ ctypedef struct Calls:  # environments, transactions and cursors are opaque
     int (*env_set_mapsize)(void *env, size_t size) noexcept nogil
     int (*env_set_maxdbs)(void *env, unsigned int count) noexcept nogil
     int (*env_set_maxreaders)(void *env, unsigned int count) noexcept nogil
+    int (*env_set_assert)(
+        void *env, void (*told)(void *env, const char *words) noexcept nogil
+    ) noexcept nogil
     int (*env_get_fd)(void *env, int *file) noexcept nogil
     int (*env_info)(void *env, EnvironmentInfo *info) noexcept nogil
     int (*env_stat)(void *env, TableInfo *info) noexcept nogil

@@ -8,6 +8,7 @@ tested are taken, and a canary (a tiny environment in a temporary directory) mus
 what it wrote; `PROBLEM` says what speaks against using them, "" when nothing does.
 """
 
+from libc.stdio cimport fprintf, stderr
 from libc.string cimport memcmp, memset
 
 import importlib.util
@@ -25,14 +26,18 @@ WHEELS_TESTED = ("3.0.0",)
 ENGINE_TESTED = (0, 9, 36)
 NAMES = (  # in the order of `Calls`
     b"version", b"strerror", b"env_create", b"env_open", b"env_close", b"env_set_mapsize",
-    b"env_set_maxdbs", b"env_set_maxreaders", b"env_get_fd", b"env_info", b"env_stat",
-    b"env_copyfd2", b"reader_check", b"txn_begin", b"txn_commit", b"txn_abort", b"txn_reset",
-    b"txn_renew", b"dbi_open", b"stat", b"get", b"cursor_open", b"cursor_close",
+    b"env_set_maxdbs", b"env_set_maxreaders", b"env_set_assert", b"env_get_fd", b"env_info",
+    b"env_stat", b"env_copyfd2", b"reader_check", b"txn_begin", b"txn_commit", b"txn_abort",
+    b"txn_reset", b"txn_renew", b"dbi_open", b"stat", b"get", b"cursor_open", b"cursor_close",
     b"cursor_renew", b"cursor_get", b"cursor_put", b"cursor_del",
 )
 
 assert len(NAMES) * sizeof(void *) == sizeof(Calls)
 
+cdef const char *DAMAGED = (
+    b"vanban: stored data is damaged (data.mdb); the process ends before it spreads.  "
+    b"Restore the last backup; keep this directory for analysis."
+)
 cdef unsigned int TABLES_MOST = STORE_TABLES_MAX
 cdef unsigned int READERS_MOST = STORE_READERS_MAX
 
@@ -42,6 +47,11 @@ cdef extern from "<dlfcn.h>" nogil:
     void *dlsym(void *handle, const char *name)
     int RTLD_NOW
     int RTLD_LOCAL
+
+
+cdef void tell_damage(void *env, const char *words) noexcept nogil:
+    """Say what it means that LMDB found a page it cannot go on with: it ends the process."""
+    fprintf(stderr, "%s\n%s\n", DAMAGED, words)
 
 
 cdef int open_environment(
@@ -55,6 +65,8 @@ cdef int open_environment(
         failed = lmdb.env_set_maxdbs(env[0], TABLES_MOST)
     if not failed:
         failed = lmdb.env_set_maxreaders(env[0], READERS_MOST)
+    if not failed:
+        failed = lmdb.env_set_assert(env[0], tell_damage)
     if not failed:
         failed = lmdb.env_open(env[0], path, flags, 0o600)
     if failed:  # also an environment that could not be opened must be closed

@@ -20,3 +20,6 @@ cdef int apply_changes(
 cdef void keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) noexcept nogil
 # How long a file is; 0 when it does not say.
 cdef uint64_t length_of(int file) noexcept nogil
+# LMDB calls a write that came out short EIO; find out, at the end of the file, whether the disk is
+# full instead.
+cdef int true_reason(int file, int failed) noexcept nogil

@@ -1,6 +1,7 @@
 # cython: language_level=3
 """Writing into LMDB: changes into a transaction, and zeros ahead of the data (see the .pxd)."""
 
+from libc.errno cimport EIO, errno
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp
 from posix.stat cimport fstat, struct_stat
@@ -125,3 +126,19 @@ cdef uint64_t fill(int file, uint64_t start, uint64_t size) noexcept nogil:
         done += <uint64_t>written
     fdatasync(file)
     return done
+
+
+cdef int true_reason(int file, int failed) noexcept nogil:
+    cdef uint64_t length = length_of(file)
+    cdef uint64_t done = 0
+    cdef ssize_t written
+    if failed != EIO or length == 0:
+        return failed
+    while done < sizeof(ZEROS):
+        written = pwrite(file, ZEROS, sizeof(ZEROS) - done, <off_t>(length + done))
+        if written <= 0:
+            failed = errno if written < 0 else EIO
+            break
+        done += <uint64_t>written
+    ftruncate(file, <off_t>length)
+    return failed

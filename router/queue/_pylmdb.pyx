@@ -16,15 +16,14 @@ from router.queue._overlay cimport Overlay, Walk
 import errno
 import os
 import sys
-import threading
 from pathlib import Path
 
 import lmdb
 
-from router.errors import ClosedError, StorageError
+from router.errors import StorageError
 from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_READERS_MAX, STORE_TABLES_MAX
 from router.queue.environment import (
-    DATA, claim, copy_into, mend_length, prepare, refusal, release,
+    DATA, Gate, claim, copy_into, mend_length, prepare, refusal, release, true_reason,
 )
 
 __all__ = ["PyLmdbBase"]
@@ -48,7 +47,7 @@ cdef class PyLmdbBase(Base):
 
     cdef object _path
     cdef object _claim
-    cdef object _using           # a lock: `info` and `copy_to` against `close`
+    cdef object _gate            # for `info` and `copy_to`
     cdef object _env
     cdef list _dbs
     cdef object _reading
@@ -60,7 +59,7 @@ cdef class PyLmdbBase(Base):
         """See `LmdbBase.open`."""
         super().__init__(tables)
         self._path = Path(path)
-        self._using = threading.Lock()
+        self._gate = Gate()
         self._kept = []
         try:
             self._path.mkdir(mode=0o700, exist_ok=True)
@@ -125,7 +124,8 @@ cdef class PyLmdbBase(Base):
             if number == 0 and str(error).endswith(os.strerror(known)):
                 number = known
         if number:
-            return refusal(number, self._path)
+            short = number == errno.EIO and self._env is not None
+            return refusal(true_reason(self._path) if short else number, self._path)
         words = str(error).rpartition(": ")[2]
         return StorageError("store.failed", path=str(self._path), reason=words)
 
@@ -261,8 +261,7 @@ cdef class PyLmdbBase(Base):
 
         Raises StorageError, ClosedError.
         """
-        with self._using:
-            self._check_open()
+        with self._gate.inside():
             info = self._env.info()
             return {
                 "map_bytes": info["map_size"],
@@ -279,8 +278,7 @@ cdef class PyLmdbBase(Base):
         Durable when it returns.  Raises StorageError (`store.exists`, `store.full`, …),
         ClosedError.
         """
-        with self._using:
-            self._check_open()
+        with self._gate.inside():
             copy_into(Path(path), self._copy)
 
     def _copy(self, file):
@@ -291,17 +289,13 @@ cdef class PyLmdbBase(Base):
 
     cpdef void close(self):
         """Close the environment; idempotent.  No reading or write may be under way."""
-        with self._using:
-            if self._env is not None:
-                self._env.close()
-                self._env = None
-            if self._claim is not None:
-                release(self._claim)
-                self._claim = None
-
-    def _check_open(self):
-        if self._env is None:
-            raise ClosedError("engine.closed")
+        self._gate.shut()
+        if self._env is not None:
+            self._env.close()
+            self._env = None
+        if self._claim is not None:
+            release(self._claim)
+            self._claim = None
 
 
 cdef bytes to_bytes(const uint8_t *data, size_t size):

@@ -7,6 +7,7 @@ names.  After `crash` the disk holds what the power cut left, and can be opened 
 Nothing here looks at a clock or at chance of its own, so a seed replays a run.
 """
 
+cimport cython
 from libc.errno cimport EBADF, EEXIST, EIO, ENOENT, ENOSPC
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
@@ -52,6 +53,7 @@ cdef int apply(bytearray into, offset, data) except -1:
     return 0
 
 
+@cython.no_gc_clear  # logs close their files when they go, in whatever order
 cdef class SimulatedDisk(Disk):
     """A directory in memory.
 

@@ -2,6 +2,7 @@
 
     DIR/LOCK     held with flock(2) by the owner as long as it is open
     DIR/FORMAT   JSON: product, format version, kind of store; written last at creation
+    DIR/log/     the segments of the log (where the store has one)
     DIR/store/   the LMDB environment
 
 A directory without FORMAT is taken over only when it holds nothing but what an
@@ -21,14 +22,16 @@ import msgspec
 
 from router.errors import StorageError
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 PRODUCT: Final = "vanban-router"
-STORE_KIND: Final = "lmdb-0.9-per-group"
+LOG_KIND: Final = "log-and-lmdb-0.9"
+GROUP_KIND: Final = "lmdb-0.9-per-group-2"
 _LOCK: Final = "LOCK"
 _FORMAT: Final = "FORMAT"
 _FORMAT_NEW: Final = "FORMAT.new"
 _STORE: Final = "store"
-_LEFT_BY_CREATION: Final = frozenset((_LOCK, _FORMAT_NEW, _STORE))
+_LOG: Final = "log"
+_LEFT_BY_CREATION: Final = frozenset((_LOCK, _FORMAT_NEW, _STORE, _LOG))
 _FORMAT_BYTES_MAX: Final = 65_536
 
 
@@ -37,7 +40,7 @@ class Format(msgspec.Struct, frozen=True):
 
     product: str
     format: int
-    store: str = STORE_KIND
+    store: str = LOG_KIND
     created_at: int = 0
 
 
@@ -49,15 +52,21 @@ class DataDirectory:
     (FORMAT unreadable), `store.failed` (the file system refuses).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: str = LOG_KIND) -> None:
         self.path = path
+        self.kind = kind
         self.store_path = path / _STORE
+        self.log_path = path / _LOG
         self._lock = -1
         with _file_errors(path):
             self._prepare()
         try:
             with _file_errors(path):
                 self.fresh = self._check_format()
+                if self.fresh:
+                    self.store_path.mkdir(mode=0o700, exist_ok=True)
+                    if self.kind == LOG_KIND:
+                        self.log_path.mkdir(mode=0o700, exist_ok=True)
         except BaseException:
             self.release()
             raise
@@ -99,12 +108,12 @@ class DataDirectory:
             raise StorageError(
                 "store.foreign", path=str(place), reason="FORMAT is of another product"
             )
-        if found.format != FORMAT_VERSION or found.store != STORE_KIND:
+        if found.format != FORMAT_VERSION or found.store != self.kind:
             raise StorageError(
                 "store.format",
                 path=str(place),
                 found=f"{found.format} ({found.store})",
-                known=f"{FORMAT_VERSION} ({STORE_KIND})",
+                known=f"{FORMAT_VERSION} ({self.kind})",
             )
         if not (self.store_path / "data.mdb").exists():
             raise StorageError(
@@ -116,7 +125,7 @@ class DataDirectory:
         """Write FORMAT: from now on the directory counts as a data directory."""
         with _file_errors(self.path):
             draft = self.path / _FORMAT_NEW
-            content = msgspec.json.encode(Format(PRODUCT, FORMAT_VERSION, created_at=clock_us))
+            content = msgspec.json.encode(Format(PRODUCT, FORMAT_VERSION, self.kind, clock_us))
             with draft.open("wb") as file:
                 file.write(content + b"\n")
                 file.flush()

@@ -1,8 +1,9 @@
 """The queue: the one door of this room.
 
-Every change is a record, appended and applied in one group and flushed before the call
-returns; callers from several threads share groups (group.py).  Reads see all that was
-answered and nothing that is not on the disk.
+Every change is a record, written to the log, applied and flushed before the call returns;
+callers from several threads share a flush.  Reads see all that was answered and nothing that
+is not on the disk.  What is answered after a lease names only documents that are flushed; the
+lease itself is flushed with the next group, or soon after.
 
 Failures: a StorageError from a write means nothing of that call may be counted on, and
 the queue refuses everything until the store is opened anew; a repeated `accept` then tells
@@ -12,44 +13,23 @@ what was kept.
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
-    AUDIENCE_CACHE_BYTES_MAX,
-    DOCUMENT_CACHE_BYTES_MAX,
+    DELIVERY_ATTEMPTS_MAX,
+    HISTORY_EVENTS_MAX,
     LANES,
     LEASE_BYTES_MAX,
     LEASE_DELIVERIES_MAX,
+    PLACES_REMEMBERED_MAX,
 )
-from router.model.instants import year_of
-from router.ports import Store, Transaction, View
-from router.queue import state, tables
-from router.queue.cache import Cache, audience_bytes, document_bytes
-from router.queue.check import check_store
-from router.queue.group import GroupCommit
-from router.queue.handout import Handout
-from router.queue.inbox import (
-    Found,
-    Member,
-    Membership,
-    OpenCount,
-    checked_topics,
-    count_open,
-    lanes_with_work,
-    walk,
-)
-from router.queue.pending import PENDING_LEASES_MAX, IdleFlusher, PendingLeases
-from router.queue.reading import (
-    pages_of_addresses,
-    pages_of_all,
-    record_at,
-    sequence_of,
-    who_made,
-)
+from router.queue import reading, records
+from router.queue._readings import Places
+from router.queue._store import Store
+from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
     Accepted,
@@ -57,97 +37,90 @@ from router.queue.records import (
     DeliveryRow,
     Event,
     Leased,
-    LeaseRecord,
+    Overfull,
     Repeated,
     RoomRecord,
     Settlement,
-    SettleRecord,
     StoredAudience,
     StoredDocument,
-    encode,
 )
-from router.queue.settling import settle_parts, settlement
+from router.queue.transport import NAMES, NUMBERS, State
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
+Positions = Callable[[Sequence[int]], Mapping[int, int]]
+"""Says where an address stands in each of these snapshots; -1 for nowhere."""
 
 _PAGE: Final = 2_048
-_AFTER_ALL: Final = b"\xff" * 9
-_CONTENT_BYTES: Final = 32
+_NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY = range(6)
+
+
+class Waiting(NamedTuple):
+    """One line of an inbox: a delivery that is queued or leased."""
+
+    document: int
+    entry: int
+    lane: int
+    attempts: int
+    state: str
+
+
+class OpenCount(NamedTuple):
+    """Deliveries of one address that are not final; `more`: the count ended at its bound."""
+
+    queued: int
+    leased: int
+    more: bool
 
 
 class Queue:
     """Documents, entries and deliveries on one store.  Thread-safe."""
 
-    def __init__(
-        self, store: Store, *, document_cache_bytes: int = DOCUMENT_CACHE_BYTES_MAX
-    ) -> None:
-        self._store = store
-        self._pending = PendingLeases()
-        self._commit = GroupCommit(store, self._pending)
-        self._leasing = threading.Lock()  # one lease is computed at a time
-        self._idle: IdleFlusher | None = None
-        if store.idle_flush_s is not None:
-            self._idle = IdleFlusher(self.flush, store.idle_flush_s)
-        self._documents = Cache(document_cache_bytes, document_bytes)
-        self._audiences = Cache(AUDIENCE_CACHE_BYTES_MAX, audience_bytes)
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._places: dict[int, dict[int, int]] = {}
 
     # Writing.
 
     def accept(
         self, batch: Sequence[Acceptance], also: Sequence[RoomRecord] = ()
-    ) -> list[Accepted | Repeated | Conflict]:
+    ) -> list[Accepted | Repeated | Conflict | Overfull]:
         """Store documents, each once by its name; one answer for each, in order.
 
         (sender, act, document id) and (sender, idempotency key) name a document within
-        the calendar year of `at`, the one before and the one after.  `also` is stored
-        first, in the same group, whatever becomes of the batch.  Raises TooLargeError
-        `record.too_large`, StorageError, ClosedError; then nothing was stored.
+        the calendar year of `at` and the one before.  `also` is stored first, in the same
+        group, whatever becomes of the batch.  Raises TooLargeError `record.too_large`,
+        StorageError, ClosedError, OverloadedError; then nothing was stored.
         """
-        documents = [(item, encode(_checked(item))) for item in batch]
-        rooms = [(record, encode(record)) for record in also]
+        rooms = [records.encode_room(record) for record in also]
+        taken = self.store.take(rooms + [records.encode_acceptance(item) for item in batch])
+        return [
+            self._answer(kind, sequence, twin, item)
+            for (kind, sequence, twin), item in zip(taken[len(rooms) :], batch, strict=True)
+        ]
 
-        def operation(txn: Transaction) -> list[Accepted | Repeated | Conflict]:
-            for record, data in rooms:
-                state.apply(record, txn.append(data), txn)
-            answers: list[Accepted | Repeated | Conflict] = []
-            for item, data in documents:
-                known = self._known(
-                    txn, item.sender, item.document_id, item.act, item.idempotency_key,
-                    item.content, item.at,
-                )  # fmt: skip
-                if known is not None:
-                    answers.append(known)
-                    continue
-                if txn.get(tables.KEYS, item.key) is not None:
-                    raise ValueError("the key of a document is in use")
-                sequence = txn.append(data)
-                state.apply(item, sequence, txn)
-                answers.append(Accepted(sequence))
-            return answers
+    def _answer(
+        self, kind: int, sequence: int, twin: int, item: Acceptance
+    ) -> Accepted | Repeated | Conflict | Overfull:
+        if kind == _NEW:
+            return Accepted(sequence, twin)
+        if kind == _TOO_MANY:
+            return Overfull(self.store.in_flight_max)
+        if kind in {_SAME, _OTHER_ID, _OTHER_KEY}:
+            return self._known(kind, sequence)
+        raise ValueError(
+            "the key of a document is in use" if kind == _KEY_IN_USE else "no acceptance record"
+        )
 
-        size = sum(len(data) for _, data in documents) + sum(len(data) for _, data in rooms)
-        return self._commit.run(operation, size)
-
-    def append_rooms(self, records: Sequence[RoomRecord]) -> list[int]:
+    def append_rooms(self, batch: Sequence[RoomRecord]) -> list[int]:
         """Store records of other rooms in one group; return their sequences."""
-        pairs = [(record, encode(record)) for record in records]
-
-        def operation(txn: Transaction) -> list[int]:
-            sequences = []
-            for record, data in pairs:
-                sequence = txn.append(data)
-                state.apply(record, sequence, txn)
-                sequences.append(sequence)
-            return sequences
-
-        return self._commit.run(operation, sum(len(data) for _, data in pairs))
+        return self.store.append_raw([records.encode_room(record) for record in batch])
 
     def lease(
         self,
         address: int,
         subscriptions: Sequence[bytes],
-        member: Member,
+        positions: Positions,
         limit: int,
         until: int,
         at: int,
@@ -156,42 +129,50 @@ class Queue:
         unit: int = 0,
         bytes_max: int = LEASE_BYTES_MAX,
         lanes: Sequence[int] | None = None,
+        attempts_max: int = DELIVERY_ATTEMPTS_MAX,
     ) -> list[Leased]:
         """Hand out at most `limit` waiting deliveries until the instant `until`.
 
-        Lane 0 first, in entry order within a lane.  What an earlier lease did not settle
-        in time comes again, in its old place.  Documents past their time to live are
-        marked expired.  `member(snapshot, runs)` says whether the address is in there.
-        `unit` is who asks, for the history (0: the address itself).  What would exceed
-        `bytes_max` stored bytes is left for the next call, save the first.  `lanes` narrows
-        the call to some lanes.
-
-        Only what is on the disk is handed out; the lease itself is flushed with the next
-        group, or soon after.  A crash before that hands the same deliveries out again.
+        Flash first, yet each lower lane that waits gets one turn in eight; in entry order
+        within a lane.  What an earlier lease did not settle in time comes again, in its old
+        place, and is dead after `attempts_max` hand-outs.  `unit` is who asks, for the history
+        (0: the address itself).  What would exceed `bytes_max` stored bytes is left for the
+        next call, save the first.  `lanes` narrows the call to some lanes.
         """
+        handed: list[Any] = []
         limit = min(limit, LEASE_DELIVERIES_MAX)
-        topics = checked_topics(subscriptions)
-        handout = Handout(bytes_max)
-        leased = handout.leased
-        more = limit > 0
-        while more:
-            taken = len(leased)
-            with self._leasing:
-                found = self._walk_to_lease(
-                    address, topics, member, limit - taken, at, handout, lanes
-                )
-                if len(leased) > taken or found.expired or found.floors_worth:
-                    self._pending.add(LeaseRecord(
-                        address, tuple([item.sequence for item in leased[taken:]]),
-                        tuple(found.expired), tuple(found.floors), found.digest, until, at, actor,
-                        unit, tuple(found.opened), tuple(found.closed),
-                    ))  # fmt: skip
-                    if self._idle is not None:
-                        self._idle.wake()
-            more = found.cut
-            if more:  # what ran out must not hide what waits behind it, nor let others overtake
-                self.flush()  # each round makes that many final, so the rounds end
-        return leased
+        while limit > 0:
+            found, further = self._walk(
+                address, subscriptions, positions, limit, until, at, unit or address, actor,
+                bytes_max, lanes, attempts_max,
+            )  # fmt: skip
+            handed += found
+            if found or not further:  # so much had run out that nothing was left to hand out
+                break
+        bodies = self.store.bodies(handed)
+        return [
+            Leased(key, one[0], one[3], one[4] + 1, envelope, facts, accepted)
+            for one, (key, envelope, facts, accepted) in zip(handed, bodies, strict=True)
+        ]
+
+    def _walk(
+        self, address: int, subscriptions: Sequence[bytes], positions: Positions, limit: int,
+        until: int, at: int, unit: int, actor: str, bytes_max: int, lanes: Sequence[int] | None,
+        attempts_max: int, *, look: bool = False,
+    ) -> tuple[list[Any], bool]:  # fmt: skip
+        topics = sorted(set(subscriptions))
+        digest = topics_digest(topics)
+        mask = sum(1 << lane for lane in set(range(LANES) if lanes is None else lanes))
+        known = self._known_places(address)
+        while True:
+            found = self.store.lease(
+                address, topics, digest, Places(dict(known)), limit, until, at, unit,
+                actor.encode("utf-8", "surrogatepass"), bytes_max=bytes_max,
+                attempts_max=attempts_max, lanes=mask, look=look,
+            )  # fmt: skip
+            if isinstance(found, tuple):
+                return found
+            known.update(positions(found))
 
     def settle(
         self,
@@ -200,299 +181,322 @@ class Queue:
         at: int,
         unit: int,
         actor: str,
-        member: Member,
+        positions: Positions,
     ) -> list[Settlement]:
         """Make deliveries final: (key, "delivered" or "refused", reason), one answer each.
 
         A lease is not needed, membership in the audience is.  What is final stays as it
         is and is answered as repeated.
         """
-        wanted = [(key, tables.STATE_NUMBERS[name], reason) for key, name, reason in items]
-        if any(number not in {tables.DELIVERED, tables.REFUSED} for _, number, _ in wanted):
+        if any(state not in {"delivered", "refused"} for _, state, _ in items):
             raise ValueError("a delivery is settled as delivered or refused")
+        return self._wish(address, items, at, unit, actor, positions)
 
-        def operation(txn: Transaction) -> list[Settlement]:
-            holds = Membership(txn, member, self._audience)
-            moves: dict[int, tuple[int, str]] = {}
-            answers = []
-            for key, number, reason in wanted:
-                answer, sequence = settlement(txn, address, key, number, holds, moves)
-                if answer.found and not answer.repeated:
-                    moves[sequence] = (number, reason)
-                answers.append(answer)
-            for part in settle_parts(moves):
-                record = SettleRecord(address, part, at, unit, actor)
-                state.apply(record, txn.append(encode(record)), txn)
-            return answers
+    def extend(
+        self, address: int, keys: Sequence[bytes], until: int, at: int, unit: int, actor: str,
+        positions: Positions,
+    ) -> list[Settlement]:  # fmt: skip
+        """Keep what is handed out until another instant; state "leased" says that it is so."""
+        items = [(key, "leased", "") for key in keys]
+        return self._wish(address, items, at, unit, actor, positions, until=until)
 
-        return self._commit.run(operation)
+    def give_back(
+        self, address: int, keys: Sequence[bytes], at: int, unit: int, actor: str,
+        positions: Positions,
+    ) -> list[Settlement]:  # fmt: skip
+        """Put what is handed out back into the inbox, in its old place, for the next lease."""
+        items = [(key, "queued", "") for key in keys]
+        return self._wish(address, items, at, unit, actor, positions)
+
+    def _wish(
+        self, address: int, items: Sequence[tuple[bytes, str, str]], at: int, unit: int,
+        actor: str, positions: Positions, *, until: int = 0,
+    ) -> list[Settlement]:  # fmt: skip
+        places: dict[bytes, int] = {}
+        reasons: dict[str, int] = {}
+        wishes = []
+        for key, state, reason in items:
+            if key not in places:
+                places[key] = len(wishes)
+                number = reasons.setdefault(reason, len(reasons) + 1) if reason else 0
+                wishes.append((key, NUMBERS[state], number))
+        known = self._known_places(address)
+        while True:
+            found = self.store.settle(
+                address, unit or address, at, actor.encode("utf-8", "surrogatepass"), wishes,
+                Places(dict(known)), tuple(text.encode("utf-8", "surrogatepass") for text in reasons),
+                until=until,
+            )  # fmt: skip
+            if isinstance(found, tuple):
+                break
+            known.update(positions(found))
+        answers = []
+        seen: set[bytes] = set()
+        for key, _, _ in items:
+            there, now, repeated = found[places[key]]
+            again = key in seen and there
+            seen.add(key)
+            answers.append(Settlement(there, NAMES[now] if there else "", bool(repeated or again)))
+        return answers
+
+    def _known_places(self, address: int) -> dict[int, int]:
+        """Return the positions of an address that were looked up before: they never change."""
+        found = self._places.get(address)
+        if found is None:
+            if len(self._places) >= PLACES_REMEMBERED_MAX:
+                self._places.clear()
+            found = self._places.setdefault(address, {})
+        return found
 
     def flush(self) -> None:
         """Make all leases durable that are not yet.  Raises StorageError."""
-        if self._pending:
-            self._commit.run(lambda _: None)
+        self.store.flush()
 
-    # Reading.
+    # Reading: documents.
 
     def find(self, items: Sequence[FindItem]) -> list[Repeated | Conflict | None]:
         """Say for each (sender, id, act, idempotency key, content, at) what is known."""
-        with self._store.view() as view:
-            return [self._known(view, *item) for item in items]
+        return [self._find(*item) for item in items]
 
-    def waiting(
-        self, address: int, subscriptions: Sequence[bytes], member: Member, at: int
-    ) -> bool:
-        """Say whether `lease` would hand out anything now."""
-        held = self._pending.held(address, at)
-        if held is None:
-            self.flush()
-            held = frozenset()
-        with self._store.view() as view:
-            holds = Membership(view, member, self._audience)
-            found = walk(
-                view, address, subscriptions, holds, held, 1, at, lambda *_: True, expired_max=None
+    def _find(
+        self, sender: int, document_id: str, act: str, key: str | None, content: bytes, at: int
+    ) -> Repeated | Conflict | None:
+        kind, sequence = self.store.find(
+            records.name_of_id(sender, act, document_id),
+            None if key is None else records.name_of_idempotency_key(sender, key),
+            content,
+            records.years_to_ask(at),
+        )
+        return None if kind == _NEW else self._known(kind, sequence)
+
+    def _known(self, kind: int, sequence: int) -> Repeated | Conflict:
+        found = self._acceptance(sequence)
+        if kind == _SAME:
+            return Repeated(found.key, sequence, found.facts)
+        return Conflict(found.key, "document_id" if kind == _OTHER_ID else "idempotency_key")
+
+    def _acceptance(self, sequence: int) -> Acceptance:
+        data = self.store.record(sequence)
+        if data is None:
+            raise StorageError(
+                "store.corrupt", path=f"log[{sequence}]", reason=f"log record {sequence} is missing"
             )
-            return found.ready > 0
-
-    def lanes_to_lease(
-        self, address: int, subscriptions: Sequence[bytes], member: Member, at: int
-    ) -> tuple[int, ...]:
-        """Return the lanes where `lease` would hand out or note anything now."""
-        held = self._pending.held(address, at)
-        if held is None:
-            self.flush()
-            held = frozenset()
-        with self._store.view() as view:
-            holds = Membership(view, member, self._audience)
-            return lanes_with_work(view, address, subscriptions, holds, held, at)
-
-    def open_count(
-        self,
-        address: int,
-        subscriptions: Sequence[bytes],
-        member: Member,
-        at: int,
-        *,
-        looked_max: int,
-    ) -> OpenCount:
-        """Count the deliveries of an address that are queued or leased; see `count_open`."""
-        held = self._pending.held(address, at)
-        if held is None:
-            self.flush()
-            held = frozenset()
-        with self._store.view() as view:
-            holds = Membership(view, member, self._audience)
-            return count_open(view, address, subscriptions, holds, held, at, looked_max)
+        return records.decode_acceptance(data, sequence)
 
     def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
         """Yield (sequence, record) of one room in order."""
-        prefix = tables.room_prefix(room)
-        start = 0
-        while True:
-            with self._store.view() as view:
-                page = []
-                for key, _ in view.scan(
-                    tables.ROOMS, prefix + tables.SEQUENCE.pack(start), prefix + _AFTER_ALL
-                ):
-                    sequence = tables.SEQUENCE.unpack(key[-8:])[0]
-                    record = record_at(view, sequence)
-                    assert isinstance(record, RoomRecord)
-                    page.append((sequence, record))
-                    if len(page) >= _PAGE:
-                        break
-            if not page:
-                return
-            yield from page
+        prefix, start = records.room_prefix(room), 0
+        while page := self.store.page(TABLE["rooms"], prefix, start, _PAGE):
+            for sequence, _ in page:
+                data = self.store.record(sequence)
+                if data is not None:
+                    yield sequence, records.decode_room(data, sequence)
             start = page[-1][0] + 1
 
     def document(self, key: bytes) -> StoredDocument | None:
         """Return the document of that key, or None."""
-        with self._store.view() as view:
-            sequence = sequence_of(view, key)
-            if sequence is None:
-                return None
-            found = self._document_at(view, sequence)
-            packed = tables.SEQUENCE.pack(sequence)
-            entries = tuple(
-                tables.ENTRY.unpack(entry)[1]
-                for entry, _ in view.scan(tables.ENTRIES, packed, packed + _AFTER_ALL)
-            )
+        sequence = self.store.sequence_of(key)
+        if sequence is None:
+            return None
+        found, row = self._acceptance(sequence), self._row_of(sequence)
         return StoredDocument(
             sequence, found.key, found.sender, found.document_id, found.act, found.content,
             found.number_notation, found.lane, found.envelope, found.facts, found.audience,
-            found.at, found.unit, found.actor, found.expires_at, entries,
+            found.at, found.unit, found.actor, found.expires_at,
+            tuple(entry.number for entry in self.entries(sequence)),
+            0 if row is None else row.twin,
         )  # fmt: skip
 
     def by_document_id(self, sender: int, document_id: str, act: str) -> bytes | None:
         """Return the key of the newest document of that name in any year, or None."""
-        name = tables.name_of_id(sender, act, document_id)
-        found = None
-        with self._store.view() as view:
-            start = b"\0"
-            while item := next(view.scan(tables.IDS, start, _AFTER_ALL), None):
-                year = int.from_bytes(item[0][:2], "big")
-                found = view.get(tables.IDS, tables.dated(year, name)) or found
-                start = (year + 1).to_bytes(3, "big")[1:] if year < 0xFFFF else _AFTER_ALL
-            return None if found is None else view.get(tables.DOCUMENTS, found)
+        name = records.name_of_id(sender, act, document_id)
+        for year in reversed(self.store.years_with_ids()):
+            row = self.store.row(TABLE["ids"], year.to_bytes(2, "big") + name)
+            if row is not None:
+                found = self._row_of(int.from_bytes(row[:8], "big"))
+                return None if found is None else found.key
+        return None
 
-    def deliveries(
-        self, key: bytes, addresses: Iterable[int] | None = None
-    ) -> Iterator[tuple[int, DeliveryRow]]:
-        """Yield (address, row) of the deliveries of a document that have a row, by address.
+    def _row_of(self, sequence: int) -> DocumentRow | None:
+        row = self.store.row(TABLE["documents"], sequence.to_bytes(8, "big"))
+        return None if row is None else reading.read_document(row)
 
-        The other members of its audience are queued since acceptance.  `addresses`
-        narrows the search and may speed it up.
-        """
+    # Reading: deliveries.
+
+    def entries(self, document: int) -> list[EntryRow]:
+        """Return the entries of a document, by its sequence, oldest first."""
+        prefix = document.to_bytes(8, "big")
+        page = self.store.page(TABLE["entries"], prefix, 0, _PAGE)
+        return [reading.read_entry(number, value) for number, value in page]
+
+    def audience(self, audience: int) -> StoredAudience:
+        """Return the audience of an entry.  Raises StorageError `store.corrupt`."""
+        row = self.store.row(TABLE["audiences"], audience.to_bytes(8, "big"))
+        if row is None:
+            raise StorageError("store.corrupt", reason=f"audience {audience} is missing")
+        return reading.read_audience(row)
+
+    def cells(self, entry: int, first: int, count: int) -> list[CellRow | None]:
+        """Return the cells of members by rank; None for those nothing ever changed."""
         self.flush()
-        with self._store.view() as view:
-            sequence = sequence_of(view, key)
+        block = first // reading.CELLS_A_BLOCK
+        blocks = (first + count - 1) // reading.CELLS_A_BLOCK - block + 1
+        found: list[CellRow | None] = [None] * (blocks * reading.CELLS_A_BLOCK)
+        for number, value in self.store.page(
+            TABLE["cells"], entry.to_bytes(8, "big"), block, blocks
+        ):
+            place = (number - block) * reading.CELLS_A_BLOCK
+            if place < len(found):
+                cells = list(reading.read_cells(value))
+                found[place : place + len(cells)] = cells
+        start = first - block * reading.CELLS_A_BLOCK
+        return found[start : start + count]
+
+    def count_states(self, entry: int, bounds: Sequence[int], at: int) -> list[list[int]]:
+        """Count members by state's number in slices of their ranks; see the store's."""
+        self.flush()
+        return self.store.count_states(entry, bounds, at)
+
+    def delivery(
+        self, key: bytes, address: int, at: int, positions: Positions
+    ) -> DeliveryRow | None:
+        """Return where a delivery stands at an instant, or None: no such delivery."""
+        found = self._standing(key, address, at, positions)
+        if found is None:
+            return None
+        since = found[5]
+        if not since:  # leased: its record says since when
+            data = self.store.record(found[9])
+            since = 0 if data is None else reading.made_of(data, found[9], found[0], found[1]).at
+        return DeliveryRow(NAMES[found[3]], found[7], since, found[6])
+
+    def _standing(
+        self, key: bytes, address: int, at: int, positions: Positions
+    ) -> tuple[Any, ...] | None:
+        self.flush()
+        sequence = self.store.sequence_of(key)
         if sequence is None:
-            return
-        if addresses is not None:
-            pages = pages_of_addresses(self._store, sequence, addresses)
-        else:
-            pages = pages_of_all(self._store, sequence)
-        for page in pages:
-            yield from page
+            return None
+        known = self._known_places(address)
+        while True:
+            found = self.store.standing(address, sequence, Places(dict(known)), at)
+            if not isinstance(found, list):
+                return found
+            known.update(positions(found))
 
-    def delivery(self, key: bytes, address: int) -> DeliveryRow | None:
-        """Return one delivery's row, or None when it is queued (or no such delivery)."""
-        self.flush()
-        with self._store.view() as view:
-            sequence = sequence_of(view, key)
-            if sequence is None:
-                return None
-            row = view.get(tables.DELIVERIES, tables.DELIVERY.pack(address, sequence))
-        return None if row is None else tables.read_row(row)
+    def history(self, key: bytes, address: int, at: int, positions: Positions) -> list[Event]:
+        """Return the changes of one delivery, oldest first, from acceptance on.
 
-    def history(self, key: bytes, address: int) -> list[Event]:
-        """Return the changes of one delivery, oldest first, from "queued" on.
-
-        Empty when there is no such document; whether the address is a recipient is not
-        asked.  Who acted is read from the log; a record that was cut leaves it blank.
+        Empty when there is no such delivery.  Of very many hand-outs the newest are kept.
         """
-        self.flush()
-        with self._store.view() as view:
-            sequence = sequence_of(view, key)
-            if sequence is None:
-                return []
-            document = self._document_at(view, sequence)
-            events = [Event("queued", document.at, document.unit, document.actor, "")]
-            row = view.get(tables.DELIVERIES, tables.DELIVERY.pack(address, sequence))
-            for mark in tables.read_row(row).events if row is not None else ():
-                unit, actor, reason = who_made(view, mark.sequence, sequence)
-                events.append(Event(mark.state, mark.at, unit, actor, reason))
+        sequence = self.store.sequence_of(key)
+        found = self._standing(key, address, at, positions)
+        if found is None or sequence is None:
+            return []
+        entry, rank, own = found[0], found[1], found[9]
+        events: list[Event] = []
+        while own and len(events) < HISTORY_EVENTS_MAX:
+            data = self.store.record(own)
+            if data is None:
+                break
+            made = reading.made_of(data, own, entry, rank)
+            events.append(Event(NAMES[made.state], made.at, made.unit, made.actor, made.reason))
+            own = made.before
+        return [*self._of_entry(sequence, entry), *reversed(events)]
+
+    def _of_entry(self, document: int, entry: int) -> list[Event]:
+        """Return what an entry brings to the history of each of its members."""
+        first = entry >> reading.ENTRY_SHIFT
+        row = next(one for one in self.entries(document) if one.number == entry)
+        data = self.store.record(first)
+        if data is None:
+            return []
+        at, unit, actor, reason = reading.who_moved(data, first)
+        joined = NAMES[State.QUEUED]
+        if row.changed == first:
+            return [Event(NAMES[row.standing], at, unit, actor, reason)]
+        events = [Event(joined, at, unit, actor, reason)]
+        data = self.store.record(row.changed)
+        if data is not None and row.standing < len(NAMES):
+            moved = reading.who_moved(data, row.changed)
+            events.append(Event(NAMES[row.standing], *moved))
         return events
 
+    # Reading: inboxes.
+
+    def waiting(
+        self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int
+    ) -> bool:
+        """Say whether `lease` would hand out anything now."""
+        found, _ = self._walk(
+            address, subscriptions, positions, 1, 0, at, address, "", LEASE_BYTES_MAX, None,
+            0xFF, look=True,
+        )  # fmt: skip
+        if any(one[5] == State.QUEUED for one in found):
+            return True
+        return bool(found) and bool(self.inbox(address, subscriptions, positions, at).queued)
+
+    def inbox(
+        self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int,
+        *, limit: int = _PAGE, lanes: Sequence[int] | None = None,
+    ) -> Inbox:  # fmt: skip
+        """Return what is open for an address in the order it would be handed out."""
+        found, _ = self._walk(
+            address, subscriptions, positions, limit, 0, at, address, "", LEASE_BYTES_MAX, lanes,
+            0xFF, look=True,
+        )  # fmt: skip
+        lines = [Waiting(one[0], one[1], one[3], one[4], NAMES[one[5]]) for one in found]
+        return Inbox(
+            tuple(line for line in lines if line.state == "queued"),
+            tuple(line for line in lines if line.state == "leased"),
+            len(lines) >= limit,
+        )
+
+    def lanes_to_lease(
+        self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int
+    ) -> tuple[int, ...]:
+        """Return the lanes where `lease` would hand out anything now."""
+        return tuple(
+            lane
+            for lane in range(LANES)
+            if self.inbox(address, subscriptions, positions, at, lanes=(lane,), limit=256).queued
+        )
+
+    def open_count(
+        self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int,
+        *, looked_max: int,
+    ) -> OpenCount:  # fmt: skip
+        """Count the deliveries of an address that are queued or leased, up to a bound."""
+        found = self.inbox(address, subscriptions, positions, at, limit=looked_max)
+        return OpenCount(len(found.queued), len(found.leased), found.more)
+
+    # Operation.
+
     def counts(self) -> dict[str, int]:
-        """Return the counters: see `router.queue.state.COUNTERS`."""
+        """Return the counters: see `tables.COUNTERS`."""
         self.flush()
-        with self._store.view() as view:
-            return state.counts(view)
-
-    def check(self) -> list[str]:
-        """Hold the state against its invariants and the log; return what is wrong.
-
-        Reads everything and holds a copy of the state in memory: for an idle store.
-        """
-        self.flush()
-        return check_store(self._store)
+        return self.store.counts()
 
     def healthy(self) -> bool:
         """Return False once a write or flush has failed."""
-        return self._store.healthy()
+        return self.store.healthy()
 
     def close(self) -> None:
         """Flush what is pending and close the store; idempotent."""
-        if self._idle is not None:
-            self._idle.stop()
         with contextlib.suppress(StorageError, ClosedError):
             self.flush()
-        self._store.close()
-
-    # Within a view or group.
-
-    def _walk_to_lease(
-        self,
-        address: int,
-        topics: Sequence[bytes],
-        member: Member,
-        limit: int,
-        at: int,
-        handout: Handout,
-        lanes: Sequence[int] | None,
-    ) -> Found:
-        """Walk once, putting what may be leased into `handout`; notes no lease yet."""
-        held = self._pending.held(address, at)
-        if held is None or len(self._pending) >= PENDING_LEASES_MAX:
-            self.flush()
-            held = frozenset()
-        with self._store.view() as view:
-            holds = Membership(view, member, self._audience)
-            take = partial(handout.take, partial(self._document_at, view))
-            return walk(view, address, topics, holds, held, limit, at, take, lanes)
-
-    def _known(
-        self,
-        view: View,
-        sender: int,
-        document_id: str,
-        act: str,
-        idempotency_key: str | None,
-        content: bytes,
-        at: int,
-    ) -> Repeated | Conflict | None:
-        """Say whether the id, else the idempotency key, is taken within the window."""
-        year = year_of(at)
-        names = [(tables.IDS, "document_id", tables.name_of_id(sender, act, document_id))]
-        if idempotency_key is not None:
-            name = tables.name_of_idempotency_key(sender, idempotency_key)
-            names.append((tables.IDEMPOTENCY, "idempotency_key", name))
-        for table, which, name in names:
-            for candidate in (year, year - 1, year + 1):
-                packed = view.get(table, tables.dated(candidate, name))
-                if packed is not None:
-                    sequence = tables.SEQUENCE.unpack(packed)[0]
-                    found = self._document_at(view, sequence)
-                    if found.content == content:
-                        return Repeated(found.key, sequence, found.facts)
-                    return Conflict(found.key, which)
-        return None
-
-    def _document_at(self, view: View, sequence: int) -> Acceptance:
-        """Return the acceptance of that sequence.  Raises StorageError when it is gone."""
-        found = self._documents.get(sequence)
-        if found is None:
-            record = record_at(view, sequence)
-            if not isinstance(record, Acceptance):
-                raise StorageError(
-                    "store.corrupt",
-                    path=f"log[{sequence}]",
-                    reason=f"log record {sequence} is no document",
-                )
-            found = record
-            if sequence <= view.durable:
-                self._documents.put(sequence, found)
-        return found
-
-    def _audience(self, view: View, audience_id: int) -> StoredAudience:
-        """Return the audience of that id."""
-        found = self._audiences.get(audience_id)
-        if found is None:
-            data = view.get(tables.AUDIENCES, tables.SEQUENCE.pack(audience_id))
-            if data is None:
-                raise StorageError("store.corrupt", reason=f"audience {audience_id} is missing")
-            found = state.read_audience(data)
-            if audience_id <= view.durable:
-                self._audiences.put(audience_id, found)
-        return found
+        self.store.close()
 
 
-def _checked(item: Acceptance) -> Acceptance:
-    """Return the acceptance.  Raises ValueError for what no engine should hand in."""
-    if len(item.key) != tables.KEY_BYTES or len(item.content) != _CONTENT_BYTES:
-        raise ValueError("a document's key has 16 bytes, its content hash 32")
-    if not 0 <= item.lane < LANES:
-        raise ValueError("a lane is 0 to 3")
-    checked_topics(item.topics)
-    return item
+class Inbox(NamedTuple):
+    """What is open for an address; `more`: there may be further lines."""
+
+    queued: tuple[Waiting, ...]
+    leased: tuple[Waiting, ...]
+    more: bool
+
+
+def topics_digest(topics: Sequence[bytes]) -> int:
+    """Return a number that differs when the (sorted) topics differ; never 0."""
+    joined = b"".join(bytes((len(topic),)) + topic for topic in topics)
+    return int.from_bytes(sha256(joined).digest()[:8], "big") | 1

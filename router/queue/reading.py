@@ -1,115 +1,206 @@
-"""Small readings of the state that several callers share."""
+"""What the rows of the state say, and what the log adds: who changed a delivery, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Final
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from router.errors import StorageError
-from router.ports import Store, View
-from router.queue import tables
-from router.queue.records import (
-    Acceptance,
-    DeliveryRow,
-    LeaseRecord,
-    Record,
-    SettleRecord,
-    decode,
-)
+from router.queue import records, tables
+from router.queue.transport import NAMES
 
-_PAGE: Final = 2_048
-_AFTER_ALL: Final = b"\xff" * 13
-_ADDRESS_MAX: Final = 0xFFFFFFFF
+TABLE: Final = {name: number for number, name in enumerate(tables.TABLES)}
+ENTRY_SHIFT: Final = 3
+CELLS_A_BLOCK: Final = 64
+_ENTRY: Final = struct.Struct(">QBBBBIqqQ6II")
+_DOCUMENT: Final = struct.Struct(">16sIqQ")
+_CELL: Final = struct.Struct(">Qq")
+_AUDIENCE: Final = struct.Struct(">QI32s")
+_SEQUENCE_MASK: Final = 0xFFFFFFFFFFFF
+_DUE: Final = struct.Struct(">QQ")
+_HAS_UNTIL, _HAS_CURSORS, _HAS_TURN, _HAS_REASONS = 1, 2, 4, 8
+_LANES: Final = 4
+_JOIN_TEXTS: Final = 92
+_JOIN_FIXED: Final = 96
+_MOVE_FIXED: Final = 40
+RELEASED: Final = 10
 
-Page = list[tuple[int, DeliveryRow]]
+
+class EntryRow(NamedTuple):
+    """An entry: part of a document's audience, and where its untouched members stand.
+
+    `counts` are of delivered, refused, expired, dead, withdrawn, excluded members; `touched`
+    are members that have a cell.
+    """
+
+    number: int
+    audience: int
+    cause: int
+    standing: int
+    lane: int
+    size: int
+    expires: int
+    since: int
+    changed: int
+    counts: tuple[int, ...]
+    touched: int
 
 
-def record_at(view: View, sequence: int) -> Record:
-    """Return the record of that sequence.  Raises StorageError when it is not there."""
-    data = view.record(sequence)
-    if data is None:
+class DocumentRow(NamedTuple):
+    """A document: key, sender, instant, first document of equal number and notation or 0."""
+
+    key: bytes
+    sender: int
+    at: int
+    twin: int
+
+
+class CellRow(NamedTuple):
+    """Where one delivery stands: state's number, hand-outs, record, instant."""
+
+    state: int
+    attempts: int
+    sequence: int
+    at: int
+
+
+class Made(NamedTuple):
+    """What a record of changes says about one delivery."""
+
+    state: int
+    at: int
+    unit: int
+    actor: str
+    reason: str
+    before: int
+
+
+def read_entry(number: int, value: bytes) -> EntryRow:
+    """Return an entry from its row."""
+    audience, cause, standing, lane, _, size, expires, since, changed, *rest = _ENTRY.unpack(value)
+    return EntryRow(
+        number, audience, cause, standing, lane, size, expires, since, changed,
+        tuple(rest[:6]), rest[6],
+    )  # fmt: skip
+
+
+def read_document(value: bytes) -> DocumentRow:
+    """Return a document from its row."""
+    return DocumentRow(*_DOCUMENT.unpack(value))
+
+
+def read_cells(value: bytes) -> Iterator[CellRow | None]:
+    """Yield the cells of a block; None for members that nothing ever changed."""
+    for packed, at in _CELL.iter_unpack(value):
+        sequence = packed & _SEQUENCE_MASK
+        yield CellRow(packed >> 56, packed >> 48 & 0xFF, sequence, at) if sequence else None
+
+
+def read_audience(value: bytes) -> records.StoredAudience:
+    """Return an audience from its row."""
+    snapshot, size, digest = _AUDIENCE.unpack_from(value)
+    return records.StoredAudience(snapshot, value[_AUDIENCE.size :], digest, size)
+
+
+def read_due(value: bytes) -> tuple[int, int]:
+    """Return (document, entry) of a row of due work."""
+    document, entry = _DUE.unpack(value)
+    return document, entry
+
+
+class _Reader:
+    """Reads a record of changes from its beginning."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data = data
+        self.at = at
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.data[self.at]
+            self.at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:  # noqa: PLR2004
+                return value
+            shift += 7
+
+    def signed(self) -> int:
+        value = self.number()
+        return (value >> 1) ^ -(value & 1)
+
+    def take(self, count: int) -> bytes:
+        found = self.data[self.at : self.at + count]
+        self.at += count
+        return found
+
+
+def made_of(data: bytes, sequence: int, entry: int, rank: int) -> Made:
+    """Return what the record of a sequence says about one delivery.
+
+    Raises StorageError `store.corrupt` for a record that does not name it.
+    """
+    try:
+        return _changes(data, entry, rank)
+    except (IndexError, UnicodeDecodeError, LookupError) as error:
         raise StorageError(
-            "store.corrupt", path=f"log[{sequence}]", reason=f"log record {sequence} is missing"
-        )
-    return decode(data, sequence)
+            "store.corrupt", path=f"log[{sequence}]",
+            reason=f"log record {sequence} does not say what it should",
+        ) from error  # fmt: skip
 
 
-def sequence_of(view: View, key: bytes) -> int | None:
-    """Return the sequence of the document of that key, or None."""
-    if len(key) != tables.KEY_BYTES:
-        return None
-    packed = view.get(tables.KEYS, key)
-    if packed is None:
-        return None
-    sequence: int = tables.SEQUENCE.unpack(packed)[0]
-    return sequence
+def _changes(data: bytes, entry: int, rank: int) -> Made:
+    flags, at = data[2], int.from_bytes(data[3:11], "big", signed=True)
+    reader = _Reader(data, 11)
+    address = reader.number()
+    unit = reader.number()
+    actor = reader.take(reader.number()).decode("utf-8", "surrogatepass")
+    if flags & _HAS_UNTIL:
+        reader.number()
+    if flags & _HAS_CURSORS:
+        reader.take(8)
+        for _ in range(_LANES):
+            reader.number()
+    if flags & _HAS_TURN:
+        reader.take(1)
+    reasons = []
+    if flags & _HAS_REASONS:
+        reasons = [
+            reader.take(reader.number()).decode("utf-8", "surrogatepass")
+            for _ in range(reader.number())
+        ]
+    document = 0
+    for _ in range(reader.number()):
+        state = reader.take(1)[0] >> 4
+        document += reader.signed()
+        found = (document << ENTRY_SHIFT) + reader.signed()
+        place, before = reader.number(), reader.number()
+        reason = reader.take(1)[0] if reasons else 0
+        if (found, place) == (entry, rank):
+            said = reasons[reason - 1] if reason else ""
+            return Made(
+                state, at, unit - 1 if unit else address, actor, said,
+                before - 1 + document if before else 0,
+            )  # fmt: skip
+    raise LookupError
 
 
-def audience_ids(view: View, sequence: int) -> list[int]:
-    """Return the audience ids of all entries of a document."""
-    packed = tables.SEQUENCE.pack(sequence)
-    return [
-        tables.ENTRY_VALUE.unpack(value)[0]
-        for _, value in view.scan(tables.ENTRIES, packed, packed + _AFTER_ALL)
-    ]
+def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
+    """Return (instant, unit, actor, reason) of a record that made or moved an entry."""
+    kind = data[0]
+    if kind == records.KIND_ACCEPTANCE:
+        found = records.decode_acceptance(data, sequence)
+        return found.at, found.unit, found.actor, ""
+    fixed = _JOIN_FIXED if kind == records.KIND_JOIN else _MOVE_FIXED
+    size = int.from_bytes(data[fixed - 4 : fixed], "big")
+    actor, reason = records.texts_of(data[len(data) - size :])
+    return (
+        int.from_bytes(data[8:16], "big", signed=True), int.from_bytes(data[4:8], "big"),
+        actor, reason,
+    )  # fmt: skip
 
 
-def who_made(view: View, sequence: int, document: int) -> tuple[int, str, str]:
-    """Return (unit, actor, reason) of a change of state, from its record.
-
-    Blank when the record was cut from the log.
-    """
-    data = view.record(sequence)
-    if data is None:
-        return 0, "", ""
-    record = decode(data, sequence)
-    match record:
-        case LeaseRecord():
-            return record.unit or record.address, record.actor, ""
-        case SettleRecord():
-            reason = next((reason for item, _, reason in record.items if item == document), "")
-            return record.unit, record.actor, reason
-        case Acceptance():
-            return record.unit, record.actor, ""
-        case _:
-            return 0, "", ""
-
-
-def pages_of_addresses(store: Store, sequence: int, addresses: Iterable[int]) -> Iterator[Page]:
-    """Yield pages of the rows of a document at the given addresses, in address order."""
-    remaining = iter(sorted(set(addresses)))
-    while chunk := list(islice(remaining, _PAGE)):
-        page: Page = []
-        with store.view() as view:
-            for address in chunk:
-                row = view.get(tables.DELIVERIES, tables.DELIVERY.pack(address, sequence))
-                if row is not None:
-                    page.append((address, tables.read_row(row)))
-        yield page
-
-
-def pages_of_all(store: Store, sequence: int) -> Iterator[Page]:
-    """Yield pages of all rows of a document, leaping from address to address.
-
-    Costs two steps for each address that has any row of any document.
-    """
-    address: int | None = 0
-    while address is not None:
-        page: Page = []
-        with store.view() as view:
-            for _ in range(_PAGE):
-                wanted = tables.DELIVERY.pack(address, sequence)
-                item = next(view.scan(tables.DELIVERIES, wanted, _AFTER_ALL), None)
-                if item is None:
-                    address = None
-                    break
-                key, row = item
-                found, document = tables.DELIVERY.unpack(key)
-                if document == sequence:
-                    page.append((found, tables.read_row(row)))
-                address = found if document < sequence else found + 1
-                if address > _ADDRESS_MAX:
-                    address = None
-                    break
-        yield page
+def name_of_state(number: int) -> str:
+    """Return a state's name."""
+    return NAMES[number]

@@ -33,3 +33,9 @@ def test_a_long_compiled_function_is_noticed() -> None:
     assert offences("router/a.pyx", "cdef int f(\n    int x,\n) noexcept:\n" + body) != []
     assert offences("router/a.pyx", "def f(x):  # words\n" + "    x = 1\n" * 59) == []
     assert offences("router/a.pyx", "cdef int x = f(1)\n" + "cdef int y\n" * 70) == []
+
+
+def test_a_compiled_class_is_no_function_but_its_methods_are() -> None:
+    method = "    def f(self):\n" + "        x = 1\n" * 40
+    assert offences("router/a.pyx", "cdef class C(B):\n" + method * 2) == []
+    assert offences("router/a.pyx", "cdef class C(B):\n" + method + "        x = 1\n" * 30) != []

@@ -28,6 +28,7 @@ HEIGHTS = {
     "router._facts": 30,
     "router._machine": 30,
     "router._ordering": 30,
+    "router._postings": 30,
     "router._register": 30,
     "router._rollup": 30,
     "router._tables": 30,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from router.ports import Store
-from router.queue.lmdb_store import LmdbStore
+from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
 from router.queue.records import Acceptance, StoredAudience
 
@@ -36,7 +36,7 @@ class LmdbBox:
         self.path = path
 
     def open(self) -> Store:
-        return LmdbStore.open(self.path, clock_us=AT)
+        return LogStore.open(self.path, clock_us=AT)
 
 
 class MemoryBox:

@@ -53,7 +53,10 @@ def _compiled(text: str) -> list[tuple[str, int]]:
     lines = text.splitlines()
     found = []
     for start, line in enumerate(lines):
-        if not line.strip().startswith(("def ", "cdef ", "cpdef ", "async def ")):
+        head = line.strip()
+        if not head.startswith(("def ", "cdef ", "cpdef ", "async def ")):
+            continue
+        if head.startswith("cdef class "):
             continue
         head_end = _head_end(lines, start)
         if head_end is None:

@@ -1,0 +1,21 @@
+# cython: language_level=3
+"""Entries after acceptance: those that join later, and those that move as a whole."""
+
+from libc.stdint cimport uint8_t, uint64_t
+
+from router.queue._moves cimport Counters
+from router.queue._state cimport State
+
+
+cdef int apply_join(
+    State state, Counters *counters, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil
+cdef int apply_entry(
+    State state, Counters *counters, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil
+cdef int apply_feed(
+    State state, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil
+cdef int apply_room(
+    State state, Counters *counters, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil

@@ -1,0 +1,211 @@
+# cython: language_level=3
+"""Entries after acceptance, what senders are told, and the records of other rooms.
+
+A released hold, a recipient added later, a delivery that is queued again after it was dead:
+each is an entry of its own, so that inboxes meet it as new.  An entry moves as a whole when
+its hold is denied, its time is over, its sender takes it back: members that nothing ever
+changed stand where the entry stands; the others move one by one.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from router.queue._bytes cimport FAILED, FOUND, load32, load64, store32, store64
+from router.queue._intake cimport (
+    Entry, Members, are_postings, audience_of, keep_entry, keep_topics,
+)
+from router.queue._layout cimport (
+    DEAD, DELIVERED, ENT_CHANGED, ENT_COUNTS, ENT_LANE, ENT_MORE, ENT_SINCE, ENT_SIZE,
+    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, FEED_EVENTS,
+    FEED_FIXED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE,
+    JOIN_POSTINGS, JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, MOVE_DOCUMENT,
+    MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
+    TOPICS, WITHDRAWN,
+)
+from router.queue._moves cimport (
+    LANES, Counters, entry_key, final, legal, note_over, sender_of,
+)
+from router.queue._state cimport State
+
+__all__ = []
+
+cdef enum:
+    ROOM_FIXED = 20      # then the length of the room's name, the name, the rest
+    ROOM_NAME_MAX = 48
+
+
+cdef int apply_join(
+    State state, Counters *counters, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil:
+    """Let an entry join inboxes: FOUND, or FAILED when the bytes are no such record."""
+    cdef Entry entry
+    cdef Members members
+    cdef uint64_t total
+    if size < JOIN_FIXED or record[JOIN_LANE] >= LANES:
+        return FAILED
+    members.runs_size = load32(record + JOIN_RUNS)
+    total = <uint64_t>JOIN_FIXED + members.runs_size + load32(record + JOIN_POSTINGS)
+    total += load32(record + JOIN_TEXTS)
+    members.runs = record + JOIN_FIXED
+    if total != size or members.runs_size % 8 or not are_postings(
+        members.runs + members.runs_size, load32(record + JOIN_POSTINGS)
+    ):
+        return FAILED
+    members.snapshot = load64(record + JOIN_SNAPSHOT)
+    members.size = load32(record + JOIN_SIZE)
+    members.sha = record + JOIN_SHA
+    entry.document = load64(record + JOIN_DOCUMENT)
+    entry.number = sequence << ENTRY_SHIFT
+    entry.snapshot, entry.size = members.snapshot, members.size
+    entry.at = <int64_t>load64(record + 8)
+    entry.expires = <int64_t>load64(record + JOIN_EXPIRES)
+    entry.sender = sender_of(state, entry.document)
+    entry.lane, entry.cause = record[JOIN_LANE], record[JOIN_CAUSE]
+    entry.standing, entry.more = QUEUED, True
+    mark_more(state, entry.document)
+    if load64(record + JOIN_FROM):
+        release(state, counters, entry.document, load64(record + JOIN_FROM), entry.at, sequence)
+    entry.audience = audience_of(state, &members, entry.number)
+    keep_entry(state, counters, &entry)
+    keep_topics(
+        state, &entry, members.runs + members.runs_size, load32(record + JOIN_POSTINGS)
+    )
+    return FAILED if state.failed else FOUND
+
+
+cdef void mark_more(State state, uint64_t document) noexcept nogil:
+    """Note at a document's first entry that there are others."""
+    cdef uint8_t[16] key
+    cdef size_t held
+    cdef uint8_t *row
+    entry_key(key, document, document << ENTRY_SHIFT)
+    row = state.own(ENTRIES, key, 16, &held)
+    if row != NULL:
+        row[ENT_MORE] = True
+
+
+cdef void release(
+    State state, Counters *counters, uint64_t document, uint64_t entry, int64_t at,
+    uint64_t sequence
+) noexcept nogil:
+    """Let another entry take the members of one over."""
+    cdef uint8_t[16] key
+    cdef size_t held
+    cdef uint8_t *row
+    entry_key(key, document, entry)
+    row = state.own(ENTRIES, key, 16, &held)
+    if row == NULL or final(row[ENT_STANDING]):
+        return
+    row[ENT_STANDING] = RELEASED
+    store64(row + ENT_SINCE, <uint64_t>at)
+    store64(row + ENT_CHANGED, sequence)
+    counters.recipients -= load32(row + ENT_SIZE)
+    note_over(state, counters, sender_of(state, document))
+
+
+cdef int apply_entry(
+    State state, Counters *counters, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil:
+    """Move an entry's untouched members: FOUND, or FAILED when the bytes are no such record."""
+    cdef uint8_t[16] key
+    cdef size_t held
+    cdef uint8_t *row
+    cdef uint8_t to
+    cdef uint64_t document, entry
+    if size < MOVE_FIXED or record[MOVE_STANDING] > 9:
+        return FAILED
+    if <uint64_t>MOVE_FIXED + load32(record + MOVE_TOPICS) + load32(record + MOVE_TEXTS) != size:
+        return FAILED
+    document, entry = load64(record + MOVE_DOCUMENT), load64(record + MOVE_ENTRY)
+    to = record[MOVE_STANDING]
+    entry_key(key, document, entry)
+    row = state.own(ENTRIES, key, 16, &held)
+    if row == NULL:
+        return FAILED
+    if row[ENT_STANDING] == RELEASED or not legal(row[ENT_STANDING], to):
+        return FOUND
+    leave_topics(state, row[ENT_LANE], entry, record + MOVE_FIXED, load32(record + MOVE_TOPICS))
+    row[ENT_STANDING] = to
+    store64(row + ENT_SINCE, load64(record + 8))
+    store64(row + ENT_CHANGED, sequence)
+    if final(to):
+        close_members(state, counters, row, document, to)
+    return FAILED if state.failed else FOUND
+
+
+cdef void close_members(
+    State state, Counters *counters, uint8_t *row, uint64_t document, uint8_t to
+) noexcept nogil:
+    """Count an entry's untouched members as final; note when none is left open."""
+    cdef uint32_t untouched = load32(row + ENT_SIZE) - load32(row + ENT_TOUCHED)
+    cdef uint8_t *count = row + ENT_COUNTS + 4 * (to - DELIVERED)
+    cdef uint32_t over = 0
+    cdef int i
+    store32(count, load32(count) + untouched)
+    if to == EXPIRED:
+        counters.expired += untouched
+    elif to == WITHDRAWN:
+        counters.withdrawn += untouched
+    elif to == EXCLUDED:
+        counters.excluded += untouched
+    for i in range(DELIVERED, EXCLUDED + 1):
+        if i != DEAD:
+            over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
+    if over == load32(row + ENT_SIZE):
+        note_over(state, counters, sender_of(state, document))
+
+
+cdef void leave_topics(
+    State state, uint8_t lane, uint64_t entry, const uint8_t *at, size_t size
+) noexcept nogil:
+    """Take an entry out of its topics: inboxes meet it no more."""
+    cdef const uint8_t *stop = at + size
+    cdef uint8_t[64] key
+    key[0] = lane
+    while at < stop and 0 < at[0] <= 32 and at + at[0] < stop:
+        memcpy(key + 1, at, at[0] + 1)
+        store64(key + 2 + at[0], entry)
+        state.remove(TOPICS, key, <size_t>at[0] + 10)
+        at += at[0] + 1
+
+
+cdef int apply_feed(
+    State state, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil:
+    """Put what senders are told into their feeds: FOUND, or FAILED (no such record)."""
+    cdef uint8_t[12] key
+    cdef const uint8_t *at = record + FEED_FIXED
+    cdef const uint8_t *stop = record + size
+    cdef uint32_t i, bytes
+    if size < FEED_FIXED:
+        return FAILED
+    for i in range(load32(record + FEED_EVENTS)):
+        if stop - at < 8:
+            return FAILED
+        bytes = load32(at + 4)
+        if bytes > <size_t>(stop - at - 8):
+            return FAILED
+        memcpy(key, at, 4)
+        store64(key + 4, sequence)
+        state.put(FEED, key, 12, at + 8, bytes)
+        at += 8 + bytes
+    return FAILED if state.failed or at != stop else FOUND
+
+
+cdef int apply_room(
+    State state, Counters *counters, const uint8_t *record, size_t size, uint64_t sequence
+) noexcept nogil:
+    """Note where a record of another room stands: FOUND, or FAILED (no such record)."""
+    cdef uint8_t[64] key
+    cdef uint8_t none = 0
+    cdef size_t name
+    if size < ROOM_FIXED or not 0 < record[16] <= ROOM_NAME_MAX:
+        return FAILED
+    name = record[16]
+    if 17 + name > size:
+        return FAILED
+    memcpy(key, record + 16, name + 1)
+    store64(key + 1 + name, sequence)
+    state.put(ROOMS, key, name + 9, &none, 0)
+    counters.rooms += 1
+    return FAILED if state.failed else FOUND

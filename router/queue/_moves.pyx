@@ -1,0 +1,452 @@
+# cython: language_level=3
+"""Changes of deliveries: how they are written down, and what they change.
+
+A delivery is a member of an entry's audience, found by its rank there.  It has a cell (state,
+hand-outs, instant, record) from its first change on; before that it stands where its entry
+stands.  What is neither final nor untouched has a row in OPEN under its address, so that an
+inbox finds it below the cursor.  Each move names the record before it, so that the history of
+one delivery is read from the log, record by record.
+
+Applying is pure: all that is needed is in the record and the tables.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store16, store32, store64
+from router.queue._layout cimport (
+    CELL_BYTES, CELLS, CELLS_A_BLOCK, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD,
+    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_COUNTS, ENT_EXPIRES, ENT_SIZE,
+    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, KIND_CHANGES, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_BYTES,
+    OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, RECORD_VERSION, REFUSED,
+    RELEASED, SENDERS, STATES, WITHDRAWN,
+)
+from router.queue._state cimport State
+from router.queue._wire cimport Reader, read_bytes, read_number, write_number
+
+from router.queue.transport import MOVES
+
+__all__ = ["legal_moves"]
+
+cdef enum:
+    HAS_UNTIL = 1
+    HAS_CURSORS = 2
+    HAS_TURN = 4
+    HAS_REASONS = 8
+    EXTENDS = 16
+    ITEM_BYTES_MAX = 32
+    HEAD_BYTES_MAX = 160
+
+cdef uint64_t SEQUENCE_MASK = 0xFFFFFFFFFFFF
+cdef uint32_t[16] LEGAL  # RELEASED included: nothing follows it
+
+
+def _learn_moves():
+    """Take the table of legal moves in: one bit a state that may follow."""
+    for state, follows in MOVES.items():
+        LEGAL[int(state)] = 0
+        for after in follows:
+            LEGAL[int(state)] |= <uint32_t>1 << <int>int(after)
+
+
+_learn_moves()
+
+
+def legal_moves():
+    """Return the pairs (state, state after) that the compiled rules allow."""
+    return {(old, new) for old in range(STATES) for new in range(STATES) if legal(old, new)}
+
+
+cdef bint legal(int old, int new) noexcept nogil:
+    """Say whether a delivery may move from one state to another."""
+    return 0 <= old < STATES and 0 <= new < STATES and (LEGAL[old] >> new) & 1
+
+
+cdef bint final(int state) noexcept nogil:
+    """Say whether a state never changes: none follows."""
+    return LEGAL[state] == 0
+
+
+cdef void entry_key(uint8_t *key, uint64_t document, uint64_t entry) noexcept nogil:
+    """Write the 16 bytes that name an entry in ENTRIES."""
+    store64(key, document)
+    store64(key + 8, entry)
+
+
+cdef size_t changes_bytes_max(const Changes *changes) noexcept nogil:
+    """Return how many bytes writing the record takes at most."""
+    return (
+        HEAD_BYTES_MAX + changes.actor_size + changes.reasons_size
+        + <size_t>changes.count * ITEM_BYTES_MAX
+    )
+
+
+cdef size_t write_changes(const Changes *changes, uint8_t *into) noexcept nogil:
+    """Write the record; return its size."""
+    cdef uint8_t *at = into
+    cdef uint32_t i
+    cdef uint64_t previous = 0
+    cdef const Move *move
+    cdef bint has_cursors = changes.digest != 0
+    at[0] = KIND_CHANGES
+    at[1] = RECORD_VERSION
+    at[2] = <uint8_t>(
+        (HAS_UNTIL if changes.until else 0)
+        | (HAS_CURSORS if has_cursors else 0)
+        | (HAS_TURN if changes.turn else 0)
+        | (HAS_REASONS if changes.reason_count else 0)
+        | (EXTENDS if changes.extends else 0)
+    )
+    store64(at + 3, <uint64_t>changes.at)
+    at = write_number(at + 11, changes.address)
+    at = write_number(at, 0 if changes.unit == changes.address else <uint64_t>changes.unit + 1)
+    at = write_number(at, changes.actor_size)
+    memcpy(at, changes.actor, changes.actor_size)
+    at += changes.actor_size
+    if changes.until:
+        at = write_number(at, <uint64_t>(changes.until - changes.at))
+    if has_cursors:
+        store64(at, changes.digest)
+        at += 8
+        for i in range(LANES):
+            at = write_number(at, changes.cursors[i])
+    if changes.turn:
+        at[0] = changes.turn
+        at += 1
+    if changes.reason_count:
+        at = write_number(at, changes.reason_count)
+        memcpy(at, changes.reasons, changes.reasons_size)
+        at += changes.reasons_size
+    at = write_number(at, changes.count)
+    for i in range(changes.count):
+        move = &changes.moves[i]
+        at[0] = <uint8_t>(move.state << 4 | move.lane)
+        at = write_number(at + 1, signed_up(<int64_t>(move.document - previous)))
+        at = write_number(at, signed_up(<int64_t>(move.entry - (move.document << ENTRY_SHIFT))))
+        at = write_number(at, move.rank)
+        at = write_number(at, 0 if not move.before else move.before - move.document + 1)
+        if changes.reason_count:
+            at[0] = move.reason
+            at += 1
+        previous = move.document
+    return at - into
+
+
+cdef inline uint64_t signed_up(int64_t value) noexcept nogil:
+    """Fold a signed number so that small ones of either sign stay small."""
+    return (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
+
+
+cdef inline int64_t signed_down(uint64_t value) noexcept nogil:
+    return <int64_t>(value >> 1) ^ -<int64_t>(value & 1)
+
+
+cdef int read_changes(
+    const uint8_t *data, size_t size, Changes *changes, Move *moves, size_t room
+) noexcept nogil:
+    """Read a record into `changes` and `moves`: FOUND, or FAILED when it is none."""
+    cdef Reader reader
+    cdef uint64_t count, i
+    cdef uint8_t flags
+    memset(changes, 0, sizeof(Changes))
+    if size < 12 or data[0] != KIND_CHANGES or data[1] != RECORD_VERSION:
+        return FAILED
+    flags = data[2]
+    changes.at = <int64_t>load64(data + 3)
+    reader.at, reader.stop, reader.bad = data + 11, data + size, False
+    changes.address = <uint32_t>read_number(&reader)
+    count = read_number(&reader)
+    changes.unit = changes.address if count == 0 else <uint32_t>(count - 1)
+    changes.actor_size = <uint32_t>read_number(&reader)
+    changes.actor = read_bytes(&reader, changes.actor_size)
+    changes.extends = (flags & EXTENDS) != 0
+    if flags & HAS_UNTIL:
+        changes.until = changes.at + <int64_t>read_number(&reader)
+    if flags & HAS_CURSORS:
+        if read_bytes(&reader, 8) == NULL:
+            return FAILED
+        changes.digest = load64(reader.at - 8)
+        for i in range(LANES):
+            changes.cursors[i] = read_number(&reader)
+    if flags & HAS_TURN:
+        if read_bytes(&reader, 1) == NULL:
+            return FAILED
+        changes.turn = (reader.at - 1)[0]
+    if flags & HAS_REASONS:
+        changes.reason_count = <uint32_t>read_number(&reader)
+        changes.reasons = reader.at
+        for i in range(changes.reason_count):
+            if reader.bad:
+                return FAILED
+            read_bytes(&reader, read_number(&reader))
+        changes.reasons_size = <uint32_t>(reader.at - changes.reasons)
+    changes.count = <uint32_t>read_number(&reader)
+    if reader.bad or changes.count > room:
+        return FAILED
+    changes.moves = moves
+    return read_moves(&reader, changes)
+
+
+cdef int read_moves(Reader *reader, Changes *changes) noexcept nogil:
+    """Read the moves of a record."""
+    cdef uint64_t i, previous = 0, number
+    cdef Move *move
+    for i in range(changes.count):
+        move = &changes.moves[i]
+        if read_bytes(reader, 1) == NULL:
+            return FAILED
+        memset(move, 0, sizeof(Move))
+        move.state = (reader.at - 1)[0] >> 4
+        move.lane = (reader.at - 1)[0] & 0x0F
+        move.document = previous + <uint64_t>signed_down(read_number(reader))
+        move.entry = (move.document << ENTRY_SHIFT) + <uint64_t>signed_down(read_number(reader))
+        move.rank = <uint32_t>read_number(reader)
+        number = read_number(reader)
+        move.before = 0 if number == 0 else number - 1 + move.document
+        if changes.reason_count:
+            if read_bytes(reader, 1) == NULL:
+                return FAILED
+            move.reason = (reader.at - 1)[0]
+        if move.state >= STATES or move.lane >= LANES:
+            return FAILED
+        previous = move.document
+    return FAILED if reader.bad or reader.at != reader.stop else FOUND
+
+
+cdef bint read_cell(State state, uint64_t entry, uint32_t rank, Cell *cell) noexcept nogil:
+    """Read where a delivery stands; False when nothing ever changed it."""
+    cdef uint8_t[16] key
+    cdef Slice value
+    cdef size_t at = (rank % CELLS_A_BLOCK) * CELL_BYTES
+    store64(key, entry)
+    store64(key + 8, rank // CELLS_A_BLOCK)
+    memset(cell, 0, sizeof(Cell))
+    if state.get(CELLS, key, 16, &value) != FOUND or at + CELL_BYTES > value.size:
+        return False
+    unpack_cell(value.data + at, cell)
+    return cell.sequence != 0
+
+
+cdef inline void unpack_cell(const uint8_t *at, Cell *cell) noexcept nogil:
+    cell.state = at[0]
+    cell.attempts = at[1]
+    cell.sequence = load64(at) & SEQUENCE_MASK
+    cell.at = <int64_t>load64(at + 8)
+
+
+cdef inline void pack_cell(uint8_t *at, const Cell *cell) noexcept nogil:
+    store64(at, cell.sequence)
+    at[0] = cell.state
+    at[1] = cell.attempts
+    store64(at + 8, <uint64_t>cell.at)
+
+
+cdef uint8_t *own_cell(
+    State state, uint64_t entry, uint32_t rank, uint32_t members
+) noexcept nogil:
+    """Give a delivery's cell to be changed; its block is made when it is the first."""
+    cdef uint8_t[16] key
+    cdef uint8_t[CELLS_A_BLOCK * CELL_BYTES] fresh
+    cdef size_t held, cells
+    cdef uint32_t block = rank // CELLS_A_BLOCK
+    cdef uint8_t *found
+    store64(key, entry)
+    store64(key + 8, block)
+    found = state.own(CELLS, key, 16, &held)
+    if found == NULL:
+        cells = members - block * CELLS_A_BLOCK
+        if cells > CELLS_A_BLOCK:
+            cells = CELLS_A_BLOCK
+        memset(fresh, 0, cells * CELL_BYTES)
+        state.put(CELLS, key, 16, fresh, cells * CELL_BYTES)
+        found = state.own(CELLS, key, 16, &held)
+        if found == NULL:
+            return NULL
+    if (rank % CELLS_A_BLOCK + 1) * CELL_BYTES > held:
+        return NULL
+    return found + (rank % CELLS_A_BLOCK) * CELL_BYTES
+
+
+cdef uint32_t sender_of(State state, uint64_t document) noexcept nogil:
+    """Return the sender of a document, or 0."""
+    cdef uint8_t[8] key
+    cdef Slice value
+    store64(key, document)
+    if state.get(DOCUMENTS, key, 8, &value) != FOUND:
+        return 0
+    return load32(value.data + DOC_SENDER)
+
+
+cdef void note_over(State state, Counters *counters, uint32_t sender) noexcept nogil:
+    """Count one entry of a sender less that has open members."""
+    cdef uint8_t[4] key
+    cdef size_t held
+    cdef uint8_t *row
+    counters.in_flight -= 1
+    store32(key, sender)
+    row = state.own(SENDERS, key, 4, &held)
+    if row != NULL and load64(row):
+        store64(row, load64(row) - 1)
+
+
+cdef int64_t *counter_of(Counters *counters, int state) noexcept nogil:
+    if state == LEASED:
+        return &counters.leased
+    if state == DELIVERED:
+        return &counters.delivered
+    if state == REFUSED:
+        return &counters.refused
+    if state == EXPIRED:
+        return &counters.expired
+    if state == DEAD:
+        return &counters.dead
+    if state == WITHDRAWN:
+        return &counters.withdrawn
+    if state == EXCLUDED:
+        return &counters.excluded
+    return NULL
+
+
+cdef void count_move(Counters *counters, int old, int new, bint anew) noexcept nogil:
+    """Keep the counters of the whole store."""
+    cdef int64_t *counter = counter_of(counters, old)
+    if counter != NULL:
+        counter[0] -= 1
+    counter = counter_of(counters, new)
+    if counter != NULL:
+        counter[0] += 1
+    if new == LEASED and anew:
+        counters.attempts += 1
+
+
+cdef void count_in_entry(
+    State state, Counters *counters, uint8_t *row, uint64_t document, int old, int new
+) noexcept nogil:
+    """Keep an entry's counters of final and dead members; note when it is over."""
+    cdef uint32_t over = 0
+    cdef int i
+    if old >= DELIVERED and old <= EXCLUDED:
+        i = ENT_COUNTS + 4 * (old - DELIVERED)
+        store32(row + i, load32(row + i) - 1)
+    if new >= DELIVERED and new <= EXCLUDED:
+        i = ENT_COUNTS + 4 * (new - DELIVERED)
+        store32(row + i, load32(row + i) + 1)
+    if final(new):
+        for i in range(DELIVERED, EXCLUDED + 1):
+            if i != DEAD:
+                over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
+        if over == load32(row + ENT_SIZE):
+            note_over(state, counters, sender_of(state, document))
+
+
+cdef void keep_open(
+    State state, const Changes *changes, const Move *move, int64_t expires, uint8_t attempts
+) noexcept nogil:
+    """Keep the row by which an inbox finds an open delivery below its cursor."""
+    cdef uint8_t[13] key
+    cdef uint8_t[OPEN_BYTES] row
+    store32(key, changes.address)
+    key[4] = move.lane
+    store64(key + 5, move.entry)
+    if final(move.state) or move.state == DEAD:
+        state.remove(OPEN, key, 13)
+        return
+    store64(row + OPEN_UNTIL, <uint64_t>(changes.until if move.state == LEASED else 0))
+    store64(row + OPEN_DOCUMENT, move.document)
+    store64(row + OPEN_EXPIRES, <uint64_t>expires)
+    store32(row + OPEN_RANK, move.rank)
+    row[OPEN_ATTEMPTS] = attempts
+    row[OPEN_STATE] = move.state
+    store16(row + 30, 0)
+    state.put(OPEN, key, 13, row, OPEN_BYTES)
+
+
+cdef int apply_move(
+    State state, Counters *counters, const Changes *changes, const Move *move, uint64_t sequence
+) noexcept nogil:
+    """Move one delivery; what is not legal stays as it is."""
+    cdef uint8_t[16] key
+    cdef size_t held
+    cdef Cell cell
+    cdef uint8_t *row
+    cdef uint8_t *at
+    entry_key(key, move.document, move.entry)
+    row = state.own(ENTRIES, key, 16, &held)
+    if row == NULL or move.rank >= load32(row + ENT_SIZE):
+        return FAILED
+    at = own_cell(state, move.entry, move.rank, load32(row + ENT_SIZE))
+    if at == NULL:
+        return FAILED
+    unpack_cell(at, &cell)
+    if not cell.sequence:  # untouched until now: it stood where its entry stands
+        if final(row[ENT_STANDING]):
+            return FOUND
+        cell.state = row[ENT_STANDING]
+    if not legal(cell.state, move.state):
+        return FOUND
+    if changes.extends and cell.state != LEASED:
+        return FOUND
+    if move.state == LEASED and not changes.extends and cell.attempts < 255:
+        cell.attempts += 1
+    if not cell.sequence:
+        store32(row + ENT_TOUCHED, load32(row + ENT_TOUCHED) + 1)
+    count_move(counters, cell.state, move.state, not changes.extends)
+    if move.state >= DELIVERED or cell.state >= DELIVERED:
+        count_in_entry(state, counters, row, move.document, cell.state, move.state)
+    keep_open(state, changes, move, <int64_t>load64(row + ENT_EXPIRES), cell.attempts)
+    cell.state = move.state
+    cell.sequence = sequence
+    cell.at = changes.until if move.state == LEASED else changes.at
+    pack_cell(at, &cell)
+    return FOUND
+
+
+cdef void move_cursors(State state, const Changes *changes) noexcept nogil:
+    """Keep how far each lane was handed out, and the highest entry ever touched there."""
+    cdef uint8_t[5] key
+    cdef uint8_t[CUR_BYTES] fresh
+    cdef uint64_t[LANES] touched
+    cdef uint64_t mark
+    cdef size_t held
+    cdef uint8_t *row
+    cdef uint32_t i
+    memset(touched, 0, sizeof(touched))
+    for i in range(changes.count):
+        if changes.moves[i].entry > touched[changes.moves[i].lane]:
+            touched[changes.moves[i].lane] = changes.moves[i].entry
+    store32(key, changes.address)
+    for i in range(LANES):
+        if not touched[i] and not (changes.digest and changes.cursors[i]):
+            continue
+        key[4] = <uint8_t>i
+        row = state.own(CURSORS, key, 5, &held)
+        if row == NULL:
+            memset(fresh, 0, CUR_BYTES)
+            state.put(CURSORS, key, 5, fresh, CUR_BYTES)
+            row = state.own(CURSORS, key, 5, &held)
+            if row == NULL:
+                return
+        if changes.digest and changes.cursors[i]:
+            store64(row + CUR_DIGEST, changes.digest)
+            store64(row + CUR_ENTRY, changes.cursors[i])
+            if changes.cursors[i] > touched[i]:
+                touched[i] = changes.cursors[i]
+        mark = load64(row + CUR_MARK)
+        if touched[i] > mark:
+            store64(row + CUR_MARK, touched[i])
+    if changes.turn:
+        key[4] = 0xFF
+        fresh[0] = changes.turn - 1
+        state.put(CURSORS, key, 5, fresh, 1)
+
+
+cdef int apply_changes(
+    State state, Counters *counters, const Changes *changes, uint64_t sequence
+) noexcept nogil:
+    """Change the state as a record of that sequence says: FOUND or FAILED (it can't be)."""
+    cdef uint32_t i
+    for i in range(changes.count):
+        if apply_move(state, counters, changes, &changes.moves[i], sequence) == FAILED:
+            return FAILED
+    move_cursors(state, changes)
+    return FAILED if state.failed else FOUND

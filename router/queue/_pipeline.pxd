@@ -1,0 +1,115 @@
+# cython: language_level=3
+"""The one way into the state: groups of callers, one flush for all of them."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from posix.time cimport timespec
+
+from router.queue._bytes cimport Slice, Spot
+from router.queue._intake cimport Answer
+from router.queue._log cimport SegmentLog, Visitor
+from router.queue._moves cimport Changes, Counters, Move
+from router.queue._settle cimport Wish
+from router.queue._state cimport State
+from router.queue._walk cimport Positions
+
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_mutex_t:
+        pass
+    ctypedef struct pthread_cond_t:
+        pass
+    int pthread_mutex_init(pthread_mutex_t *mutex, void *attributes)
+    int pthread_mutex_lock(pthread_mutex_t *mutex)
+    int pthread_mutex_unlock(pthread_mutex_t *mutex)
+    int pthread_mutex_destroy(pthread_mutex_t *mutex)
+    int pthread_cond_init(pthread_cond_t *condition, void *attributes)
+    int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+    int pthread_cond_timedwait(
+        pthread_cond_t *condition, pthread_mutex_t *mutex, const timespec *until
+    )
+    int pthread_cond_signal(pthread_cond_t *condition)
+    int pthread_cond_broadcast(pthread_cond_t *condition)
+    int pthread_cond_destroy(pthread_cond_t *condition)
+
+
+cdef enum:  # what became of a ticket
+    IN_LINE = 0
+    DONE = 1
+    BROKEN = 2     # nothing of it may be counted on
+    BUSY = 3       # refused before anything was done: the overlay or the disk is full
+
+
+ctypedef struct Ticket:  # one caller's wishes in a group
+    Ticket *behind
+    int outcome
+    bint documents     # refused while the disk is nearly full
+    bint queued        # nobody waits: its answer is fetched later
+    uint64_t number    # of a queued one
+    # Records: acceptances are judged, others are taken as they are.
+    const Slice *records
+    Answer *answers    # one each
+    size_t count
+    size_t bytes
+    # Or what a recipient wants of its deliveries.
+    Changes *changes
+    Wish *wishes
+    Positions *positions
+    size_t wish_count
+
+
+cdef class Pipeline:
+    cdef State state
+    cdef SegmentLog log          # None: records are kept in a table
+    cdef Counters counters
+    cdef Spot last_spot
+    cdef readonly uint64_t last          # highest sequence given
+    cdef readonly uint64_t durable       # highest sequence on the disk
+    cdef readonly uint64_t checkpointed  # highest sequence in the base
+    cdef readonly uint64_t epoch
+    cdef readonly uint64_t stored_bytes  # of all records since the start
+    cdef uint64_t checkpoint_bytes
+    cdef uint64_t frozen_last
+    cdef readonly size_t flushes
+    cdef readonly size_t checkpoints
+    cdef public size_t overlay_bytes_max
+    cdef public size_t checkpoint_overlay_bytes
+    cdef public uint64_t checkpoint_log_bytes
+    cdef public uint64_t in_flight_max
+    cdef public bint refusing            # the disk is nearly full: documents are refused
+    cdef bint dirty                      # something is applied, not flushed
+    cdef bint broken
+    cdef bint closed
+    cdef bint stopping
+    cdef pthread_mutex_t lock            # guards everything above
+    cdef pthread_mutex_t arriving        # guards the line of tickets
+    cdef pthread_cond_t arrived          # under `arriving`: somebody queued
+    cdef pthread_cond_t thawed           # under `lock`: a checkpoint ended
+    cdef pthread_cond_t wanted           # under `lock`: a checkpoint or a segment is wanted
+    cdef Ticket *first
+    cdef Ticket *newest
+    cdef Ticket *completed_first
+    cdef Ticket *completed_newest
+    cdef size_t in_line
+    cdef int signal_file
+    cdef Move *replay_moves
+
+    cdef void enter(self) noexcept nogil
+    cdef void leave(self) noexcept nogil
+    cdef void run(self, Ticket *ticket) noexcept nogil
+    cdef void lead(self) noexcept nogil
+    cdef void queue_up(self, Ticket *ticket) noexcept nogil
+    cdef Ticket *take_line(self) noexcept nogil
+    cdef void serve(self, Ticket *ticket) noexcept nogil
+    cdef void serve_records(self, Ticket *ticket) noexcept nogil
+    cdef void serve_wishes(self, Ticket *ticket) noexcept nogil
+    cdef int append(self, const Slice *parts, int count, uint64_t *sequence) noexcept nogil
+    cdef int append_changes(self, Changes *changes) noexcept nogil
+    cdef int apply(self, const uint8_t *record, size_t size, uint64_t sequence) noexcept nogil
+    cdef void keep_spot(self, const uint8_t *record, uint64_t sequence, Spot spot) noexcept nogil
+    cdef int conclude(self) noexcept nogil
+    cdef void finish(self, Ticket *line) noexcept nogil
+    cdef int freeze(self) noexcept nogil
+    cdef int thaw(self, int written) noexcept nogil
+    cdef void keep_meta(self) noexcept nogil
+    cdef bint checkpoint_due(self) noexcept nogil
+    cdef void wait_for_room(self) noexcept nogil

@@ -1,0 +1,70 @@
+# cython: language_level=3
+"""The state's tables as the newest answered write left them, for compiled siblings."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from router.queue._base cimport Base
+from router.queue._bytes cimport Slice
+from router.queue._overlay cimport Overlay, Place
+
+
+ctypedef struct Stream:  # the live items of one prefix in ascending order of their suffix
+    int table
+    uint8_t[64] prefix
+    size_t size
+    void *cursor      # in the base, or NULL
+    bint base_left
+    bint upper_left   # in the overlay that takes changes
+    bint lower_left   # in the one that a checkpoint is writing
+    uint64_t base_suffix
+    Slice base_value
+    Place upper
+    Place lower
+    bint left         # whether `suffix` and `value` are those of an item
+    uint64_t suffix
+    Slice value
+
+
+cdef class State:
+    cdef Overlay one
+    cdef Overlay two
+    cdef Base base
+    cdef bint second   # `two` takes the changes, not `one`
+    cdef bint freezing  # the other one is on its way into the base
+    cdef uint8_t[3][8192] years  # one bit a calendar year: IDS, IDEMPOTENCY, NUMBERS have any
+    cdef uint32_t due_hour       # no work is due in an hour before
+    cdef uint8_t *scratch
+    cdef size_t scratch_size
+    cdef bint failed   # a reading or a change failed: nothing since may be believed
+
+    cdef void begin(self) noexcept nogil
+    cdef void end(self) noexcept nogil
+    cdef int get(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
+    cdef uint8_t *own(self, int table, const uint8_t *key, size_t size, size_t *held) noexcept nogil
+    cdef void put(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
+    ) noexcept nogil
+    cdef void put_joined(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *first, size_t first_size,
+        const uint8_t *rest, size_t rest_size
+    ) noexcept nogil
+    cdef uint8_t *room(self, size_t size) noexcept nogil
+    cdef bint any_names(self, int table, uint32_t year) noexcept nogil
+    cdef void note_names(self, int table, uint32_t year) noexcept nogil
+    cdef void note_due(self, uint32_t hour) noexcept nogil
+    cdef int recall(self) noexcept nogil
+    cdef void remove(self, int table, const uint8_t *key, size_t size) noexcept nogil
+    cdef void open(
+        self, Stream *stream, int table, const uint8_t *prefix, size_t size, uint64_t start
+    ) noexcept nogil
+    cdef void advance(self, Stream *stream) noexcept nogil
+    cdef void close(self, Stream *stream) noexcept nogil
+    cdef size_t bytes(self) noexcept nogil
+    cdef void take_base(self, Stream *stream, const uint8_t *start) noexcept nogil
+    cdef void step_upper(self, Stream *stream) noexcept nogil
+    cdef void step_lower(self, Stream *stream) noexcept nogil
+    cdef void choose(self, Stream *stream) noexcept nogil
+    cdef void pass_by(self, Stream *stream) noexcept nogil
+    cdef int freeze(self) noexcept nogil
+    cdef int write_frozen(self) noexcept nogil
+    cdef void thaw(self) noexcept nogil
