@@ -17,12 +17,14 @@ import pytest
 from support.daemon import found_at
 from support.hurt_daemon import Memory, live_and_fail, works_again
 from support.load import Promises, write_script
-from support.recording import TESTS, Judge
+from support.recording import TESTS, Judge, play_life
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 PRELOADED = [Path("/usr/lib/fiu") / name for name in ("fiu_run_preload.so", "fiu_posix_preload.so")]
 POSTS = 60
+WHOLE = 10
+"""So many are sent before anything fails."""
 ROUNDS = 6
 
 
@@ -50,8 +52,12 @@ def test_an_engine_under_failing_calls_breaks_no_promise(tmp_path, points, error
         folder = tmp_path / str(turn)
         (folder / "disk").mkdir(parents=True)
         script = write_script(folder / "disk" / "data", POSTS, turn)
+        whole = play_life(msgspec.structs.replace(script, last=WHOLE), folder, dict(os.environ))
+        assert whole.returncode == 0, whole.stderr
         sent = folder / "sent.json"
-        sent.write_bytes(msgspec.json.encode(msgspec.structs.replace(script, last=POSTS - 1)))
+        sent.write_bytes(
+            msgspec.json.encode(msgspec.structs.replace(script, first=WHOLE, last=POSTS - 1))
+        )
         share = (0.3, 0.1, 0.03)[turn % 3] if error else 0.3
         wanted = [
             f"enable_random name={one},probability={share},failinfo={error}" for one in points
@@ -65,15 +71,16 @@ def test_an_engine_under_failing_calls_breaks_no_promise(tmp_path, points, error
             check=False,
             timeout=120,
         )  # fmt: skip
-        marks = played.stdout.splitlines()
-        assert marks, played.stderr.decode()
+        assert played.stdout, played.stderr.decode()
+        marks = [*whole.stdout.encode().splitlines(), *played.stdout.splitlines()]
         promised = Promises(marks)
         refused += bool(promised.refused)
         assert set(promised.then) <= {"store.failed", "store.full"}
         assert promised.healthy == (not promised.refused)
         with Judge(script, folder) as judge:
             assert judge.problems(folder / "disk" / "data", marks) == []
-    assert refused or "names" in str(tmp_path) or not error
+    if error and not any("ftruncate" in one for one in points):  # names are seldom touched
+        assert refused
 
 
 @pytest.mark.parametrize(
