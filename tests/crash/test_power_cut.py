@@ -39,15 +39,11 @@ def test_a_power_cut_breaks_no_promise(shim, tmp_path, runs, count):
     for seed in range(1, runs + 1):
         script, entries = record_lives(shim, tmp_path / str(seed), posts=POSTS, seed=seed)
         assert sum(entry.what is What.MARKED for entry in entries) > POSTS / 2
-        assert roots_written(entries) > 10, "hardly any checkpoint is in the record"
+        assert roots_written(entries) > 5, "hardly any checkpoint is in the record"
         assert broken(script, entries, tmp_path, instants(entries, count, seed), seed) == []
         assert unordered(entries) == []
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the first LMDB store makes its file in place, and FORMAT may outlive the name `store`",
-)
 @pytest.mark.parametrize("turns", [4, pytest.param(40, marks=pytest.mark.system)])
 def test_a_power_cut_during_creation_leaves_a_directory_that_opens(shim, tmp_path, turns):
     script, entries = record_lives(shim, tmp_path / "run", posts=8, seed=1)
@@ -62,7 +58,6 @@ def test_a_power_cut_during_creation_leaves_a_directory_that_opens(shim, tmp_pat
         "fsync",
         "fdatasync,dsync",
         pytest.param("fdatasync", marks=pytest.mark.system),
-        pytest.param("dsync", marks=pytest.mark.system),
     ],
 )
 def test_a_flush_left_out_is_found(shim, tmp_path, lies):

@@ -26,6 +26,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+from support.faulty import Faults
 from support.storm import CODES, SENDERS, Letter, Town, units
 
 from router.engine import Engine
@@ -201,9 +202,8 @@ class Life:
 
     def _checkpoint(self, random: Random) -> None:
         """Let the state be written out often, where the store does that in its own time."""
-        store = self._engine._queue._store
-        write = getattr(store, "checkpoint", None)
-        while write is not None and not self._over.wait(random.random() / 20) and not self.errors:
+        write = self._engine._queue.store.checkpoint
+        while not self._over.wait(random.random() / 100) and not self.errors:
             write()
 
 
@@ -221,12 +221,22 @@ def play(script: Script) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if life.errors and life.founded:
         mark(then=[refusal(life.submit_one), refusal(life.lease_one)])
+    mark(hits=hits_so_far())
     mark(step="closing", healthy=engine.healthy())
     try:
         engine.close()
     except StorageError as error:
         mark(refused=error.code, healthy=engine.healthy())
     mark(step="closed")
+
+
+def hits_so_far() -> int:
+    """Return how many calls of this process were made to fail."""
+    control = os.environ.get("VANBAN_SHIM_CONTROL")
+    if control is None:
+        return 0
+    with Faults(Path(control)) as faults:
+        return faults.hits
 
 
 def refusal(work: Callable[[], object]) -> str:
@@ -255,6 +265,8 @@ class Promises:
         self.then: list[str] = []
         """What two calls after the first error came to."""
         self.healthy = True
+        self.hits = 0
+        """Calls that failed before the engine was closed."""
         self.wrong: list[str] = []
         for data in marks:
             self._take(json.loads(data))
@@ -263,6 +275,7 @@ class Promises:
         if "step" in facts:
             self.steps.add(facts["step"])
             self.token = facts.get("token", self.token)
+        self.hits = facts.get("hits", self.hits)
         self.healthy = facts.get("healthy", self.healthy)
         self.refused += [facts["refused"]] if "refused" in facts else []
         self.then += facts.get("then", ())

@@ -60,7 +60,6 @@ def test_a_full_disk_refuses_and_room_heals(disk, left):
     works_again(data, memory)
 
 
-@pytest.mark.xfail(strict=False, reason="the first LMDB store makes its file in place")
 def test_a_directory_on_a_full_disk_is_not_begun(disk):
     """Creation that finds no room leaves nothing that can't be opened once there is some."""
     with (disk / "ballast").open("wb") as file:
