@@ -23,7 +23,7 @@ from support.preload import environment
             Action.FULL,
             -1,
             marks=pytest.mark.system,
-        ),  # fmt: skip
+        ),
     ],
     ids=["flush", "write", "short", "full"],
 )
