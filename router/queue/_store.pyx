@@ -395,7 +395,7 @@ cdef class Store(Readings):
         ):
             changes.moves, changes.count = found.moves, found.count
             changes.digest = found.ask.digest
-            changes.turn = found.turn + 1
+            changes.turn = found.turn + 1 if found.turned else 0
             if self.append_changes(changes) == FAILED or (
                 self.log is not None and self.log.write() == FAILED
             ):
@@ -557,14 +557,19 @@ cdef class Store(Readings):
             if begun == FOUND and self.log is not None:
                 begun = self.freeze()
             self.leave()
-            if begun == FOUND and self.log is not None:
-                written = self.state.write_frozen()
-                self.enter()
-                self.thaw(written)
-                self.leave()
-            elif begun == FAILED:
+            if begun == FAILED:
                 self.broken = True
         self.check()
+        if self.log is None:
+            return
+        before = bytes_written(self.state.base)
+        with nogil:
+            written = self.state.write_frozen()
+            self.enter()
+            self.thaw(written)
+            self.leave()
+        self.check()
+        self.written_bytes += bytes_written(self.state.base) - before
 
     def tend(self, double flush_s, double checkpoint_s):
         """Keep house until the store is closed, for a thread of its own: flush what was handed
@@ -642,6 +647,20 @@ cdef class Store(Readings):
         if self.log is not None:
             self.log.close()
         self.state.base.close()
+
+
+def bytes_written(Base base not None):
+    """Return what this thread ever handed to write calls, less the length of the base's file.
+
+    A difference of two is what was written into a base's pages: its file only grows by zeros
+    written ahead.  0 where the system does not tell.
+    """
+    try:
+        with open("/proc/thread-self/io", "rb") as file:
+            written = int(file.read().split(b"wchar: ")[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return written - base.info().get("file_bytes", 0)
 
 
 def place_of(Base base not None):

@@ -302,6 +302,15 @@ cdef Lane *whose_turn(Walk *found) noexcept nogil:
     return top
 
 
+cdef bint contested(const Walk *found, const Lane *served) noexcept nogil:
+    """Say whether another lane waited while one was served: only then are turns counted."""
+    cdef int i
+    for i in range(LANES):
+        if found.lanes[i].ready and i != served.lane:
+            return True
+    return False
+
+
 cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil:
     """Find what is to be handed out, lanes in turn, entries in order: FOUND or a failure.
 
@@ -336,7 +345,9 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
         lane.ready = False
         found.count += 1
         found.ready += 1
-        found.turn = (found.turn + 1) % TURNS
+        if contested(found, lane):
+            found.turn = (found.turn + 1) % TURNS
+            found.turned = True
         found.full = found.count >= found.room
     return FOUND
 
