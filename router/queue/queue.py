@@ -29,6 +29,7 @@ from router.limits import (
 from router.queue import reading, records
 from router.queue._readings import Places
 from router.queue._store import Store
+from router.queue.check import check_store
 from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
@@ -492,6 +493,11 @@ class Queue:
         """Return the counters: see `tables.COUNTERS`."""
         self.flush()
         return self.store.counts()
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the idle store, in words with the place: see `check`."""
+        self.flush()
+        return check_store(self.store)
 
     def healthy(self) -> bool:
         """Return False once a write or flush has failed."""

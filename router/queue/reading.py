@@ -122,7 +122,7 @@ class _Reader:
             byte = self.data[self.at]
             self.at += 1
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:  # noqa: PLR2004
+            if byte < 0x80:
                 return value
             shift += 7
 
@@ -134,6 +134,11 @@ class _Reader:
         found = self.data[self.at : self.at + count]
         self.at += count
         return found
+
+
+def address_of(data: bytes) -> int:
+    """Return the address whose deliveries a record of changes moves."""
+    return _Reader(data, 11).number()
 
 
 def made_of(data: bytes, sequence: int, entry: int, rank: int) -> Made:
