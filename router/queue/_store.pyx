@@ -19,7 +19,7 @@ from router.queue._layout cimport (
     LEASED, META,
 )
 from router.queue._log cimport SegmentLog, Visitor
-from router.queue._moves cimport LANES, Changes, Counters, Move
+from router.queue._moves cimport LANES, MOVES_MAX, Changes, Counters, Move, changes_bytes_max
 from router.queue._pipeline cimport (
     BROKEN, BUSY, Ticket, pthread_cond_broadcast, pthread_cond_timedwait,
     pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
@@ -29,7 +29,8 @@ from router.queue._settle cimport Wish
 from router.queue._state cimport State
 from router.queue._walk cimport Ask, Walk, walk, walk_done
 
-from router.errors import OverloadedError, StorageError
+from router.errors import OverloadedError, StorageError, TooLargeError
+from router.limits import RECORD_BYTES_MAX
 
 __all__ = ["Store", "place_of", "taken_apart"]
 
@@ -37,6 +38,9 @@ cdef enum:
     MORE_MOVES = 1024    # deliveries found over that one lease's record may name
     TURNS = 8
     PASSED_WORTH = 512   # candidates passed by: worth a record even when nothing is handed out
+
+
+cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 
 
 cdef class Replay(Visitor):
@@ -78,7 +82,7 @@ cdef class Store(Readings):
         self.last_spot.segment, self.last_spot.offset, self.last_spot.size = place[1]
         self.load_counters()
         self.state.begin()
-        if self.state.recall() == FAILED:
+        if self.state.recall() == FAILED or self.state.recall_names() == FAILED:
             self.state.failed = True
         self.state.end()
         if log is not None:
@@ -424,6 +428,11 @@ cdef class Store(Readings):
             changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
             changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
             changes.reason_count = <uint32_t>len(reasons)
+            changes.count = <uint32_t>count
+            if count > MOVES_MAX or changes_bytes_max(&changes) > RECORD_MAX:
+                raise TooLargeError(
+                    "record.too_large", bytes=changes_bytes_max(&changes), limit=RECORD_MAX
+                )
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
             ticket.positions = &places.positions
             ticket.bytes = 64 * count

@@ -45,7 +45,8 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
 )
-from router.queue.transport import NAMES, NUMBERS, State
+from router.queue.transport import NAMES, State
+from router.queue.wishes import wishes_of
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
@@ -213,32 +214,27 @@ class Queue:
         self, address: int, items: Sequence[tuple[bytes, str, str]], at: int, unit: int,
         actor: str, positions: Positions, *, until: int = 0,
     ) -> list[Settlement]:  # fmt: skip
-        places: dict[bytes, int] = {}
-        reasons: dict[str, int] = {}
-        wishes = []
-        for key, state, reason in items:
-            if key not in places:
-                places[key] = len(wishes)
-                number = reasons.setdefault(reason, len(reasons) + 1) if reason else 0
-                wishes.append((key, NUMBERS[state], number))
+        found: dict[bytes, tuple[bool, int, bool]] = {}
         known = self._known_places(address)
-        while True:
-            found = self.store.settle(
-                address, unit or address, at, actor.encode("utf-8", "surrogatepass"), wishes,
-                Places(dict(known)), tuple(text.encode("utf-8", "surrogatepass") for text in reasons),
-                until=until,
-            )  # fmt: skip
-            if isinstance(found, tuple):
-                break
-            known.update(positions(found))
-        answers = []
+        for wishes in wishes_of(items):
+            while True:
+                answers = self.store.settle(
+                    address, unit or address, at, actor.encode("utf-8", "surrogatepass"),
+                    wishes.items, Places(dict(known)), wishes.reasons, until=until,
+                )  # fmt: skip
+                if isinstance(answers, tuple):
+                    break
+                known.update(positions(answers))
+            found |= {wish[0]: answer for wish, answer in zip(wishes.items, answers, strict=True)}
         seen: set[bytes] = set()
+        settled = []
         for key, _, _ in items:
-            there, now, repeated = found[places[key]]
-            again = key in seen and there
+            there, now, repeated = found[key]
+            settled.append(
+                Settlement(there, NAMES[now] if there else "", there and (repeated or key in seen))
+            )
             seen.add(key)
-            answers.append(Settlement(there, NAMES[now] if there else "", bool(repeated or again)))
-        return answers
+        return settled
 
     def _known_places(self, address: int) -> dict[int, int]:
         """Return the positions of an address that were looked up before: they never change."""
@@ -429,12 +425,12 @@ class Queue:
         self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int
     ) -> bool:
         """Say whether `lease` would hand out anything now."""
-        found, _ = self._walk(
+        found, further = self._walk(
             address, subscriptions, positions, 1, 0, at, address, "", LEASE_BYTES_MAX, None,
             0xFF, look=True,
         )  # fmt: skip
-        if any(one[5] == State.QUEUED for one in found):
-            return True
+        if any(one[5] == State.QUEUED for one in found) or (further and not found):
+            return True  # also when so much is others' that only a lease gets past it
         return bool(found) and bool(self.inbox(address, subscriptions, positions, at).queued)
 
     def inbox(
@@ -442,7 +438,7 @@ class Queue:
         *, limit: int = _PAGE, lanes: Sequence[int] | None = None,
     ) -> Inbox:  # fmt: skip
         """Return what is open for an address in the order it would be handed out."""
-        found, _ = self._walk(
+        found, further = self._walk(
             address, subscriptions, positions, limit, 0, at, address, "", LEASE_BYTES_MAX, lanes,
             0xFF, look=True,
         )  # fmt: skip
@@ -450,7 +446,7 @@ class Queue:
         return Inbox(
             tuple(line for line in lines if line.state == "queued"),
             tuple(line for line in lines if line.state == "leased"),
-            len(lines) >= limit,
+            further or len(lines) >= limit,
         )
 
     def inbox_keys(
