@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from router.limits import LANES
 from router.queue import reading, records
@@ -38,6 +38,14 @@ _MORE: Final = 11
 _COUNTED: Final = tuple(range(State.DELIVERED, State.EXCLUDED + 1))
 _FINAL: Final = frozenset(int(state) for state in FINAL)
 _PAGE: Final = 64
+_REMEMBERED_MAX: Final = 256
+
+
+class Changes(NamedTuple):
+    """What a record of changes says: whose deliveries, and the state of each (entry, rank)."""
+
+    address: int
+    states: dict[tuple[int, int], int]
 
 
 class Tally:
@@ -52,6 +60,7 @@ class Tally:
         self.senders: dict[int, int] = {}
         self.years: set[tuple[str, int]] = set()
         self.years_kept: set[tuple[str, int]] = set()
+        self._read: dict[int, Changes | None] = {}
 
     def row(self, table: str, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
@@ -71,6 +80,18 @@ class Tally:
         """Return an audience, or None."""
         found = self.row("audiences", audience.to_bytes(8, "big"))
         return None if found is None else reading.read_audience(found)
+
+    def changes(self, sequence: int) -> Changes | None:
+        """Return what a record of changes says, or None when it was cut; some are remembered."""
+        if sequence not in self._read:
+            data = self.store.record(sequence)
+            if len(self._read) >= _REMEMBERED_MAX:
+                self._read.clear()
+            self._read[sequence] = None if data is None else Changes(
+                reading.address_of(data),
+                {(entry, rank): made.state for entry, rank, made in reading.changes_of(data)},
+            )  # fmt: skip
+        return self._read[sequence]
 
     def document_of(self, entry: int) -> int | None:
         """Return the document that the record of an entry names, or None."""
@@ -383,16 +404,14 @@ def _cell(tally: Tally, place: str, row: EntryRow, cell: CellRow, rank: int) -> 
     if not row.number >> ENTRY_SHIFT < cell.sequence <= tally.store.last:
         tally.tell(f"{place}: record {cell.sequence} can't have changed it")
         return
-    data = tally.store.record(cell.sequence)
-    if data is None:
+    said = tally.changes(cell.sequence)
+    if said is None:
         return
-    made = reading.made_of(data, cell.sequence, row.number, rank)
-    if made.state != cell.state:
-        tally.tell(
-            f"{place}: it is in state {cell.state}, record {cell.sequence} says {made.state}"
-        )
+    state = said.states.get((row.number, rank))
+    if state != cell.state:
+        tally.tell(f"{place}: it is in state {cell.state}, record {cell.sequence} says {state}")
     if cell.state in {State.QUEUED, State.LEASED}:
-        key = _OPEN_KEY.pack(reading.address_of(data), row.lane, row.number)
+        key = _OPEN_KEY.pack(said.address, row.lane, row.number)
         if tally.row("open", key) is None:
             tally.tell(f"{place}: it is open, and no inbox finds it")
 
@@ -418,8 +437,8 @@ def _open(tally: Tally, key: bytes, value: bytes) -> None:
     ):
         tally.tell(f"{place}: it is not what the cell of rank {rank} says")
         return
-    data = tally.store.record(cell.sequence)
-    if data is not None and reading.address_of(data) != address:
+    said = tally.changes(cell.sequence)
+    if said is not None and said.address != address:
         tally.tell(f"{place}: record {cell.sequence} handed it to another address")
     cursor = tally.row("cursors", _CURSOR_KEY.pack(address, lane))
     if cursor is None or _CURSOR.unpack(cursor)[2] < entry:

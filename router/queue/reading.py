@@ -147,15 +147,25 @@ def made_of(data: bytes, sequence: int, entry: int, rank: int) -> Made:
     Raises StorageError `store.corrupt` for a record that does not name it.
     """
     try:
-        return _changes(data, entry, rank)
+        return next(made for *place, made in changes_of(data) if place == [entry, rank])
+    except StopIteration:
+        raise _silent(sequence) from None
     except (IndexError, UnicodeDecodeError, LookupError) as error:
-        raise StorageError(
-            "store.corrupt", path=f"log[{sequence}]",
-            reason=f"log record {sequence} does not say what it should",
-        ) from error  # fmt: skip
+        raise _silent(sequence) from error
 
 
-def _changes(data: bytes, entry: int, rank: int) -> Made:
+def _silent(sequence: int) -> StorageError:
+    return StorageError(
+        "store.corrupt", path=f"log[{sequence}]",
+        reason=f"log record {sequence} does not say what it should",
+    )  # fmt: skip
+
+
+def changes_of(data: bytes) -> Iterator[tuple[int, int, Made]]:
+    """Yield (entry, rank, what is said) of a record of changes.
+
+    Raises IndexError, UnicodeDecodeError for bytes that are none.
+    """
     flags, at = data[2], int.from_bytes(data[3:11], "big", signed=True)
     reader = _Reader(data, 11)
     address = reader.number()
@@ -182,13 +192,13 @@ def _changes(data: bytes, entry: int, rank: int) -> Made:
         found = (document << ENTRY_SHIFT) + reader.signed()
         place, before = reader.number(), reader.number()
         reason = reader.take(1)[0] if reasons else 0
-        if (found, place) == (entry, rank):
-            said = reasons[reason - 1] if reason else ""
-            return Made(
-                state, at, unit - 1 if unit else address, actor, said,
-                before - 1 + document if before else 0,
-            )  # fmt: skip
-    raise LookupError
+        yield (
+            found, place,
+            Made(
+                state, at, unit - 1 if unit else address, actor,
+                reasons[reason - 1] if reason else "", before - 1 + document if before else 0,
+            ),
+        )  # fmt: skip
 
 
 def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
