@@ -374,11 +374,20 @@ cdef void count_move(Counters *counters, int old, int new, bint anew) noexcept n
         counters.attempts += 1
 
 
+cdef bint is_over(const uint8_t *row) noexcept nogil:
+    """Say whether all members of an entry are final, by its counters."""
+    cdef uint32_t over = 0
+    cdef int i
+    for i in range(DELIVERED, EXCLUDED + 1):
+        if i != DEAD:
+            over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
+    return over == load32(row + ENT_SIZE)
+
+
 cdef void count_in_entry(
     State state, Counters *counters, uint8_t *row, uint64_t document, int old, int new
 ) noexcept nogil:
     """Keep an entry's counters of final and dead members; note when it is over."""
-    cdef uint32_t over = 0
     cdef int i
     if old >= DELIVERED and old <= EXCLUDED:
         i = ENT_COUNTS + 4 * (old - DELIVERED)
@@ -386,12 +395,8 @@ cdef void count_in_entry(
     if new >= DELIVERED and new <= EXCLUDED:
         i = ENT_COUNTS + 4 * (new - DELIVERED)
         store32(row + i, load32(row + i) + 1)
-    if final(new):
-        for i in range(DELIVERED, EXCLUDED + 1):
-            if i != DEAD:
-                over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
-        if over == load32(row + ENT_SIZE):
-            note_over(state, counters, sender_of(state, document))
+    if final(new) and row[ENT_STANDING] != RELEASED and is_over(row):
+        note_over(state, counters, sender_of(state, document))
 
 
 cdef void keep_open(

@@ -19,7 +19,7 @@ from router.queue._layout cimport (
     LEASED, META,
 )
 from router.queue._log cimport SegmentLog, Visitor
-from router.queue._moves cimport LANES, Changes, Counters, Move
+from router.queue._moves cimport LANES, MOVES_MAX, Changes, Counters, Move, changes_bytes_max
 from router.queue._pipeline cimport (
     BROKEN, BUSY, Ticket, pthread_cond_broadcast, pthread_cond_timedwait,
     pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
@@ -29,7 +29,8 @@ from router.queue._settle cimport Wish
 from router.queue._state cimport State
 from router.queue._walk cimport Ask, Walk, walk, walk_done
 
-from router.errors import OverloadedError, StorageError
+from router.errors import OverloadedError, StorageError, TooLargeError
+from router.limits import RECORD_BYTES_MAX
 from router.queue.records import Leased
 
 __all__ = ["Store", "place_of", "taken_apart"]
@@ -38,6 +39,9 @@ cdef enum:
     MORE_MOVES = 1024    # deliveries found over that one lease's record may name
     TURNS = 8
     PASSED_WORTH = 512   # candidates passed by: worth a record even when nothing is handed out
+
+
+cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 
 
 cdef class Replay(Visitor):
@@ -438,6 +442,7 @@ cdef class Store(Readings):
             changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
             changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
             changes.reason_count = <uint32_t>len(reasons)
+            one_record(&changes, count)
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
             ticket.positions = &places.positions
             ticket.bytes = 64 * count
@@ -490,6 +495,7 @@ cdef class Store(Readings):
             changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
             changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
             changes.reason_count = 1 if reason else 0
+            one_record(&changes, count)
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
             ticket.positions = &places.positions
             ticket.bytes = 64 * count
@@ -693,6 +699,16 @@ cdef list handed_out(Walk *found):
             move.document, move.entry, move.rank, move.lane, move.attempts, move.state, where
         ))
     return handed
+
+
+cdef int one_record(Changes *changes, size_t count) except -1:
+    """Raise when so many changes can't be one record."""
+    changes.count = <uint32_t>count
+    if count > MOVES_MAX or changes_bytes_max(changes) > RECORD_MAX:
+        raise TooLargeError(
+            "record.too_large", bytes=changes_bytes_max(changes), limit=RECORD_MAX
+        )
+    return 0
 
 
 cdef bytes written_reasons(tuple reasons):

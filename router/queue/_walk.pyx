@@ -174,6 +174,8 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
             return
         if not found.ask.leased_too:
             note_over(found, lane, move, to)
+    if found.full or state.failed:
+        return  # what is left below comes before anything above
     lane.below = False
     state.close(&lane.open)
     open_topics(state, found, lane)
@@ -333,7 +335,7 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
                 next_below(state, found, lane)
             if not lane.over and not lane.ready and not lane.below:
                 next_above(state, found, lane)
-        if found.unsure or state.failed:
+        if found.unsure or found.full or state.failed:
             break
         lane = whose_turn(found)
         if lane == NULL or not fits(state, found, lane):
