@@ -316,7 +316,7 @@ cdef class Store(Readings):
             with nogil:
                 read = self.log.read(spot, document, &into, &size)
             if read != FOUND:
-                raise self.log.fault() or StorageError(
+                raise self.log.read_fault() or StorageError(
                     "store.corrupt", path=f"log[{document}]",
                     reason=f"log record {document} is missing",
                 )
@@ -416,7 +416,15 @@ cdef class Store(Readings):
 
         Raises StorageError; then the store must be opened anew.
         """
-        cdef int begun, written
+        self.begin_checkpoint()
+        self.end_checkpoint()
+
+    def begin_checkpoint(self):
+        """Freeze the state as of now, flushed, for `end_checkpoint` to write.
+
+        Waits for a checkpoint that another thread has begun.  Raises StorageError.
+        """
+        cdef int begun
         self.check()
         with nogil:
             self.enter()
@@ -428,13 +436,23 @@ cdef class Store(Readings):
             if begun == FOUND and self.log is not None:
                 begun = self.freeze()
             self.leave()
-            if begun == FOUND and self.log is not None:
-                written = self.state.write_frozen()
-                self.enter()
-                self.thaw(written)
-                self.leave()
-            elif begun == FAILED:
+            if begun == FAILED:
                 self.broken = True
+        self.check()
+
+    def end_checkpoint(self):
+        """Write what `begin_checkpoint` froze; nothing when it froze nothing.
+
+        For the caller that began it.  Raises StorageError.
+        """
+        cdef int written
+        if not self.state.freezing:
+            return
+        with nogil:
+            written = self.state.write_frozen()
+            self.enter()
+            self.thaw(written)
+            self.leave()
         self.check()
 
     def tend(self, double flush_s, double checkpoint_s):
