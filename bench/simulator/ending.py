@@ -7,12 +7,14 @@ import contextlib
 import msgspec
 
 from router import limits
+from router.engine.facts import delivery_id
 from router.errors import NotFoundError
 from router.model.answers import Tracking
 from router.model.documents import Document
 from router.model.instants import SECOND_US
 from vanban_bench.simulator.clients import check_tracking, send, settle, take
-from vanban_bench.simulator.model import require
+from vanban_bench.simulator.documents import require
+from vanban_bench.simulator.faults import Death
 from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.session import Session
 
@@ -22,7 +24,8 @@ ROUNDS_MAX = 20
 
 def finish(session: Session) -> None:
     """Let every sender get its answer and every unit its documents; check the whole."""
-    session.plan.disarm()
+    session.plan.end(session.disk)
+    session.plan.death = Death.POWER_CUT  # which forgets what was planned for the disk
     session.crash()
     _answer_all(session)
     _drain(session)
@@ -73,8 +76,23 @@ def _drain(session: Session) -> None:
     for _ in range(ROUNDS_MAX):
         open_now = session.world.open(session.now_us())
         if not sum(_empty_inbox(session, place.number) for place in open_now):
-            return
-    require(False, "the inboxes do not run dry")
+            return _settle_dead(session)
+    return require(False, "the inboxes do not run dry")
+
+
+def _settle_dead(session: Session) -> None:
+    """Let units acknowledge what was handed out so often that it comes no more.
+
+    They may never have seen it: then every answer that held it was lost.
+    """
+    model, now_us = session.model, session.now_us()
+    for paper in model.papers:
+        for address in paper.audiences[0] if paper.standing is Standing.STORED else ():
+            row = model.rows.get((paper.key, address))
+            if (row is None or row.state == "open") and model.may_be_dead(paper, address):
+                delivery = delivery_id(bytes.fromhex(paper.key), address)
+                model.row(paper, address, delivery)
+                settle(session, session.world.holder(address, now_us), [delivery], "delivered")
 
 
 def _settle_again(session: Session) -> None:

@@ -248,7 +248,7 @@ cdef class Readings(Pipeline):
             if found == FOUND:
                 found = self.log.read(spot, sequence, &into, &size)
         if found != FOUND:
-            fault = self.log.fault() if found == FAILED else None
+            fault = self.log.read_fault() if found == FAILED else None
             free(into)
             if fault is not None:
                 raise fault

@@ -551,7 +551,15 @@ cdef class Store(Readings):
 
         Raises StorageError; then the store must be opened anew.
         """
-        cdef int begun, written
+        self.begin_checkpoint()
+        self.end_checkpoint()
+
+    def begin_checkpoint(self):
+        """Freeze the state as of now, flushed, for `end_checkpoint` to write.
+
+        Waits for a checkpoint that another thread has begun.  Raises StorageError.
+        """
+        cdef int begun
         self.check()
         with nogil:
             self.enter()
@@ -566,16 +574,23 @@ cdef class Store(Readings):
             if begun == FAILED:
                 self.broken = True
         self.check()
-        if self.log is None:
+
+    def end_checkpoint(self):
+        """Write what `begin_checkpoint` froze; nothing when it froze nothing.
+
+        For the caller that began it.  Raises StorageError.
+        """
+        cdef int written
+        if not self.state.freezing:
             return
-        before = bytes_written(self.state.base)
+        before = bytes_written()
         with nogil:
             written = self.state.write_frozen()
             self.enter()
             self.thaw(written)
             self.leave()
         self.check()
-        self.written_bytes += bytes_written(self.state.base) - before
+        self.written_bytes += bytes_written() - before
 
     def tend(self, double flush_s, double checkpoint_s):
         """Keep house until the store is closed, for a thread of its own: flush what was handed
@@ -655,18 +670,13 @@ cdef class Store(Readings):
         self.state.base.close()
 
 
-def bytes_written(Base base not None):
-    """Return what this thread ever handed to write calls, less the length of the base's file.
-
-    A difference of two is what was written into a base's pages: its file only grows by zeros
-    written ahead.  0 where the system does not tell.
-    """
+def bytes_written():
+    """Return what this thread ever handed to write calls; 0 where the system does not tell."""
     try:
         with open("/proc/thread-self/io", "rb") as file:
-            written = int(file.read().split(b"wchar: ")[1].split()[0])
+            return int(file.read().split(b"wchar: ")[1].split()[0])
     except (OSError, IndexError, ValueError):
         return 0
-    return written - base.info().get("file_bytes", 0)
 
 
 def place_of(Base base not None):

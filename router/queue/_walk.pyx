@@ -219,13 +219,19 @@ cdef void next_above(State state, Walk *found, Lane *lane) noexcept nogil:
     cdef Stream *first
     cdef size_t i
     cdef Cell cell
+    cdef bint twice
     cdef Move *move = &lane.next
     while not state.failed:
         first = NULL
         least = <uint64_t>-1
+        twice = False
         for i in range(lane.topics_count):
-            if lane.topics[i].left and lane.topics[i].suffix < least:
-                least, first = lane.topics[i].suffix, &lane.topics[i]
+            if not lane.topics[i].left:
+                continue
+            if lane.topics[i].suffix < least:
+                least, first, twice = lane.topics[i].suffix, &lane.topics[i], False
+            elif lane.topics[i].suffix == least:
+                twice = True
         if first == NULL:
             lane.over = True
             return
@@ -240,6 +246,8 @@ cdef void next_above(State state, Walk *found, Lane *lane) noexcept nogil:
         move.lane = <uint8_t>lane.lane
         state.advance(first)
         if rank < 0:
+            if twice:  # another topic of the entry may hold the address
+                continue
             pass_by(lane, least)
             if lane.passed >= PASSED_MAX:
                 found.full = True
