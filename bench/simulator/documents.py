@@ -54,6 +54,8 @@ class Documents:
         self.world = world
         self.papers: list[Paper] = []
         self._by_content: dict[str, Paper] = {}
+        self._by_key: dict[str, Paper] = {}
+        self._by_sequence: dict[int, Paper] = {}
         self._by_name: dict[tuple[int, str], list[Paper]] = {}
         self._by_idempotency: dict[tuple[int, str], list[Paper]] = {}
 
@@ -181,10 +183,8 @@ class Documents:
         require(receipt.sender == paper.sender.code, f"{said} names another sender")
         require(receipt.content_sha256 == paper.content, f"{said} is for other content")
         require(receipt.lane == LANES[paper.urgency], f"{said} says another lane")
-        require(
-            all(one is paper or one.sequence != receipt.sequence for one in self.papers),
-            f"{said} has a sequence that was given before",
-        )
+        owner = self._by_sequence.setdefault(receipt.sequence, paper)
+        require(owner is paper, f"{said} has a sequence that was given before")
         paper.receipt = receipt
         paper.sequence = receipt.sequence
 
@@ -192,10 +192,10 @@ class Documents:
         """Note that a document is certainly stored under that key."""
         require(len(key) == 32, f"{paper.document_id}: {key!r} is no key")
         require(paper.key in ("", key), f"{paper.document_id}: its key changed")
-        require(
-            all(one is paper or one.key != key for one in self.papers),
-            f"{paper.document_id}: its key is another document's",
-        )
+        owner = self._by_key.setdefault(key, paper)
+        require(owner is paper, f"{paper.document_id}: its key is another document's")
+        if paper.standing is Standing.STORED:
+            return
         paper.standing, paper.key = Standing.STORED, key
         for other in self._owners(paper, Standing.MAYBE):
             self.learn_absent(other)

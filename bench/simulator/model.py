@@ -187,12 +187,12 @@ class Model(Documents):
     def expected(self, address: int) -> Iterable[Paper]:
         """Yield the documents that are certainly stored for an address."""
         for paper in self.papers:
-            if (
-                paper.standing is Standing.STORED
-                and paper.audiences
-                and all(address in audience for audience in paper.audiences)
-            ):
-                yield paper
+            if paper.standing is Standing.STORED and paper.audiences:
+                if len(paper.audiences) == 1:
+                    if address in paper.audiences[0]:
+                        yield paper
+                elif all(address in audience for audience in paper.audiences):
+                    yield paper
 
     def flushed(self) -> None:
         """Note that a change was answered: the leases before it are on the disk, too."""
@@ -255,11 +255,11 @@ class Model(Documents):
             leased = row.leased(now_us)
             allowed = self._may_be(row, now_us)
             if row.state == "open" and (leased or not self._must_be_over(row, now_us)):
-                paper, address = self.row_of_id[one.delivery]
-                allowed |= {("leased" if until else "queued", False)}
+                allowed.add(("leased" if until else "queued", False))
                 if not leased:
-                    allowed |= {("queued", False)}
-                    allowed |= {("dead", False)} if self.may_be_dead(paper, address) else set()
+                    allowed.add(("queued", False))
+                if self.may_be_dead(*self.row_of_id[one.delivery]):
+                    allowed.add(("dead", False))
             require((one.state, one.repeated) in allowed, f"{said} {one.state} {one.repeated}")
             self._learn(row, one.state)
             if row.state == "open" and one.state == "leased":
@@ -290,9 +290,17 @@ class Model(Documents):
         paper, address = self.row_of_id[row.delivery]
         found = {(state, True) for state in row.perhaps}
         ended = paper.expires_at is not None and paper.expires_at <= now_us
-        if not row.leased(now_us) and (ended or self.asked_late(paper, address)):
+        if not self._surely_leased(row, now_us) and (ended or self.asked_late(paper, address)):
             found.add(("expired", True))
         return found
+
+    def _surely_leased(self, row: Row, now_us: int) -> bool:
+        """Say whether it is leased, and no asking after its end made it expired or dead.
+
+        That may have been: the clock goes back at times.
+        """
+        _, address = self.row_of_id[row.delivery]
+        return row.leased(now_us) and self.asked_at.get(address, 0) < row.leased_until
 
     def _must_be_over(self, row: Row, now_us: int) -> bool:
         """Say whether its time to live is certainly over, and nobody has it."""

@@ -11,7 +11,7 @@ from vanban_bench.simulator.ending import finish
 from vanban_bench.simulator.paper import Standing
 from vanban_bench.simulator.session import OpenStore, Session
 
-STEPS_DEFAULT = 150
+STEPS_DEFAULT = 60
 
 
 class Report(msgspec.Struct, frozen=True):

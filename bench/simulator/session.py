@@ -30,6 +30,7 @@ Answer = TypeVar("Answer")
 OpenStore = Callable[[MemoryDisk], MemoryStore]
 
 OPENINGS_MAX = 6
+UNITS_LOOKED_AT = 12
 SEGMENT_BYTES = (16_384, 32_768, 65_536, 262_144)
 
 WORKING_DAY_US = 1_725_411_600 * SECOND_US
@@ -185,7 +186,8 @@ class Session:
             if reform.change.title in made:
                 reform.learn()
         self.pending_places, self.pending_closings, self.pending_reforms = [], [], []
-        for place in self.world.places.values():
+        places = list(self.world.places.values())
+        for place in self.random.sample(places, min(len(places), UNITS_LOOKED_AT)):
             known = self.engine.unit(place.number)
             standing = known.kind, known.parent
             lasts = place.standing(max(self.now_us(), place.valid_from))
