@@ -165,6 +165,8 @@ CONNECTIONS_MAX: Final = 8_192
 SUBMIT_GROUP_DOCUMENTS_MAX: Final = 64
 """Documents the server hands to the engine in one turn of its loop."""
 RETRY_AFTER_S: Final = 1
+DISK_RETRY_S: Final = 30
+"""When to send again what was refused because the disk is nearly full."""
 
 # Processes that share an engine over the socket in its data directory.
 LOCAL_CONNECTIONS_MAX: Final = 256
@@ -213,6 +215,11 @@ GROUP_BYTES_MAX: Final = 67_108_864
 """Record bytes after which a group takes no further caller in."""
 OVERLAY_BYTES_MAX: Final = 536_870_912
 """Memory of what is not in LMDB yet; beyond it writers wait for the checkpoint under way."""
+OVERLAY_WAIT_S: Final = 5
+"""How long they wait; then documents are refused until it has ended.  Acknowledgements and
+leases go on until memory is a quarter past its bound."""
+LINE_BYTES_MAX: Final = 134_217_728
+"""Record bytes of all callers that wait for their group together."""
 CHECKPOINT_OVERLAY_BYTES: Final = 134_217_728
 """Memory of changes after which a checkpoint begins."""
 CHECKPOINT_LOG_BYTES: Final = 536_870_912
@@ -252,6 +259,7 @@ assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
+assert GROUP_BYTES_MAX <= LINE_BYTES_MAX, "a full group may wait in line"
 assert TOPIC_BYTES_MAX + 16 < KEY_BYTES_MAX
 assert ROOM_NAME_BYTES_MAX + 16 < KEY_BYTES_MAX
 assert MAP_AHEAD_BYTES_MIN < MAP_AHEAD_BYTES_MAX < MAP_BYTES_32BIT

@@ -67,7 +67,7 @@ cdef class Readings(Pipeline):
 
     cdef object failure(self):
         """Return the error that says why nothing works any more."""
-        if self.closed:
+        if self.closed and not self.broken:
             return ClosedError("engine.closed")
         if self.store_fault is None:
             self.store_fault = self.state.base.fault()
@@ -89,6 +89,10 @@ cdef class Readings(Pipeline):
     def healthy(self):
         """Return False once a write, flush or reading has failed, or after `close`."""
         return not self.broken and not self.closed
+
+    def fault(self):
+        """Return the StorageError that everything is refused with, or None while all is well."""
+        return self.failure() if self.broken else None
 
     def counts(self):
         """Return the counters by name; see `tables.COUNTERS`."""
