@@ -79,7 +79,7 @@ cdef class Store(Readings):
         self.last_spot.segment, self.last_spot.offset, self.last_spot.size = place[1]
         self.load_counters()
         self.state.begin()
-        if self.state.recall() == FAILED:
+        if self.state.recall() == FAILED or self.state.recall_names() == FAILED:
             self.state.failed = True
         self.state.end()
         if log is not None:
