@@ -78,6 +78,7 @@ cdef class Pipeline:
     cdef public size_t checkpoint_overlay_bytes
     cdef public uint64_t checkpoint_log_bytes
     cdef public uint64_t in_flight_max   # of one sender; 0: no bound
+    cdef public uint32_t pending_max     # written to one address by name and open; 0: no bound
     cdef public uint32_t leases_max      # of one address; 0: no bound
     cdef public bint refusing            # the disk is nearly full: documents are refused
     cdef bint crowded                    # writers waited that long: the next are not let wait

@@ -407,7 +407,11 @@ cdef class Pipeline:
         the base is theirs then, and what is frozen here is in the log that they replay."""
         if self.log is not None and self.log.sound() == FAILED:
             return FAILED
-        return self.state.write_frozen()
+        if self.state.write_frozen() == FAILED:
+            if self.log is not None:
+                self.log.sound()  # it was claimed meanwhile: that is the reason to be told
+            return FAILED
+        return FOUND
 
     cdef int thaw(self, int written) noexcept nogil:
         """End a checkpoint: the base has it, or the pipeline is broken."""

@@ -104,6 +104,7 @@ cdef class Readings(Pipeline):
         """Return sizes of what is in memory and on the disk, in bytes and pieces."""
         return {
             "overlay_bytes": self.state.bytes(), "in_line": self.in_line,
+            "line_bytes": self.line_bytes, "crowded": self.crowded,
             "last": self.last, "durable": self.durable, "checkpointed": self.checkpointed,
             "stored_bytes": self.stored_bytes, "flushes": self.flushes,
             "checkpoints": self.checkpoints, "epoch": self.epoch,

@@ -593,12 +593,14 @@ cdef class Store(Readings):
         except StorageError:
             pass  # what was answered is in the log: the next opening reads it from there
         with nogil:
-            self.enter()
+            pthread_mutex_lock(&self.lock)
+        try:  # whoever waits for the lock finds everything shut, and touches none of it
             self.closed = True
-            self.leave()
-        if self.log is not None:
-            self.log.close()
-        self.state.base.close()
+            if self.log is not None:
+                self.log.close()
+            self.state.base.close()
+        finally:
+            pthread_mutex_unlock(&self.lock)
 
 
 def place_of(Base base not None):

@@ -283,9 +283,9 @@ class Queue:
             )
         return records.decode_acceptance(data, sequence)
 
-    def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
-        """Yield (sequence, record) of one room in order."""
-        prefix, start = records.room_prefix(room), 0
+    def room_records(self, room: str, after: int = 0) -> Iterator[tuple[int, RoomRecord]]:
+        """Yield (sequence, record) of one room in order, from after that sequence on."""
+        prefix, start = records.room_prefix(room), after + 1
         while page := self.store.page(TABLE["rooms"], prefix, start, _PAGE):
             for sequence, _ in page:
                 data = self.store.record(sequence)
@@ -461,9 +461,7 @@ class Queue:
         digest = topics_digest(topics)
         known = self._known_places(address)
         while True:
-            found = self.store.inbox_keys(
-                address, topics, digest, Places(dict(known)), limit, at
-            )
+            found = self.store.inbox_keys(address, topics, digest, Places(dict(known)), limit, at)
             if isinstance(found, tuple):
                 return list(found)
             known.update(positions(found))
