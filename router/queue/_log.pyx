@@ -74,18 +74,22 @@ cdef class SegmentLog(LogWriter):
     @staticmethod
     def open(
         Disk disk not None, *, uint64_t checkpoint_sequence=0, checkpoint_spot=(0, 0, 0),
-        uint64_t epoch_min=0, uint64_t segment_bytes_max=LOG_SEGMENT_BYTES_MAX,
+        uint64_t epoch_min=0, uint64_t claimed=0,
+        uint64_t segment_bytes_max=LOG_SEGMENT_BYTES_MAX,
     ):
         """Open the log of a directory: fence former owners, find what is kept, begin a segment.
 
         `checkpoint_sequence` is the last sequence that the state holds; `checkpoint_spot`
         is where its record lies (nowhere: a log that begins after it).  The epoch is higher
-        than any before and than `epoch_min`.  Raises StorageError `store.corrupt` (with the
+        than any before and than `epoch_min`; `claimed` is one that the caller has claimed for
+        this opening already.  Raises StorageError `store.corrupt` (with the
         place), `store.foreign`, `store.format`, `store.full`, `store.failed`.
         """
         cdef Segments segments = Segments(disk)
         cdef SegmentLog log = SegmentLog(disk, segments)
-        cdef uint64_t epoch = max(disk.claimed(), epoch_min) + 1
+        cdef uint64_t epoch = claimed
+        if epoch <= epoch_min or epoch != disk.claimed():
+            epoch = max(disk.claimed(), epoch_min) + 1
         log._claim(epoch)
         recovery = Recovery(segments, checkpoint_sequence)
         number, highest = recovery.load()

@@ -166,6 +166,7 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
         to = stands_below(state, found.ask, move, row)
         state.advance(&lane.open)
         if to == LEASED:
+            found.running += 1
             continue
         name_before(state, move)
         if to == QUEUED:
@@ -344,6 +345,9 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
             if not lane.over and not lane.ready and not lane.below:
                 next_above(state, found, lane)
         if found.unsure or found.full or state.failed:
+            break
+        # Each lane's leases were met by now, but those behind one that ran out.
+        if found.ask.leases_max and found.running + found.ready >= found.ask.leases_max:
             break
         lane = whose_turn(found)
         if lane == NULL or not fits(state, found, lane):

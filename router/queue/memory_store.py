@@ -18,6 +18,7 @@ from router.queue._base import MemoryBase
 from router.queue._log import SegmentLog
 from router.queue._simulated_disk import SimulatedDisk
 from router.queue._store import Store, place_of
+from router.queue.guard import SpaceGuard
 from router.queue.tables import TABLES
 
 _SEGMENT_BYTES = 262_144
@@ -120,6 +121,16 @@ class MemoryStore(Store):
     def make_segment(self) -> bool:
         """Make the next segment ahead if one is wanted; say whether.  Raises StorageError."""
         return self.segments.make_ready()
+
+    @property
+    def space(self) -> SpaceGuard:
+        """What the disk says of its free space; watched by nobody."""
+        return SpaceGuard(self._disk.files.free_bytes, 0)
+
+    def renew(self, *, clock_us: int = 0) -> MemoryStore:  # noqa: ARG002
+        """Close this store after a failure and open its disk again.  Raises StorageError."""
+        self.close()
+        return MemoryStore(self._disk)
 
     def close(self) -> None:
         """Close; idempotent.  No last checkpoint: the next opening replays the log."""

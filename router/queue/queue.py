@@ -306,9 +306,12 @@ class Queue:
             )
         return data
 
-    def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
-        """Yield (sequence, record) of one room in order.  Raises StorageError `store.corrupt`."""
-        prefix, start = records.room_prefix(room), 0
+    def room_records(self, room: str, after: int = 0) -> Iterator[tuple[int, RoomRecord]]:
+        """Yield (sequence, record) of one room in order, from after that sequence on.
+
+        Raises StorageError `store.corrupt`.
+        """
+        prefix, start = records.room_prefix(room), after + 1
         while page := self.store.page(TABLE["rooms"], prefix, start, _PAGE):
             for sequence, _ in page:
                 yield sequence, records.decode_room(self._kept(sequence), sequence)
@@ -482,9 +485,7 @@ class Queue:
         digest = topics_digest(topics)
         known = self._known_places(address)
         while True:
-            found = self.store.inbox_keys(
-                address, topics, digest, Places(dict(known)), limit, at
-            )
+            found = self.store.inbox_keys(address, topics, digest, Places(dict(known)), limit, at)
             if isinstance(found, tuple):
                 return list(found)
             known.update(positions(found))
