@@ -19,6 +19,7 @@ from router.engine.administration import Administrator
 from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
 from router.engine.directory_face import OPERATOR, DirectoryFace
+from router.engine.migrating import migrate_if_needed
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
@@ -92,11 +93,14 @@ class Engine(RightsFace, DirectoryFace):
     ) -> Engine:
         """Open (or make) the data directory at `path` and own it until `close`.
 
+        One of an older format is migrated first; its files stay in `store-format-1/`.
+
         With `share` other processes of the same user (and root) use it through
         `Engine.connect`, served by threads of this process.  Raises StorageError:
         store.locked, store.format, store.foreign, store.corrupt, owner.socket.
         """
         used = clock or SystemClock()
+        migrate_if_needed(Path(path))
         store = LogStore.open(Path(path), clock_us=used.now_us())
         try:
             engine = cls(store, settings=settings, clock=used, chance=chance)

@@ -43,13 +43,16 @@ class LogStore(Store):
     _owner: int
 
     @classmethod
-    def open(cls, path: str | Path, *, clock_us: int, map_bytes: int = 0) -> LogStore:
+    def open(
+        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, backup: bool = False
+    ) -> LogStore:
         """Own the directory, recover what is kept, begin a new epoch; make it when there is none.
 
-        Raises StorageError `store.locked`, `store.foreign`, `store.format`, `store.corrupt`,
-        `store.full`, `store.failed`.
+        `backup` opens a backup, to check it or to restore from it.  Raises StorageError
+        `store.locked`, `store.foreign`, `store.format`, `store.format_old`, `store.backup`,
+        `store.corrupt`, `store.full`, `store.read_only`, `store.failed`.
         """
-        directory = DataDirectory(Path(path))
+        directory = DataDirectory(Path(path), backup=backup)
         base = log = None
         try:
             base = LmdbBase.open(directory.store_path, TABLES, map_bytes)
@@ -94,6 +97,11 @@ class LogStore(Store):
             self._signal = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             self._start("vanban-store-writer", self.write_until_closed, self._signal)
         return self._signal
+
+    @property
+    def path(self) -> Path:
+        """The data directory."""
+        return self._directory.path
 
     def close(self) -> None:
         """Take a last checkpoint, release everything; idempotent."""
