@@ -1,5 +1,8 @@
-"""Migration of older data directories at their opening: the queue rewrites its log, and the
-directory that the same log holds says where each recipient stands."""
+"""Migration of older data directories at their opening.
+
+The queue rewrites its log; the directory, whose records the same log holds, says where each
+recipient stands.
+"""
 
 from __future__ import annotations
 

@@ -142,9 +142,7 @@ def check(path: Path, at: int) -> Found:
     return found
 
 
-def _copy_log(
-    store: LogStore, sequence: int, into: Path, needed: int, progress: Progress
-) -> None:
+def _copy_log(store: LogStore, sequence: int, into: Path, needed: int, progress: Progress) -> None:
     """Copy the segments up to the end of one flushed record."""
     if not sequence:
         return

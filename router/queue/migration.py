@@ -342,7 +342,7 @@ def encode_changes(
     parts = [bytes((KIND_CHANGES, VERSION, flags)), at.to_bytes(8, "big", signed=True)]
     parts += [_number(address), _number(0 if unit == address else unit + 1), _text(actor)]
     if until:
-        parts.append(_number(until - at))
+        parts.append(_number((until - at) & 0xFFFFFFFFFFFFFFFF))
     if reasons:
         parts += [_number(len(reasons)), *map(_text, reasons)]
     parts.append(_number(len(moves)))

@@ -130,9 +130,8 @@ class Inspection:
         end = self._end
         if end is not None and flushed >= end.sequence:
             said = "its checksum does not match" if end.torn else "it is missing"
-            self.wrong.append(
-                f"{name_of(end.segment)} at {end.offset}: record {end.sequence} was stored and {said}"
-            )
+            place = f"{name_of(end.segment)} at {end.offset}"
+            self.wrong.append(f"{place}: record {end.sequence} was stored and {said}")
             self._end = None
 
     def _segment(self, data: mmap.mmap, number: int) -> None:
@@ -144,8 +143,10 @@ class Inspection:
             return  # made by a former owner, too late
         self._epoch = header.epoch
         end = self._end
-        if header.first and end is not None and (
-            header.first <= end.sequence or header.first - end.sequence >= SEQUENCE_GAP - 1
+        if (
+            header.first
+            and end is not None
+            and (header.first <= end.sequence or header.first - end.sequence >= SEQUENCE_GAP - 1)
         ):
             self._end = end = None  # cut off there, or restored from a backup
         first = _FRAME.unpack_from(data, _HEADER_BYTES)[2] if len(data) > _HEADER_BYTES else 0
