@@ -20,6 +20,7 @@ from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
 from router.engine.directory_face import OPERATOR, DirectoryFace
 from router.engine.migrating import migrate_if_needed
+from router.engine.operations import OperationsFace
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
@@ -48,7 +49,7 @@ if TYPE_CHECKING:  # loaded by who shares or connects
 _log = logging.getLogger("router.engine")
 
 
-class Engine(RightsFace, DirectoryFace):
+class Engine(RightsFace, DirectoryFace, OperationsFace):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.

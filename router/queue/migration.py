@@ -44,7 +44,14 @@ from router.queue.datadir import (
     write_format,
 )
 from router.queue.format1 import Accepted1, Format1, Lease1, Record1, Room1, Settle1
-from router.queue.records import KIND_CHANGES, VERSION, Acceptance, encode_acceptance, encode_room
+from router.queue.records import (
+    KIND_CHANGES,
+    VERSION,
+    Acceptance,
+    StoredAudience,
+    encode_acceptance,
+    encode_room,
+)
 from router.queue.tables import TABLES
 from router.queue.transport import FINAL, State
 
@@ -273,7 +280,7 @@ class Translation:
             self._documents[sequence] = found
         return found
 
-    def _rank(self, address: int, audience: format1.StoredAudience) -> int:
+    def _rank(self, address: int, audience: StoredAudience) -> int:
         """Return which member of an audience an address is, from 0."""
         name = (address, audience.snapshot, audience.runs)
         rank = self._ranks.get(name)

@@ -76,7 +76,7 @@ def test_the_old_files_are_kept_as_they_were(path):
     before = everything(path)
     opened(path, said).close()
     assert everything(path / "store-format-1") == before
-    assert sorted(os.listdir(path)) == ["FORMAT", "LOCK", "log", "store", "store-format-1"]
+    assert sorted(entry.name for entry in path.iterdir()) == ["FORMAT", "LOCK", "log", "store", "store-format-1"]
 
 
 def test_sequences_stay(path):
@@ -284,7 +284,8 @@ def test_one_id_in_two_years_of_issue_was_two_documents(path):
 def test_reasons_units_and_every_hand_out_are_told(path):
     records = [
         accepted(1), accepted(2), accepted(3),
-        lease([1, 2, 3]), lease([2], at=9_500, until=9_900, unit=8), lease([2], at=9_950, until=9_955),
+        lease([1, 2, 3]), lease([2], at=9_500, until=9_900, unit=8),
+        lease([2], at=9_950, until=9_955),
         Settle1(3, ((3, 3, "hai"), (1, 3, "một"), (2, 2, "")), 9_960, 8, "bình"),
     ]  # fmt: skip
     counts = {"documents": 3, "entries": 3, "recipients": 21, "delivered": 1, "refused": 2,
