@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from router.queue._base cimport Base
 from router.queue._bytes cimport Slice
+from router.queue._filter cimport Filter
 from router.queue._overlay cimport Overlay, Place
 
 
@@ -35,6 +36,7 @@ cdef class State:
     cdef uint32_t due_hour       # no work is due in an hour before
     cdef uint8_t *scratch
     cdef size_t scratch_size
+    cdef Filter names            # of IDS, IDEMPOTENCY, NUMBERS, without their years
     cdef bint failed   # a reading or a change failed: nothing since may be believed
 
     cdef void begin(self) noexcept nogil
@@ -52,6 +54,8 @@ cdef class State:
     cdef bint any_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_due(self, uint32_t hour) noexcept nogil
+    cdef int above(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
+    cdef int recall_names(self) noexcept nogil
     cdef int recall(self) noexcept nogil
     cdef void remove(self, int table, const uint8_t *key, size_t size) noexcept nogil
     cdef void open(

@@ -14,6 +14,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from router.queue._base cimport Base
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, load32, load64, store64
+from router.queue._filter cimport Filter
 from router.queue._layout cimport DUE, IDS, META
 from router.queue._overlay cimport Overlay
 
@@ -27,6 +28,7 @@ cdef class State:
         self.one = Overlay(ORDERED)
         self.two = Overlay(ORDERED)
         self.base = base
+        self.names = Filter()
         self.second = False
         self.freezing = False
         self.failed = False
@@ -49,6 +51,15 @@ cdef class State:
 
     cdef int get(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
         """Give the value of a key: FOUND or ABSENT; valid until the next change of it."""
+        cdef int found = self.above(table, key, size, value)
+        if found == ABSENT:
+            found = self.base.get(table, key, size, value)
+        if found == FAILED:
+            self.failed = True
+        return FOUND if found == FOUND else ABSENT
+
+    cdef int above(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
+        """Give the value of a key changed since the last checkpoint: FOUND, GONE or ABSENT."""
         cdef int found = (
             self.two.find(table, key, size, value) if self.second
             else self.one.find(table, key, size, value)
@@ -58,11 +69,7 @@ cdef class State:
                 self.one.find(table, key, size, value) if self.second
                 else self.two.find(table, key, size, value)
             )
-        if found == ABSENT:
-            found = self.base.get(table, key, size, value)
-        if found == FAILED:
-            self.failed = True
-        return FOUND if found == FOUND else ABSENT
+        return found
 
     cdef uint8_t *own(self, int table, const uint8_t *key, size_t size, size_t *held) noexcept nogil:
         """Give a value to be changed in place, copied up first; NULL when there is none."""
@@ -135,6 +142,25 @@ cdef class State:
         """Remember the first hour that may have work due."""
         if hour < self.due_hour:
             self.due_hour = hour
+
+    cdef int recall_names(self) noexcept nogil:
+        """Fill the filter of names from the base, at a start."""
+        cdef Slice name, value
+        cdef int table, found
+        cdef void *cursor
+        for table in range(IDS, IDS + 3):
+            cursor = self.base.cursor(table)
+            if cursor == NULL:
+                return FAILED
+            found = self.base.seek(cursor, NULL, 0, &name, &value)
+            while found == FOUND and self.names.complete:
+                if name.size == 18:
+                    self.names.add(name.data + 2)
+                found = self.base.next(cursor, &name, &value)
+            self.base.done(cursor)
+            if found == FAILED:
+                return FAILED
+        return FOUND
 
     cdef int recall(self) noexcept nogil:
         """Learn from the base, at a start, what is kept in memory: years with names, due work."""

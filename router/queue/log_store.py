@@ -11,6 +11,7 @@ and one serves queued groups once somebody queues any.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -102,6 +103,11 @@ class LogStore(Store):
     def path(self) -> Path:
         """The data directory."""
         return self._directory.path
+
+    def clear_signal(self) -> None:
+        """Make the eventfd unreadable until further groups are answered."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._signal)
 
     def close(self) -> None:
         """Take a last checkpoint, release everything; idempotent."""

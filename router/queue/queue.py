@@ -55,6 +55,14 @@ _PAGE: Final = 2_048
 _NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY = range(6)
 
 
+_SETTLEMENTS: Final = {
+    0: Settlement(False),
+    **{32 + state: Settlement(True, name) for state, name in enumerate(NAMES)},
+    **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
+}
+"""What the store's short answers say."""
+
+
 class Waiting(NamedTuple):
     """One line of an inbox: a delivery that is queued or leased."""
 
@@ -139,21 +147,16 @@ class Queue:
         (0: the address itself).  What would exceed `bytes_max` stored bytes is left for the
         next call, save the first.  `lanes` narrows the call to some lanes.
         """
-        handed: list[Any] = []
+        handed: list[Leased] = []
         limit = min(limit, LEASE_DELIVERIES_MAX)
         while limit > 0:
-            found, further = self._walk(
+            handed, further = self._walk(
                 address, subscriptions, positions, limit, until, at, unit or address, actor,
                 bytes_max, lanes, attempts_max,
             )  # fmt: skip
-            handed += found
-            if found or not further:  # so much had run out that nothing was left to hand out
+            if handed or not further:  # else so much had run out that nothing was left
                 break
-        bodies = self.store.bodies(handed)
-        return [
-            Leased(key, one[0], one[3], one[4] + 1, envelope, facts, accepted)
-            for one, (key, envelope, facts, accepted) in zip(handed, bodies, strict=True)
-        ]
+        return handed
 
     def _walk(
         self, address: int, subscriptions: Sequence[bytes], positions: Positions, limit: int,
@@ -190,7 +193,25 @@ class Queue:
         """
         if any(state not in {"delivered", "refused"} for _, state, _ in items):
             raise ValueError("a delivery is settled as delivered or refused")
+        first = items[0][1:] if items else ("", "")
+        keys = [item[0] for item in items]
+        if items and all(item[1:] == first for item in items) and len(set(keys)) == len(keys):
+            return self._settle_alike(address, keys, first, at, unit, actor, positions)
         return self._wish(address, items, at, unit, actor, positions)
+
+    def _settle_alike(
+        self, address: int, keys: list[bytes], how: tuple[str, str], at: int, unit: int,
+        actor: str, positions: Positions,
+    ) -> list[Settlement]:  # fmt: skip
+        known = self._known_places(address)
+        while True:
+            found = self.store.settle_alike(
+                address, unit or address, at, actor.encode("utf-8", "surrogatepass"), keys,
+                NUMBERS[how[0]], how[1].encode("utf-8", "surrogatepass"), Places(dict(known)),
+            )  # fmt: skip
+            if isinstance(found, bytes):
+                return [_SETTLEMENTS[code] for code in found]
+            known.update(positions(found))
 
     def extend(
         self, address: int, keys: Sequence[bytes], until: int, at: int, unit: int, actor: str,
@@ -451,6 +472,22 @@ class Queue:
             tuple(line for line in lines if line.state == "leased"),
             len(lines) >= limit,
         )
+
+    def inbox_keys(
+        self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int,
+        *, limit: int = _PAGE,
+    ) -> list[bytes]:  # fmt: skip
+        """Return the keys of the first documents open for an address, and nothing else."""
+        topics = sorted(set(subscriptions))
+        digest = topics_digest(topics)
+        known = self._known_places(address)
+        while True:
+            found = self.store.inbox_keys(
+                address, topics, digest, Places(dict(known)), limit, at
+            )
+            if isinstance(found, tuple):
+                return list(found)
+            known.update(positions(found))
 
     def lanes_to_lease(
         self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int
