@@ -138,3 +138,11 @@ class Backup(msgspec.Struct, frozen=True, omit_defaults=True):
     at: str
     bytes: int
     documents: int
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a check found wrong (nothing: all well), and what is stored up to `sequence`."""
+
+    wrong: tuple[str, ...]
+    stored: dict[str, int]
+    sequence: int = 0

@@ -34,12 +34,14 @@ from router.queue.datadir import (
     FORMAT_VERSION,
     LOG_KIND,
     PRODUCT,
+    DataDirectory,
     file_errors,
     flush_directory,
     lock,
     read_format,
     write_whole,
 )
+from router.queue.environment import DATA, damage
 from router.queue.log_store import LogStore
 from router.queue.queue import Queue
 from router.queue.reading import TABLE
@@ -111,7 +113,7 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(target), reason=f"the copy: {reason}")
         made = BackupMade(
-            PRODUCT, FORMAT_VERSION, sequence, store.epoch, at, _size(making), found.documents
+            PRODUCT, FORMAT_VERSION, sequence, store.epoch, at, size_of(making), found.counts["documents"]
         )
         write_whole(making / BACKUP, msgspec.json.encode(made) + b"\n")
     return made
@@ -121,25 +123,36 @@ class Found(msgspec.Struct, frozen=True):
     """What an offline check saw: the last sequence, what is stored, and what is wrong."""
 
     sequence: int
-    documents: int
+    counts: dict[str, int]
     wrong: list[str]
 
 
 def check(path: Path, at: int) -> Found:
-    """Verify a directory that nobody has open: segments, pages, then every invariant.
+    """Verify a directory that nobody has open, a backup too: files, then every invariant.
 
-    A backup too.  Raises StorageError when it can't be opened at all, naming the place.
+    Every frame of every segment and every page of LMDB is looked at before anything is opened,
+    for LMDB ends the process at some kinds of damage.  Raises StorageError `store.locked`,
+    `store.foreign`, `store.format`, `store.format_old`, ….
     """
-    inspected = segments.Inspection(path / "log")
-    store = LogStore.open(path, clock_us=at, backup=True)
+    with file_errors(path):
+        DataDirectory(path, backup=True).release()
+        inspected = segments.Inspection(path / "log")
+    pages = [f"store/{DATA}: {one}" for one in damage(path / "store")]
+    if pages:
+        return Found(0, {}, [*inspected.wrong, *pages])
+    try:
+        store = LogStore.open(path, clock_us=at, backup=True)
+    except StorageError as error:
+        if error.code != "store.corrupt":
+            raise
+        return Found(0, {}, [*inspected.wrong, str(error.facts.get("reason", error))])
     try:
         checking = getattr(Queue(store), "check", None)
         wrong = inspected.damage(store.last)
         wrong += [] if checking is None else checking()
-        found = Found(store.last, store.counts()["documents"], wrong)
+        return Found(store.last, store.counts(), wrong)
     finally:
         store.close()
-    return found
 
 
 def _copy_log(store: LogStore, sequence: int, into: Path, needed: int, progress: Progress) -> None:
@@ -217,7 +230,8 @@ def _aside(target: Path) -> Iterator[Path]:
         raise
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Return the bytes of all files below a directory."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
