@@ -210,6 +210,17 @@ LOCAL_TIMEOUT_S_DEFAULT: Final = 60
 LOCAL_ARRIVALS_BYTES_MAX: Final = 65_536
 """Audiences told to listeners of other processes at once; beyond, they are told "anybody"."""
 
+# What operators ask about the queue.
+QUEUE_PAGE_MAX: Final = 10_000
+DOCUMENTS_LOOKED_MAX: Final = 20_000
+"""Documents, or deliveries, that one page of a list may pass by in vain."""
+INBOX_LISTED_MAX: Final = 20_000
+SHAPE_LINES_PER_UNIT_MAX: Final = 20_000
+SHAPE_LINES_MAX: Final = 5_000_000
+"""Open deliveries that one shape counts, of one unit and of all together."""
+OLDEST_LOOKED_MAX: Final = 100_000
+"""Documents that one call passes by in search of the oldest that is open."""
+
 # The store.
 MAP_BYTES: Final = 1 << 40
 MAP_BYTES_32BIT: Final = 1 << 30

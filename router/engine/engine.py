@@ -19,6 +19,8 @@ from router.engine.administration import Administrator
 from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
 from router.engine.directory_face import OPERATOR, DirectoryFace
+from router.engine.migrating import migrate_if_needed
+from router.engine.operations import OperationsFace
 from router.engine.pressure import PressureFace, set_bounds
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
@@ -48,7 +50,7 @@ if TYPE_CHECKING:  # loaded by who shares or connects
 _log = logging.getLogger("router.engine")
 
 
-class Engine(RightsFace, DirectoryFace, PressureFace):
+class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.
@@ -95,6 +97,8 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
     ) -> Engine:
         """Open (or make) the data directory at `path` and own it until `close`.
 
+        One of an older format is migrated first; its files stay in `store-format-1/`.
+
         With `share` other processes of the same user (and root) use it through
         `Engine.connect`, served by threads of this process.  Raises StorageError:
         store.locked, store.format, store.foreign, store.corrupt, owner.socket; SettingsError
@@ -102,6 +106,7 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
         """
         used = clock or SystemClock()
         reserve_bytes = checked(settings or Settings()).store.reserve_bytes
+        migrate_if_needed(Path(path))
         store = LogStore.open(Path(path), clock_us=used.now_us(), reserve_bytes=reserve_bytes)
         try:
             engine = cls(store, settings=settings, clock=used, chance=chance)
