@@ -28,7 +28,7 @@ _OPEN_KEY: Final = struct.Struct(">IBQ")
 _OPEN: Final = struct.Struct(">qQqIBBH")
 _CURSOR_KEY: Final = struct.Struct(">IB")
 _CURSOR: Final = struct.Struct(">QQQ")
-_TOPIC: Final = struct.Struct(">QqQIB")
+_TOPIC: Final = struct.Struct(">QqQI16sB")
 _PLACE: Final = struct.Struct(">QIIIQ")
 _HOUR_US: Final = 3_600_000_000
 _CELL_BYTES: Final = 16
@@ -355,7 +355,7 @@ def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> None:
 def _topics(tally: Tally, key: bytes, value: bytes) -> None:
     lane, topic, entry = key[0], key[2:-8], int.from_bytes(key[-8:], "big")
     place = f"topics[{lane}, {topic.hex()}, {entry}]"
-    document, expires, number, snapshot, count = _TOPIC.unpack_from(value)
+    document, expires, number, snapshot, name, count = _TOPIC.unpack_from(value)
     row = tally.entry(document, entry)
     if row is None or len(topic) != key[1]:
         tally.tell(f"{place}: there is no such entry")
@@ -367,6 +367,8 @@ def _topics(tally: Tally, key: bytes, value: bytes) -> None:
         return
     if snapshot != audience.snapshot:
         tally.tell(f"{place}: its snapshot is {snapshot}, its audience's {audience.snapshot}")
+    if (tally.row("documents", document.to_bytes(8, "big")) or b"")[:16] != name:
+        tally.tell(f"{place}: its key is not that of document {document}")
     runs = list(_RUN.iter_unpack(value[_TOPIC.size :]))
     if len(runs) != count or not all(_lies_in(audience.runs, *run) for run in runs):
         tally.tell(f"{place}: its runs are not its audience's")
