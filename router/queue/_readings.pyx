@@ -247,10 +247,12 @@ cdef class Readings(Pipeline):
             if found == FOUND:
                 found = self.log.read(spot, sequence, &into, &size)
         if found != FOUND:
-            fault = self.log.fault() if found == FAILED else None
             free(into)
-            if fault is not None:
-                raise fault
+            if found == FAILED:
+                raise self.log.fault() or self.log.read_fault() or StorageError(
+                    "store.corrupt", path=f"log[{sequence}]",
+                    reason=f"log record {sequence} can't be read",
+                )
             return None
         try:
             return PyBytes_FromStringAndSize(<char *>into, size)

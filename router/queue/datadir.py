@@ -121,6 +121,13 @@ class DataDirectory:
             )
         return False
 
+    def check_fresh(self, records: int) -> None:
+        """Raise `store.foreign` when there are records without a FORMAT: a creation has none."""
+        if self.fresh and records:
+            raise StorageError(
+                "store.foreign", path=str(self.path), reason="it holds records and no FORMAT"
+            )
+
     def finish_creation(self, clock_us: int) -> None:
         """Write FORMAT: from now on the directory counts as a data directory."""
         with _file_errors(self.path):

@@ -60,6 +60,7 @@ class LogStore(Store):
                 checkpoint_spot=place[1], epoch_min=place[2],
             )  # fmt: skip
             store = cls(base, log, place)
+            directory.check_fresh(log.last)
             if directory.fresh:
                 directory.finish_creation(clock_us)
         except BaseException:
