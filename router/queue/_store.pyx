@@ -129,6 +129,9 @@ cdef class Store(Readings):
             if type(record) is not bytes or not record:
                 free(ticket)
                 raise TypeError("a record is bytes, and not empty")
+            if <size_t>PyBytes_GET_SIZE(record) > RECORD_MAX:
+                free(ticket)
+                raise TooLargeError("record.too_large", bytes=len(record), limit=RECORD_MAX)
             slices[i].data = <const uint8_t *>PyBytes_AS_STRING(record)
             slices[i].size = PyBytes_GET_SIZE(record)
             ticket.bytes += slices[i].size
