@@ -15,6 +15,7 @@ from router.queue._intake cimport Answer, look_up
 from router.queue._layout cimport (
     CELL_BYTES, CELLS, CELLS_A_BLOCK, LEASED, QUEUED, RECORDS, SPOTS, STATES, TABLES as TABLE_COUNT,
 )
+from router.queue._moves cimport Counters
 from router.queue._pipeline cimport Pipeline
 from router.queue._settle cimport Standing, document_of, look
 from router.queue._state cimport Stream
@@ -92,8 +93,13 @@ cdef class Readings(Pipeline):
 
     def counts(self):
         """Return the counters by name; see `tables.COUNTERS`."""
-        cdef const int64_t *values = <const int64_t *>&self.counters
+        cdef Counters counters
+        cdef const int64_t *values = <const int64_t *>&counters
         self.check()
+        with nogil:
+            self.enter()
+            counters = self.counters
+            self.leave()
         return {name: values[i] for i, name in enumerate(COUNTERS)}
 
     def sizes(self):

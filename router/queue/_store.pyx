@@ -649,6 +649,8 @@ cdef class Store(Readings):
             self.closed = True
             self.leave()
         if self.log is not None:
+            if self.broken:
+                self.log.drop()  # else a record that can't be applied would be found for ever
             self.log.close()
         self.state.base.close()
 
