@@ -296,21 +296,25 @@ class Queue:
         return Conflict(found.key, "document_id" if kind == _OTHER_ID else "idempotency_key")
 
     def _acceptance(self, sequence: int) -> Acceptance:
+        return records.decode_acceptance(self._kept(sequence), sequence)
+
+    def _kept(self, sequence: int) -> bytes:
         data = self.store.record(sequence)
         if data is None:
             raise StorageError(
                 "store.corrupt", path=f"log[{sequence}]", reason=f"log record {sequence} is missing"
             )
-        return records.decode_acceptance(data, sequence)
+        return data
 
-    def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
-        """Yield (sequence, record) of one room in order."""
-        prefix, start = records.room_prefix(room), 0
+    def room_records(self, room: str, after: int = 0) -> Iterator[tuple[int, RoomRecord]]:
+        """Yield (sequence, record) of one room in order, from after that sequence on.
+
+        Raises StorageError `store.corrupt`.
+        """
+        prefix, start = records.room_prefix(room), after + 1
         while page := self.store.page(TABLE["rooms"], prefix, start, _PAGE):
             for sequence, _ in page:
-                data = self.store.record(sequence)
-                if data is not None:
-                    yield sequence, records.decode_room(data, sequence)
+                yield sequence, records.decode_room(self._kept(sequence), sequence)
             start = page[-1][0] + 1
 
     def document(self, key: bytes) -> StoredDocument | None:
@@ -481,9 +485,7 @@ class Queue:
         digest = topics_digest(topics)
         known = self._known_places(address)
         while True:
-            found = self.store.inbox_keys(
-                address, topics, digest, Places(dict(known)), limit, at
-            )
+            found = self.store.inbox_keys(address, topics, digest, Places(dict(known)), limit, at)
             if isinstance(found, tuple):
                 return list(found)
             known.update(positions(found))

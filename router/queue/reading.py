@@ -21,6 +21,7 @@ _SEQUENCE_MASK: Final = 0xFFFFFFFFFFFF
 _DUE: Final = struct.Struct(">QQ")
 _HAS_UNTIL, _HAS_CURSORS, _HAS_TURN, _HAS_REASONS = 1, 2, 4, 8
 _LANES: Final = 4
+_CURSOR_FOLLOWS: Final = 2
 _JOIN_TEXTS: Final = 92
 _JOIN_FIXED: Final = 96
 _MOVE_FIXED: Final = 40
@@ -174,9 +175,10 @@ def changes_of(data: bytes) -> Iterator[tuple[int, int, Made]]:
     if flags & _HAS_UNTIL:
         reader.number()
     if flags & _HAS_CURSORS:
-        reader.take(8)
-        for _ in range(_LANES):
-            reader.number()
+        kinds = reader.take(9)[8]
+        for lane in range(_LANES):
+            if kinds >> 2 * lane & 3 == _CURSOR_FOLLOWS:
+                reader.number()
     if flags & _HAS_TURN:
         reader.take(1)
     reasons = []
