@@ -216,9 +216,9 @@ class Oracle:
             place = turn - (TURNS - len(lower))
             lane = lower[place] if lower and place >= 0 else first
             handed.append(ready.pop(lane))
-            turn = (turn + 1) % TURNS
-        if handed or over:
-            self.turns[address] = turn
+            if ready:  # only where another lane waits, turns are counted
+                turn = (turn + 1) % TURNS
+        self.turns[address] = turn
         for entry, state in over:
             self._set(entry, address, state, fresh=True)
         for entry in handed:
