@@ -129,6 +129,9 @@ cdef class Store(Readings):
             if type(record) is not bytes or not record:
                 free(ticket)
                 raise TypeError("a record is bytes, and not empty")
+            if <size_t>PyBytes_GET_SIZE(record) > RECORD_MAX:
+                free(ticket)
+                raise TooLargeError("record.too_large", bytes=len(record), limit=RECORD_MAX)
             slices[i].data = <const uint8_t *>PyBytes_AS_STRING(record)
             slices[i].size = PyBytes_GET_SIZE(record)
             ticket.bytes += slices[i].size
@@ -591,8 +594,8 @@ cdef class Store(Readings):
         For the caller that began it.  Raises StorageError.
         """
         cdef int written
-        if not self.state.freezing:
-            return
+        if self.log is None or not self.state.freezing:
+            return  # without a log a group is written by whoever leads it, under the lock
         before = bytes_written()
         with nogil:
             written = self.write_checkpoint()
@@ -676,6 +679,8 @@ cdef class Store(Readings):
         try:  # whoever waits for the lock finds everything shut, and touches none of it
             self.closed = True
             if self.log is not None:
+                if self.broken:
+                    self.log.drop()  # else a record that can't be applied is found for ever
                 self.log.close()
             self.state.base.close()
         finally:

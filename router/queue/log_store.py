@@ -87,6 +87,7 @@ class LogStore(Store):
             )  # fmt: skip
             base.belong_to(disk, log.epoch)
             store = cls(base, log, place)
+            directory.check_fresh(log.last)
             if directory.fresh:
                 directory.finish_creation(clock_us)
         except BaseException:
