@@ -219,6 +219,8 @@ CHECKPOINT_LOG_BYTES: Final = 536_870_912
 """Bytes of log after which one begins: what an opening may have to read again."""
 CHECKPOINT_S: Final = 30
 """Time after which one begins when anything changed."""
+NAME_FILTER_BYTES_MAX: Final = 100_663_296
+"""Memory of the filter that knows which names are new: some 60 million of them."""
 DOCUMENT_CACHE_BYTES_MAX: Final = 67_108_864
 AUDIENCE_CACHE_BYTES_MAX: Final = 16_777_216
 """Audiences kept for membership tests; one of a whole country in runs may take 50 KB."""

@@ -64,7 +64,7 @@ def check_equal(sides: Sequence[Side], tree: Tree, feed: Feed, home: Path) -> st
     }  # fmt: skip
     digest = digest_text(repr(sorted(wanted.items())))
     for side in sides:
-        side.open(home / "check")
+        side.open(home / f"check-{side.name}")
         try:
             found = _handed_out(side, feed, readers, count)
         finally:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+import select
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from router._core import runs_contain
-from router.queue import Accepted, LmdbStore, Queue
-from router.queue.inbox import Membership, walk
-from router.queue.records import Acceptance, decode
+from router.queue import LogStore, Queue
+from router.queue.transport import NAMES
 from vanban_bench.peers.base import DuplicateError, bytes_below
 from vanban_bench.workloads.queue_documents import AT_US, Group, Reader
 
@@ -21,6 +19,7 @@ _ACTOR: Final = "bench"
 _SECOND_US: Final = 1_000_000
 _LEASE_US: Final = 3_600 * _SECOND_US
 _TOGETHER: Final = 64
+_NEW: Final = 0
 
 
 class OurStore:
@@ -31,12 +30,11 @@ class OurStore:
 
     def __init__(self) -> None:
         self.name = NAME
-        self.durability = "power loss; LMDB synced once a group; the lease unflushed"
+        self.durability = "power loss; one flush of the log a group; the lease unflushed"
         self._path = Path()
         self._queue: Queue | None = None
-        self._store: LmdbStore | None = None
+        self._store: LogStore | None = None
         self._callers: ThreadPoolExecutor | None = None
-        self._ahead: deque[Future[None]] = deque()
 
     def start(self, home: Path) -> None:
         """Nothing is needed."""
@@ -46,15 +44,13 @@ class OurStore:
 
     def open(self, path: Path) -> None:
         """Make an empty store."""
-        if path.exists():
-            for file in sorted(path.rglob("*"), reverse=True):
-                file.rmdir() if file.is_dir() else file.unlink()
+        shutil.rmtree(path, ignore_errors=True)
         self.reopen(path)
 
     def reopen(self, path: Path) -> None:
         """Open the store that is there (or a new one)."""
         self._path = path
-        self._store = LmdbStore.open(path, clock_us=AT_US)
+        self._store = LogStore.open(path, clock_us=AT_US)
         self._queue = Queue(self._store)
         self._callers = ThreadPoolExecutor(_TOGETHER)
 
@@ -63,35 +59,31 @@ class OurStore:
         if self._callers is not None:
             self._callers.shutdown()
         self.opened.close()
-        self._queue = None
+        self._queue = self._store = None
 
     def accept(self, group: Group) -> None:
         """Store the group, flushed."""
         self.accept_records(group.records)
 
-    def accept_records(self, records: Sequence[bytes]) -> None:
+    def accept_records(self, records: list[bytes]) -> None:
         """Store encoded acceptances as one group.  Raises `DuplicateError`."""
-        batch = []
-        for record in records:
-            item = decode(record, 0)
-            assert isinstance(item, Acceptance)
-            batch.append(item)
-        for answer in self.opened.accept(batch):
-            if not isinstance(answer, Accepted):
-                raise DuplicateError(repr(answer))
+        for kind, _, _ in self.store.take(records):
+            if kind != _NEW:
+                raise DuplicateError(str(kind))
 
-    def enqueue(self, records: Sequence[bytes]) -> None:
-        """Queue a group ahead; `completed` waits for the oldest."""
-        assert self._callers is not None
-        self._ahead.append(self._callers.submit(self.accept_records, records))
+    def enqueue(self, records: list[bytes]) -> None:
+        """Queue a group ahead; `completed` says when it is done."""
+        _ = self.store.eventfd
+        self.store.enqueue(records)
 
     def completed(self) -> int:
-        """Wait for the oldest group queued ahead; return how many groups are done."""
-        done = 0
-        while self._ahead and (not done or self._ahead[0].done()):
-            self._ahead.popleft().result()
-            done += 1
-        return done
+        """Wait until a group queued ahead is done; return how many are."""
+        while True:
+            done = self.store.completed()
+            if done:
+                return len(done)
+            select.select([self.store.eventfd], [], [], 1)
+            self.store.clear_signal()
 
     def drain(self, reader: Reader, limit: int) -> list[bytes]:
         """Lease up to `limit` documents and acknowledge them; return their keys."""
@@ -102,7 +94,7 @@ class OurStore:
     def lease(self, reader: Reader, limit: int, at_us: int = AT_US) -> list[bytes]:
         """Hand out documents with their bytes; return their keys."""
         leased = self.opened.lease(
-            reader.address, reader.topics, _member(reader), limit, at_us + _LEASE_US, at_us, _ACTOR
+            reader.address, reader.topics, _Places(reader), limit, at_us + _LEASE_US, at_us, _ACTOR
         )
         return [one.key for one in leased]
 
@@ -110,7 +102,7 @@ class OurStore:
         """Acknowledge deliveries, flushed."""
         answers = self.opened.settle(
             reader.address, [(key, "delivered", "") for key in keys], at_us, reader.address,
-            _ACTOR, _member(reader),
+            _ACTOR, _Places(reader),
         )  # fmt: skip
         assert all(one.found and not one.repeated for one in answers)
 
@@ -122,24 +114,17 @@ class OurStore:
 
     def inbox(self, reader: Reader, limit: int, at_us: int = AT_US) -> list[bytes]:
         """Return the keys of the first documents that wait for a unit, without bodies."""
-        queue, found = self.opened, []
-
-        def take(sequence: int, _lane: int, _attempts: int) -> bool:
-            found.append(sequence)
-            return True
-
-        assert self._store is not None
-        with self._store.view() as view:
-            holds = Membership(view, _member(reader), queue._audience)
-            walk(view, reader.address, reader.topics, holds, frozenset(), limit, at_us, take,
-                 expired_max=None)  # fmt: skip
-            packed = [sequence.to_bytes(8, "big") for sequence in found]
-            return [view.get("documents", one) or b"" for one in packed]
+        return self.opened.inbox_keys(
+            reader.address, reader.topics, _Places(reader), at_us, limit=limit
+        )
 
     def counts(self, key: bytes, size: int) -> dict[str, int]:
         """Return how many deliveries of a document of `size` recipients are in each state."""
-        found = Counter(row.state for _, row in self.opened.deliveries(key))
-        found["queued"] = size - sum(found.values())
+        sequence = self.store.sequence_of(key)
+        entry = self.opened.entries(sequence)[0]
+        (counts,) = self.opened.count_states(entry.number, (0, size), AT_US)
+        found = dict(zip(NAMES, counts, strict=True))
+        found["queued"] += size - sum(counts)
         return {state: count for state, count in sorted(found.items()) if count}
 
     def documents(self) -> int:
@@ -152,15 +137,16 @@ class OurStore:
 
     def checkpoint(self) -> None:
         """Make a checkpoint, without the GIL; returns when it is done."""
-        self.opened.flush()
+        self.store.checkpoint()
 
     def bytes_used(self) -> int:
         """Return the bytes of all files."""
         return bytes_below(self._path)
 
     def bytes_written(self) -> int | None:
-        """Return the bytes written to log and state since opening, None when it isn't told."""
-        return None
+        """Return the bytes written to log and state since opening, zeros ahead not counted."""
+        sizes = self.store.sizes()
+        return sizes["log_bytes"] + sizes["checkpoint_bytes"]
 
     @property
     def opened(self) -> Queue:
@@ -168,10 +154,19 @@ class OurStore:
         assert self._queue is not None, "the store is open"
         return self._queue
 
+    @property
+    def store(self) -> LogStore:
+        """The store below the queue."""
+        assert self._store is not None, "the store is open"
+        return self._store
 
-def _member(reader: Reader) -> partial[bool]:
-    return partial(_holds, reader.position)
 
+class _Places:
+    """Where a reader stands: in the same place of every snapshot of a benchmark."""
 
-def _holds(position: int, _snapshot: int, runs: bytes) -> bool:
-    return runs_contain(runs, position)
+    def __init__(self, reader: Reader) -> None:
+        self._position = reader.position
+
+    def __call__(self, snapshots: Sequence[int]) -> Mapping[int, int]:
+        """Return the position in each."""
+        return dict.fromkeys(snapshots, self._position)

@@ -12,6 +12,7 @@ from random import Random
 from typing import Final
 
 from router._core import Audience, Hierarchy
+from router._postings import EVERYBODY, postings
 from router.directory.snapshot import pack_topic
 from vanban_bench.workloads.queue_documents import Reader, Spread
 
@@ -38,6 +39,7 @@ class Tree:
         """Return who asks for the documents of the unit at a position."""
         hierarchy = self.hierarchy
         topics = tuple(pack_topic(*topic) for topic in hierarchy.subscriptions(position))
+        topics += (pack_topic(*EVERYBODY),)
         return Reader(hierarchy.number(position), topics, position)
 
     def spread(self, audience: Audience, sender: int = 1, *, listed: bool = False) -> Spread:
@@ -46,7 +48,7 @@ class Tree:
             sender,
             audience.to_bytes(),
             audience.size,
-            tuple(pack_topic(*topic) for topic in self.hierarchy.topics(audience)),
+            postings(self.hierarchy, audience),
             tuple(self.hierarchy.numbers(audience)) if listed else (),
         )
 

@@ -14,14 +14,14 @@ from itertools import chain, islice
 from random import Random
 from typing import Final, NamedTuple
 
-from router.queue.records import Acceptance, StoredAudience, encode
+from router.queue.records import Acceptance, StoredAudience, encode_acceptance, name_of_id
 
 DOCUMENT_BYTES: Final = 2_048
 YEAR: Final = 2_026
 AT_US: Final = 1_772_409_600_000_000
 """2 March 2026, 00:00Z: when every document of a benchmark is accepted."""
 SNAPSHOT_FIRST: Final = 1 << 20
-"""Snapshot numbers from here on take four bytes in a record, whatever they are."""
+"""The snapshot that documents name, or the first of them."""
 
 _ACT: Final = "new"
 _ACTOR: Final = "bench"
@@ -50,7 +50,7 @@ class Spread(NamedTuple):
     sender: int
     runs: bytes
     size: int
-    topics: tuple[bytes, ...]
+    postings: bytes
     addresses: tuple[int, ...] = ()
 
 
@@ -150,8 +150,8 @@ class _Stamp:
             pool[place % len(pool)],
         )  # fmt: skip
         marks = (
-            _KEY_MARK, _ID_MARK.encode(), _CONTENT_MARK, _SNAPSHOT_MARK.to_bytes(4, "big"),
-            _DIGEST_MARK,
+            _KEY_MARK, _ID_MARK.encode(), _CONTENT_MARK, _SNAPSHOT_MARK.to_bytes(8, "big"),
+            _DIGEST_MARK, name_of_id(spread.sender, _ACT, _ID_MARK),
         )  # fmt: skip
         assert all(marked.count(mark) == 1 for mark in marks), "each mark stands once in a record"
         places = sorted((marked.index(mark), which) for which, mark in enumerate(marks))
@@ -166,7 +166,10 @@ class _Stamp:
     def paper(self, number: int, snapshot: int, digest: bytes) -> Paper:
         """Return the document of that number."""
         key, name, content = document_key(number), document_id(number), content_hash(number)
-        values = (key, name.encode(), content, snapshot.to_bytes(4, "big"), digest)
+        values = (
+            key, name.encode(), content, snapshot.to_bytes(8, "big"), digest,
+            name_of_id(self._spread.sender, _ACT, name),
+        )  # fmt: skip
         filled = chain.from_iterable(
             (part, values[which]) for part, which in zip(self._parts, self._order, strict=True)
         )
@@ -203,10 +206,10 @@ def _encoded(
     digest: bytes,
     envelope: bytes,
 ) -> bytes:
-    return encode(Acceptance(
+    return encode_acceptance(Acceptance(
         key=key, sender=spread.sender, document_id=name, act=_ACT, year=YEAR,
         idempotency_key=None, content=content, number_notation="12/QĐ-UBND", lane=3,
         envelope=envelope, facts=b"",
         audience=StoredAudience(snapshot, spread.runs, digest, spread.size),
-        topics=spread.topics, at=AT_US, unit=spread.sender, actor=_ACTOR,
+        postings=spread.postings, at=AT_US, unit=spread.sender, actor=_ACTOR,
     ))  # fmt: skip

@@ -104,7 +104,7 @@ cdef bint named(
 ) noexcept nogil:
     """Find what a name stands for in a calendar year."""
     cdef uint8_t[18] key
-    if not state.any_names(table, year):
+    if not state.any_names(table, year) or not state.names.may_hold(name):
         return False
     dated_key(key, year, name)
     return state.get(table, key, 18, value) == FOUND and value.size >= 8
@@ -151,7 +151,8 @@ cdef void judge(
     )
     if answer.kind != NEW:
         return
-    if state.get(KEYS, record + ACC_KEY, 16, &value) == FOUND:
+    # A key begins with its milliseconds: one that is in use twice is in use lately.
+    if state.above(KEYS, record + ACC_KEY, 16, &value) == FOUND:
         answer.kind = KEY_IN_USE
     elif in_flight_max and state.get(SENDERS, record + ACC_SENDER, 4, &value) == FOUND:
         if load64(value.data) >= in_flight_max:
@@ -169,6 +170,7 @@ cdef void keep_name(
     store64(value, sequence)
     memcpy(value + 8, record + ACC_CONTENT, 16)
     state.put(table, key, 18, value, NAME_BYTES)
+    state.names.add(name)
     state.note_names(table, year)
 
 
@@ -183,6 +185,7 @@ cdef uint64_t keep_number(State state, const uint8_t *record, uint64_t sequence)
     dated_key(key, year, record + ACC_NUMBER)
     store64(packed, sequence)
     state.put(NUMBERS, key, 18, packed, 8)
+    state.names.add(record + ACC_NUMBER)
     state.note_names(NUMBERS, year)
     return 0
 

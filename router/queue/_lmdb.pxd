@@ -26,6 +26,9 @@ cdef class LmdbBase(Base):
     cdef int _depth
     cdef unsigned int _dbi[TABLES_MAX]
     cdef Held *_free[TABLES_MAX]
+    cdef void *_near[TABLES_MAX]     # where `get` found something last, by table
+    cdef uint64_t _near_as_of[TABLES_MAX]
+    cdef uint64_t _readings          # begun so far
     cdef int _failure            # 0, or the number of what failed first
     cdef int _file
     cdef size_t _page_size
@@ -37,4 +40,5 @@ cdef class LmdbBase(Base):
     cdef int _read(
         self, void *cursor, Blob *key, Slice *key_found, Slice *value, int operation
     ) noexcept nogil
+    cdef int _come_near(self, int table) noexcept nogil
     cdef void _shut(self) noexcept

@@ -7,7 +7,7 @@ flush.  After a failed write or flush nobody knows what the disk holds: the log 
 until it is opened again, and what was not answered may be there or not.
 """
 
-from libc.errno cimport ENOENT, ENOMEM
+from libc.errno cimport EIO, ENOENT, ENOMEM
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 cimport cython
@@ -27,6 +27,7 @@ from router.queue._recovery import corrupt, disk_error
 
 __all__ = ["SegmentLog", "Visitor"]
 
+cdef uint64_t OFFSET_MAX = 2_147_483_648  # a record's place in its segment is a u32
 cdef uint64_t SEGMENT_MIN = LOG_SEGMENT_BYTES_MIN
 
 
@@ -93,7 +94,7 @@ cdef class SegmentLog(LogWriter):
             log._claim(epoch)
         recovery.walk(checkpoint_spot)
         log.numbers = number
-        log.bytes_max = max(segment_bytes_max, 2 * HEADER_BYTES)
+        log.bytes_max = min(max(segment_bytes_max, 2 * HEADER_BYTES), OFFSET_MAX)
         log._begin(recovery)
         return log
 
@@ -330,7 +331,7 @@ cdef class SegmentLog(LogWriter):
         with nogil:
             status = self.read(start, sequence, &found, &size)
         if status == FAILED:
-            raise self.read_fault()
+            raise self.read_fault() or disk_error(EIO, "log")  # another thread's came between
         if status == ABSENT:
             return None
         try:

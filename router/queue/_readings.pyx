@@ -101,7 +101,8 @@ cdef class Readings(Pipeline):
         return {
             "overlay_bytes": self.state.bytes(), "in_line": self.in_line,
             "last": self.last, "durable": self.durable, "checkpointed": self.checkpointed,
-            "stored_bytes": self.stored_bytes, "flushes": self.flushes,
+            "stored_bytes": self.stored_bytes, "checkpoint_bytes": self.written_bytes,
+            "log_bytes": self.stored_bytes if self.log is None else self.log.added_bytes, "flushes": self.flushes,
             "checkpoints": self.checkpoints, "epoch": self.epoch,
         }
 

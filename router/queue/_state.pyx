@@ -14,6 +14,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from router.queue._base cimport Base
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, load32, load64, store64
+from router.queue._filter cimport Filter
 from router.queue._layout cimport DUE, IDS, META
 from router.queue._overlay cimport Overlay
 
@@ -27,16 +28,20 @@ cdef class State:
         self.one = Overlay(ORDERED)
         self.two = Overlay(ORDERED)
         self.base = base
+        self.names = Filter()
         self.second = False
         self.freezing = False
         self.failed = False
         self.scratch = NULL
         self.scratch_size = 0
+        self.joint = NULL
+        self.joint_size = 0
         self.due_hour = 0xFFFFFFFF
         memset(self.years, 0, sizeof(self.years))
 
     def __dealloc__(self):
         free(self.scratch)
+        free(self.joint)
 
     cdef void begin(self) noexcept nogil:
         """Begin a reading of the base."""
@@ -49,6 +54,15 @@ cdef class State:
 
     cdef int get(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
         """Give the value of a key: FOUND or ABSENT; valid until the next change of it."""
+        cdef int found = self.above(table, key, size, value)
+        if found == ABSENT:
+            found = self.base.get(table, key, size, value)
+        if found == FAILED:
+            self.failed = True
+        return FOUND if found == FOUND else ABSENT
+
+    cdef int above(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
+        """Give the value of a key changed since the last checkpoint: FOUND, GONE or ABSENT."""
         cdef int found = (
             self.two.find(table, key, size, value) if self.second
             else self.one.find(table, key, size, value)
@@ -58,11 +72,7 @@ cdef class State:
                 self.one.find(table, key, size, value) if self.second
                 else self.two.find(table, key, size, value)
             )
-        if found == ABSENT:
-            found = self.base.get(table, key, size, value)
-        if found == FAILED:
-            self.failed = True
-        return FOUND if found == FOUND else ABSENT
+        return found
 
     cdef uint8_t *own(self, int table, const uint8_t *key, size_t size, size_t *held) noexcept nogil:
         """Give a value to be changed in place, copied up first; NULL when there is none."""
@@ -98,7 +108,7 @@ cdef class State:
         const uint8_t *rest, size_t rest_size
     ) noexcept nogil:
         """Store a value that comes in two pieces."""
-        cdef uint8_t *whole = self.room(first_size + rest_size)
+        cdef uint8_t *whole = self.grown(&self.joint, &self.joint_size, first_size + rest_size)
         if whole == NULL:
             return
         memcpy(whole, first, first_size)
@@ -107,15 +117,19 @@ cdef class State:
 
     cdef uint8_t *room(self, size_t size) noexcept nogil:
         """Give so many bytes to write in, until the next call; NULL: no memory."""
+        return self.grown(&self.scratch, &self.scratch_size, size)
+
+    cdef uint8_t *grown(self, uint8_t **held, size_t *room, size_t size) noexcept nogil:
+        """Let a piece of memory have so many bytes; NULL: no memory."""
         cdef uint8_t *more
-        if size > self.scratch_size:
-            more = <uint8_t *>realloc(self.scratch, size + size // 2 + 64)
+        if size > room[0]:
+            more = <uint8_t *>realloc(held[0], size + size // 2 + 64)
             if more == NULL:
                 self.failed = True
                 return NULL
-            self.scratch = more
-            self.scratch_size = size + size // 2 + 64
-        return self.scratch
+            held[0] = more
+            room[0] = size + size // 2 + 64
+        return held[0]
 
     cdef bint any_names(self, int table, uint32_t year) noexcept nogil:
         """Say whether IDS, IDEMPOTENCY or NUMBERS may hold a name of that year."""
@@ -135,6 +149,25 @@ cdef class State:
         """Remember the first hour that may have work due."""
         if hour < self.due_hour:
             self.due_hour = hour
+
+    cdef int recall_names(self) noexcept nogil:
+        """Fill the filter of names from the base, at a start."""
+        cdef Slice name, value
+        cdef int table, found
+        cdef void *cursor
+        for table in range(IDS, IDS + 3):
+            cursor = self.base.cursor(table)
+            if cursor == NULL:
+                return FAILED
+            found = self.base.seek(cursor, NULL, 0, &name, &value)
+            while found == FOUND and self.names.complete:
+                if name.size == 18:
+                    self.names.add(name.data + 2)
+                found = self.base.next(cursor, &name, &value)
+            self.base.done(cursor)
+            if found == FAILED:
+                return FAILED
+        return FOUND
 
     cdef int recall(self) noexcept nogil:
         """Learn from the base, at a start, what is kept in memory: years with names, due work."""

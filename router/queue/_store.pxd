@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The store as its callers have it."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from router.queue._log cimport Visitor
 from router.queue._moves cimport Changes
@@ -21,3 +21,6 @@ cdef class Store(Readings):
     cdef Ticket *ticket_of(self, list records, bint documents) except NULL
     cdef int raise_outcome(self, int outcome) except -1
     cdef void hand_out(self, Walk *found, Changes *changes, bint look) noexcept nogil
+    cdef uint64_t look_in(self, Walk *found, Changes *changes) noexcept nogil
+    cdef void copy_keys(self, const Walk *found, uint8_t *keys) noexcept nogil
+    cdef list with_bodies(self, Walk *found)

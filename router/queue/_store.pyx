@@ -8,17 +8,18 @@ hand in a base and, all but one, a log.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from router.queue._base cimport Base
-from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32
+from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32, store64
 from router.queue._intake cimport Answer
 from router.queue._layout cimport (
-    ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, IDS, LEASED, META,
+    ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, DOCUMENTS, IDS,
+    LEASED, META,
 )
 from router.queue._log cimport SegmentLog, Visitor
-from router.queue._moves cimport LANES, Changes, Counters, Move
+from router.queue._moves cimport LANES, MOVES_MAX, Changes, Counters, Move, changes_bytes_max
 from router.queue._pipeline cimport (
     BROKEN, BUSY, Ticket, pthread_cond_broadcast, pthread_cond_timedwait,
     pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
@@ -28,7 +29,9 @@ from router.queue._settle cimport Wish
 from router.queue._state cimport State
 from router.queue._walk cimport Ask, Walk, walk, walk_done
 
-from router.errors import OverloadedError, StorageError
+from router.errors import OverloadedError, StorageError, TooLargeError
+from router.limits import RECORD_BYTES_MAX
+from router.queue.records import Leased
 
 __all__ = ["Store", "place_of", "taken_apart"]
 
@@ -36,6 +39,9 @@ cdef enum:
     MORE_MOVES = 1024    # deliveries found over that one lease's record may name
     TURNS = 8
     PASSED_WORTH = 512   # candidates passed by: worth a record even when nothing is handed out
+
+
+cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 
 
 cdef class Replay(Visitor):
@@ -77,7 +83,7 @@ cdef class Store(Readings):
         self.last_spot.segment, self.last_spot.offset, self.last_spot.size = place[1]
         self.load_counters()
         self.state.begin()
-        if self.state.recall() == FAILED:
+        if self.state.recall() == FAILED or self.state.recall_names() == FAILED:
             self.state.failed = True
         self.state.end()
         if log is not None:
@@ -262,18 +268,116 @@ cdef class Store(Readings):
             self.check()
             if found.unsure:
                 return places.unknown()
-            return handed_out(&found), bool(found.full)
+            if look:
+                return handed_out(&found), bool(found.full)
+            return self.with_bodies(&found), bool(found.full)
         finally:
             free(found.moves)
             free(found.spots)
 
-    cdef void hand_out(self, Walk *found, Changes *changes, bint look) noexcept nogil:
-        """Walk the inbox, then write down and apply what was handed out."""
+    cdef list with_bodies(self, Walk *found):
+        """Return what a walk hands out: (key, document, lane, hand-out, envelope, facts,
+        instant) of each."""
+        cdef uint8_t **bodies = <uint8_t **>calloc(found.count + 1, sizeof(uint8_t *))
+        cdef size_t *sizes = <size_t *>calloc(found.count + 1, sizeof(size_t))
+        cdef list handed = []
+        cdef uint32_t i
+        cdef int read = FOUND
+        cdef Move *move
+        try:
+            if bodies == NULL or sizes == NULL:
+                raise MemoryError
+            if self.log is not None:
+                with nogil:
+                    for i in range(found.count):
+                        if found.moves[i].state == LEASED and read == FOUND:
+                            read = self.log.read(
+                                found.spots[i], found.moves[i].document, &bodies[i], &sizes[i]
+                            )
+                if read != FOUND:
+                    raise self.log.read_fault() or StorageError(
+                        "store.corrupt", reason="the record of a document is missing"
+                    )
+            for i in range(found.count):
+                move = &found.moves[i]
+                if move.state != LEASED:
+                    continue
+                if self.log is None:
+                    key, envelope, facts, at = taken_apart(self.record(move.document))
+                else:
+                    key, envelope, facts, at = apart(bodies[i], sizes[i])
+                handed.append(Leased(
+                    key, move.document, move.lane, move.attempts + 1, envelope, facts, at
+                ))
+            return handed
+        finally:
+            for i in range(found.count):
+                if bodies != NULL:
+                    free(bodies[i])
+            free(bodies)
+            free(sizes)
+
+    def inbox_keys(
+        self, uint32_t address, topics, uint64_t digest, Places places not None, uint32_t limit,
+        int64_t at,
+    ):
+        """Return the keys of what is open for an address in a tuple, or, in a list, the
+        snapshots that must be in `places` first."""
+        cdef Ask ask
+        cdef Walk found
+        cdef Changes changes
+        cdef bytes joined = b"".join([bytes((len(topic),)) + topic for topic in topics])
+        cdef uint8_t *keys = NULL
+        cdef uint32_t i
+        self.check()
+        memset(&ask, 0, sizeof(Ask))
+        memset(&found, 0, sizeof(Walk))
+        memset(&changes, 0, sizeof(Changes))
+        ask.address, ask.at, ask.limit, ask.attempts_max = address, at, limit, 0xFF
+        ask.digest, ask.lanes, ask.leased_too = digest, 15, True
+        ask.topics = <const uint8_t *>PyBytes_AS_STRING(joined)
+        ask.topics_size, ask.topics_count = PyBytes_GET_SIZE(joined), len(topics)
+        changes.address = address
+        found.ask, found.positions, found.room = &ask, &places.positions, limit
+        found.moves = <Move *>malloc((limit + 1) * sizeof(Move))
+        keys = <uint8_t *>malloc(16 * <size_t>limit + 1)
+        try:
+            if found.moves == NULL or keys == NULL:
+                raise MemoryError
+            with nogil:
+                self.enter()
+                self.look_in(&found, &changes)
+                if not found.unsure:
+                    self.copy_keys(&found, keys)
+                self.leave()
+            self.check()
+            if found.unsure:
+                return places.unknown()
+            return tuple([
+                PyBytes_FromStringAndSize(<char *>keys + 16 * i, 16) for i in range(found.count)
+            ])
+        finally:
+            free(found.moves)
+            free(keys)
+
+    cdef void copy_keys(self, const Walk *found, uint8_t *keys) noexcept nogil:
+        """Copy the keys of what a walk found."""
+        cdef uint8_t[8] key
+        cdef Slice row
+        cdef uint32_t i
+        for i in range(found.count):
+            store64(key, found.moves[i].document)
+            if self.state.get(DOCUMENTS, key, 8, &row) != FOUND:
+                self.state.failed = True
+                return
+            memcpy(keys + 16 * i, row.data, 16)
+
+    cdef uint64_t look_in(self, Walk *found, Changes *changes) noexcept nogil:
+        """Walk an inbox; return how many entries of others were passed by."""
         cdef uint8_t[5] key
         cdef Slice turn
         cdef uint64_t passed = 0
         cdef int i
-        self.enter()
         store32(key, changes.address)
         key[4] = 0xFF
         if self.state.get(CURSORS, key, 5, &turn) == FOUND and turn.size == 1:
@@ -283,48 +387,24 @@ cdef class Store(Readings):
             changes.cursors[i] = found.lanes[i].cursor
             passed += found.lanes[i].passed
         walk_done(self.state, found)
+        return passed
+
+    cdef void hand_out(self, Walk *found, Changes *changes, bint look) noexcept nogil:
+        """Walk the inbox, then write down and apply what was handed out."""
+        cdef uint64_t passed
+        self.enter()
+        passed = self.look_in(found, changes)
         if not look and not found.unsure and not self.state.failed and (
             found.count or passed >= PASSED_WORTH
         ):
             changes.moves, changes.count = found.moves, found.count
             changes.digest = found.ask.digest
-            changes.turn = found.turn + 1
+            changes.turn = found.turn + 1 if found.turned else 0
             if self.append_changes(changes) == FAILED or (
                 self.log is not None and self.log.write() == FAILED
             ):
                 self.broken = True
         self.leave()
-
-    def bodies(self, list handed not None):
-        """Return (key, envelope, facts, instant) of each document handed out, in order.
-
-        Raises StorageError when a record is damaged.
-        """
-        cdef uint64_t document
-        cdef Spot spot
-        cdef uint8_t *into
-        cdef size_t size
-        cdef int read
-        found = []
-        for one in handed:
-            document = one[0]
-            if self.log is None or not one[6]:
-                found.append(taken_apart(self.record(document)))
-                continue
-            spot.segment, spot.offset, spot.size = one[6]
-            into = NULL
-            with nogil:
-                read = self.log.read(spot, document, &into, &size)
-            if read != FOUND:
-                raise self.log.read_fault() or StorageError(
-                    "store.corrupt", path=f"log[{document}]",
-                    reason=f"log record {document} is missing",
-                )
-            try:
-                found.append(apart(into, size))
-            finally:
-                free(into)
-        return found
 
     def settle(
         self, uint32_t address, uint32_t unit, int64_t at, bytes actor not None, list wishes,
@@ -362,6 +442,7 @@ cdef class Store(Readings):
             changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
             changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
             changes.reason_count = <uint32_t>len(reasons)
+            one_record(&changes, count)
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
             ticket.positions = &places.positions
             ticket.bytes = 64 * count
@@ -374,6 +455,60 @@ cdef class Store(Readings):
                 (bool(asked[i].found), asked[i].now, bool(asked[i].repeated))
                 for i in range(count)
             ])
+        finally:
+            free(asked)
+            free(changes.moves)
+
+    def settle_alike(
+        self, uint32_t address, uint32_t unit, int64_t at, bytes actor not None, list keys,
+        uint8_t state, bytes reason not None, Places places not None,
+    ):
+        """Settle many deliveries the same way; each key once.
+
+        As `settle`, but answers with one byte each: 0 not found, else 32 + the state after,
+        and 16 more when it was final before.
+        """
+        cdef Ticket ticket
+        cdef Changes changes
+        cdef size_t count = len(keys), i
+        cdef Wish *asked = <Wish *>calloc(count + 1, sizeof(Wish))
+        cdef bytes written = written_reasons((reason,)) if reason else b""
+        cdef bytes answers = PyBytes_FromStringAndSize(NULL, count)
+        cdef uint8_t *answer = <uint8_t *>PyBytes_AS_STRING(answers)
+        cdef object key
+        memset(&ticket, 0, sizeof(Ticket))
+        memset(&changes, 0, sizeof(Changes))
+        changes.moves = <Move *>malloc((count + 1) * sizeof(Move))
+        try:
+            if asked == NULL or changes.moves == NULL:
+                raise MemoryError
+            self.check()
+            for i in range(count):
+                key = keys[i]
+                if type(key) is not bytes or PyBytes_GET_SIZE(key) != 16:
+                    raise ValueError("a key has 16 bytes")
+                asked[i].key = <const uint8_t *>PyBytes_AS_STRING(key)
+                asked[i].state, asked[i].reason = state, 1 if reason else 0
+            changes.address, changes.unit, changes.at = address, unit, at
+            changes.actor = <const uint8_t *>PyBytes_AS_STRING(actor)
+            changes.actor_size = <uint32_t>PyBytes_GET_SIZE(actor)
+            changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
+            changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
+            changes.reason_count = 1 if reason else 0
+            one_record(&changes, count)
+            ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
+            ticket.positions = &places.positions
+            ticket.bytes = 64 * count
+            with nogil:
+                self.run(&ticket)
+            self.raise_outcome(ticket.outcome)
+            if places.positions.unknown_count:
+                return places.unknown()
+            for i in range(count):
+                answer[i] = (
+                    32 + asked[i].now + (16 if asked[i].repeated else 0) if asked[i].found else 0
+                )
+            return answers
         finally:
             free(asked)
             free(changes.moves)
@@ -448,12 +583,14 @@ cdef class Store(Readings):
         cdef int written
         if not self.state.freezing:
             return
+        before = bytes_written()
         with nogil:
             written = self.state.write_frozen()
             self.enter()
             self.thaw(written)
             self.leave()
         self.check()
+        self.written_bytes += bytes_written() - before
 
     def tend(self, double flush_s, double checkpoint_s):
         """Keep house until the store is closed, for a thread of its own: flush what was handed
@@ -533,6 +670,15 @@ cdef class Store(Readings):
         self.state.base.close()
 
 
+def bytes_written():
+    """Return what this thread ever handed to write calls; 0 where the system does not tell."""
+    try:
+        with open("/proc/thread-self/io", "rb") as file:
+            return int(file.read().split(b"wchar: ")[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 def place_of(Base base not None):
     """Return (sequence, spot, epoch) of a base's checkpoint; zeros for an empty one."""
     found = dict(base.items(META)).get(b"place")
@@ -563,6 +709,16 @@ cdef list handed_out(Walk *found):
             move.document, move.entry, move.rank, move.lane, move.attempts, move.state, where
         ))
     return handed
+
+
+cdef int one_record(Changes *changes, size_t count) except -1:
+    """Raise when so many changes can't be one record."""
+    changes.count = <uint32_t>count
+    if count > MOVES_MAX or changes_bytes_max(changes) > RECORD_MAX:
+        raise TooLargeError(
+            "record.too_large", bytes=changes_bytes_max(changes), limit=RECORD_MAX
+        )
+    return 0
 
 
 cdef bytes written_reasons(tuple reasons):

@@ -61,6 +61,7 @@ ctypedef struct Walk:
     uint32_t count
     uint32_t ready      # of them, handed out
     uint8_t turn
+    bint turned         # it changed: the record says so
     bint unsure         # a snapshot is unknown: ask again with its position
     bint full
 

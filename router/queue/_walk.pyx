@@ -174,6 +174,8 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
             return
         if not found.ask.leased_too:
             note_over(found, lane, move, to)
+    if found.full or state.failed:
+        return  # what is left below comes before anything above
     lane.below = False
     state.close(&lane.open)
     open_topics(state, found, lane)
@@ -310,6 +312,15 @@ cdef Lane *whose_turn(Walk *found) noexcept nogil:
     return top
 
 
+cdef bint contested(const Walk *found, const Lane *served) noexcept nogil:
+    """Say whether another lane waited while one was served: only then are turns counted."""
+    cdef int i
+    for i in range(LANES):
+        if found.lanes[i].ready and i != served.lane:
+            return True
+    return False
+
+
 cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil:
     """Find what is to be handed out, lanes in turn, entries in order: FOUND or a failure.
 
@@ -332,7 +343,7 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
                 next_below(state, found, lane)
             if not lane.over and not lane.ready and not lane.below:
                 next_above(state, found, lane)
-        if found.unsure or state.failed:
+        if found.unsure or found.full or state.failed:
             break
         lane = whose_turn(found)
         if lane == NULL or not fits(state, found, lane):
@@ -344,7 +355,9 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
         lane.ready = False
         found.count += 1
         found.ready += 1
-        found.turn = (found.turn + 1) % TURNS
+        if contested(found, lane):
+            found.turn = (found.turn + 1) % TURNS
+            found.turned = True
         found.full = found.count >= found.room
     return FOUND
 

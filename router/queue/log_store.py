@@ -11,6 +11,7 @@ and one serves queued groups once somebody queues any.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -94,6 +95,11 @@ class LogStore(Store):
             self._signal = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             self._start("vanban-store-writer", self.write_until_closed, self._signal)
         return self._signal
+
+    def clear_signal(self) -> None:
+        """Make the eventfd unreadable until further groups are answered."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._signal)
 
     def close(self) -> None:
         """Take a last checkpoint, release everything; idempotent."""

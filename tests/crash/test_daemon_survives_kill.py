@@ -2,7 +2,7 @@
 
 No receipt given out may be forgotten, no document may reach a unit it is not for, what was
 acknowledged never comes again, and what was never answered can be sent again without harm.
-`VANBAN_CRASH_ROUNDS` sets how often the daemon is killed (4).
+`VANBAN_CRASH_ROUNDS` sets how often the daemon is killed (4; the system test: 50).
 """
 
 import os
@@ -10,6 +10,7 @@ import signal
 import time
 from random import Random
 
+import pytest
 from support.daemon import daemon
 from support.storm import Storm, found_at, submit
 
@@ -17,6 +18,7 @@ from router.client import Client
 from router.engine import Engine
 
 ROUNDS = int(os.environ.get("VANBAN_CRASH_ROUNDS", "4"))
+ROUNDS_SYSTEM = int(os.environ.get("VANBAN_CRASH_ROUNDS", "50"))
 LEASE_S = 1
 
 
@@ -83,10 +85,19 @@ def wrong_at_senders(base_url, town):
     return wrong
 
 
-def test_no_receipt_is_forgotten_and_no_document_goes_astray(tmp_path):
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        pytest.param(ROUNDS, id="a-few"),
+        pytest.param(
+            ROUNDS_SYSTEM, id="many", marks=[pytest.mark.system, pytest.mark.timeout(1_200)]
+        ),
+    ],
+)
+def test_no_receipt_is_forgotten_and_no_document_goes_astray(tmp_path, rounds):
     data = tmp_path / "data"
     town = found_at(data)
-    for life in range(ROUNDS):
+    for life in range(rounds):
         kill_in_the_storm(data, town, life)
     held = sum(one.receipt is not None for one in town.all_letters())
     assert held > 0

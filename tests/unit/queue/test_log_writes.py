@@ -317,3 +317,20 @@ def test_segments_made_ahead_beside_a_rolling_writer_keep_their_order(tmp_path: 
     assert log.fault() is None
     again = opened(PosixDisk(tmp_path), bytes_max=8_192)
     assert [entry[1] for entry in again.records()] == given
+
+
+def test_at_most_64_files_are_kept_open_and_none_after_closing(tmp_path: Path) -> None:
+    def of_this_log() -> int:
+        links = list(Path("/proc/self/fd").iterdir())
+        return sum(str(tmp_path) in str(link.readlink()) for link in links if link.is_symlink())
+
+    disk = PosixDisk(tmp_path)
+    log = opened(disk, bytes_max=8_192)
+    spots = [log.append(bytes(3_000))[1] for _ in range(160)]
+    log.commit()
+    assert len({spot[0] for spot in spots}) > 70
+    for _ in range(2):
+        assert all(log.fetch(spot, i) == bytes(3_000) for i, spot in enumerate(spots, 1))
+    assert 60 < of_this_log() <= 64 + 2  # the segment being written, and the directory
+    log.close()
+    assert of_this_log() == 1

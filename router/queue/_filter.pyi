@@ -1,0 +1,18 @@
+"""Names that are surely not there, known without looking."""
+
+from typing import final
+
+__all__ = ["Filter"]
+
+@final
+class Filter:
+    """A growing set of 16-byte digests that may say yes too often, never no."""
+
+    complete: bool
+    bytes: int
+
+    def put(self, digest: bytes) -> None:
+        """Put a digest of 16 bytes in."""
+
+    def __contains__(self, digest: bytes) -> bool:
+        """Say whether a digest may be in."""
