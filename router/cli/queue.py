@@ -47,7 +47,7 @@ def size(number: int) -> str:
 
 def duration(seconds: int) -> str:
     """Return seconds as people read them, two parts at most."""
-    parts = []
+    parts: list[str] = []
     for name, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         if seconds >= length and len(parts) < 2:
             parts.append(f"{seconds // length} {name}")

@@ -91,9 +91,7 @@ class OperationsFace:
 
         What is over stays so, so each call goes on where the last one found something open.
         """
-        found, reached = oldest_open(
-            self._queue, self._oldest_from, OLDEST_LOOKED_MAX, now_us
-        )
+        found, reached = oldest_open(self._queue, self._oldest_from, OLDEST_LOOKED_MAX, now_us)
         self._oldest_from = reached
         if found is None:
             return None, reached > self._queue.store.last
@@ -181,4 +179,3 @@ class OperationsFace:
             str(target), made.sequence, made.epoch, show_instant(made.at), made.bytes,
             made.documents,
         )  # fmt: skip
-

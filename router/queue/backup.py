@@ -113,8 +113,9 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(target), reason=f"the copy: {reason}")
         made = BackupMade(
-            PRODUCT, FORMAT_VERSION, sequence, store.epoch, at, size_of(making), found.counts["documents"]
-        )
+            PRODUCT, FORMAT_VERSION, sequence, store.epoch, at, size_of(making),
+            found.counts["documents"],
+        )  # fmt: skip
         write_whole(making / BACKUP, msgspec.json.encode(made) + b"\n")
     return made
 
