@@ -21,6 +21,7 @@ from router.engine.deliveries import Deliverer, check_reason
 from router.engine.directory_face import OPERATOR, DirectoryFace
 from router.engine.migrating import migrate_if_needed
 from router.engine.operations import OperationsFace
+from router.engine.pressure import PressureFace, set_bounds
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
@@ -40,7 +41,7 @@ from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
 from router.queue import LogStore, Queue, Store
-from router.settings import Settings
+from router.settings import Settings, checked
 from router.signatures import Verifier
 
 if TYPE_CHECKING:  # loaded by who shares or connects
@@ -49,7 +50,7 @@ if TYPE_CHECKING:  # loaded by who shares or connects
 _log = logging.getLogger("router.engine")
 
 
-class Engine(RightsFace, DirectoryFace, OperationsFace):
+class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.
@@ -65,9 +66,10 @@ class Engine(RightsFace, DirectoryFace, OperationsFace):
         clock: Clock | None = None,
         chance: Chance | None = None,
     ) -> None:
-        self._settings = settings or Settings()
+        self._settings = checked(settings or Settings())
         self._clock = clock or SystemClock()
         chance = chance or SystemChance()
+        set_bounds(store, self._settings)
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads)
@@ -77,6 +79,7 @@ class Engine(RightsFace, DirectoryFace, OperationsFace):
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
         self._face_rights(self._queue, self._clock, chance)
+        self._face_pressure(self._rooms)
         self._listeners: list[Listener] = []
         self._closed = False
         self._process = os.getpid()
@@ -98,11 +101,13 @@ class Engine(RightsFace, DirectoryFace, OperationsFace):
 
         With `share` other processes of the same user (and root) use it through
         `Engine.connect`, served by threads of this process.  Raises StorageError:
-        store.locked, store.format, store.foreign, store.corrupt, owner.socket.
+        store.locked, store.format, store.foreign, store.corrupt, owner.socket; SettingsError
+        for bounds that make no sense.
         """
         used = clock or SystemClock()
+        reserve_bytes = checked(settings or Settings()).store.reserve_bytes
         migrate_if_needed(Path(path))
-        store = LogStore.open(Path(path), clock_us=used.now_us())
+        store = LogStore.open(Path(path), clock_us=used.now_us(), reserve_bytes=reserve_bytes)
         try:
             engine = cls(store, settings=settings, clock=used, chance=chance)
         except BaseException:
@@ -185,6 +190,11 @@ class Engine(RightsFace, DirectoryFace, OperationsFace):
             raise ClosedError("engine.forked")
         if self._closed:
             raise ClosedError("engine.closed")
+
+    def _renewed(self, epoch: int) -> None:
+        self._epoch = epoch
+        if self._sharing is not None:
+            self._sharing.renewed(epoch)
 
     def _unit(self, unit: str | int) -> Unit:
         self._alive()
@@ -360,7 +370,8 @@ class Engine(RightsFace, DirectoryFace, OperationsFace):
         """Return counters for metrics: since opening, and of the stored state.
 
         `stored` is empty once the store can't be read: whoever watches an engine must hear
-        from it then above all.
+        from it then above all.  `pressure` is as of `pressure()`, `fault` holds the code of
+        what documents are refused for.
         """
         submitter = self._submitter
         return {
@@ -369,7 +380,14 @@ class Engine(RightsFace, DirectoryFace, OperationsFace):
             "refused": dict(submitter.refused),
             "stage_seconds": dict(submitter.stage_seconds),
             "stored": self._stored_counts(),
+            "pressure": {} if self._closed or self._forked else self.pressure(),
+            "fault": self._fault_codes(),
         }
+
+    def _fault_codes(self) -> dict[str, int]:
+        """Return {code: 1} of what documents are refused for, or nothing."""
+        error = None if self._closed or self._forked else self._trouble()
+        return {} if error is None else {error.code: 1}
 
     def _stored_counts(self) -> dict[str, int]:
         if self._closed or self._forked:

@@ -5,6 +5,7 @@ from libc.stdint cimport uint64_t
 
 from router.queue._base cimport Base
 from router.queue._bytes cimport Slice
+from router.queue._disk cimport Disk
 from router.queue._lmdb_calls cimport Blob
 from router.queue._overlay cimport TABLES_MAX, Overlay
 
@@ -33,6 +34,8 @@ cdef class LmdbBase(Base):
     cdef int _file
     cdef size_t _page_size
     cdef uint64_t _length        # of the file; only `write` changes it
+    cdef Disk _owner_disk        # says who owns the directory now, or None
+    cdef uint64_t _owner_epoch
 
     cdef uint64_t _open_file(self, const char *path, size_t map_bytes) except? 0
     cdef int _failed(self, int number) noexcept nogil

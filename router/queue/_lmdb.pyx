@@ -16,6 +16,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
+from router.queue._disk cimport Disk
 from router.queue._lmdb_calls cimport (
     LMDB_COMPACT, LMDB_CREATE, LMDB_FIRST, LMDB_LAST, LMDB_NEXT, LMDB_NO_LOCK,
     LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY,
@@ -316,6 +317,11 @@ cdef class LmdbBase(Base):
         failed = lmdb.txn_begin(self._env, NULL, 0, &txn)
         if failed:
             return self._failed(failed)
+        # Whoever opens the directory claims it before it begins a writing transaction of its
+        # own, so from here on either the claim is seen or this commit is seen by them.
+        if self._owner_disk is not None and self._owner_disk.claimed() != self._owner_epoch:
+            lmdb.txn_abort(txn)
+            return FAILED
         failed = apply_changes(txn, self._dbi, self._count, changes)
         if failed:
             lmdb.txn_abort(txn)
@@ -329,6 +335,11 @@ cdef class LmdbBase(Base):
             (after.last_page - before.last_page) * self._page_size,
         )
         return 0
+
+    def belong_to(self, Disk disk, uint64_t epoch):
+        """Refuse to write once that disk was claimed for another opening than `epoch`."""
+        self._owner_disk = disk
+        self._owner_epoch = epoch
 
     def fault(self):
         """Return what the first failure was, as a StorageError, or None."""

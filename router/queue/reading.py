@@ -21,6 +21,7 @@ _SEQUENCE_MASK: Final = 0xFFFFFFFFFFFF
 _DUE: Final = struct.Struct(">QQ")
 _HAS_UNTIL, _HAS_CURSORS, _HAS_TURN, _HAS_REASONS = 1, 2, 4, 8
 _LANES: Final = 4
+_CURSOR_FOLLOWS: Final = 2
 _JOIN_TEXTS: Final = 92
 _JOIN_FIXED: Final = 96
 _MOVE_FIXED: Final = 40
@@ -122,7 +123,7 @@ class _Reader:
             byte = self.data[self.at]
             self.at += 1
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:  # noqa: PLR2004
+            if byte < 0x80:
                 return value
             shift += 7
 
@@ -136,21 +137,36 @@ class _Reader:
         return found
 
 
+def address_of(data: bytes) -> int:
+    """Return the address whose deliveries a record of changes moves."""
+    return _Reader(data, 11).number()
+
+
 def made_of(data: bytes, sequence: int, entry: int, rank: int) -> Made:
     """Return what the record of a sequence says about one delivery.
 
     Raises StorageError `store.corrupt` for a record that does not name it.
     """
     try:
-        return _changes(data, entry, rank)
+        return next(made for *place, made in changes_of(data) if place == [entry, rank])
+    except StopIteration:
+        raise _silent(sequence) from None
     except (IndexError, UnicodeDecodeError, LookupError) as error:
-        raise StorageError(
-            "store.corrupt", path=f"log[{sequence}]",
-            reason=f"log record {sequence} does not say what it should",
-        ) from error  # fmt: skip
+        raise _silent(sequence) from error
 
 
-def _changes(data: bytes, entry: int, rank: int) -> Made:
+def _silent(sequence: int) -> StorageError:
+    return StorageError(
+        "store.corrupt", path=f"log[{sequence}]",
+        reason=f"log record {sequence} does not say what it should",
+    )  # fmt: skip
+
+
+def changes_of(data: bytes) -> Iterator[tuple[int, int, Made]]:
+    """Yield (entry, rank, what is said) of a record of changes.
+
+    Raises IndexError, UnicodeDecodeError for bytes that are none.
+    """
     flags, at = data[2], int.from_bytes(data[3:11], "big", signed=True)
     reader = _Reader(data, 11)
     address = reader.number()
@@ -159,9 +175,10 @@ def _changes(data: bytes, entry: int, rank: int) -> Made:
     if flags & _HAS_UNTIL:
         reader.number()
     if flags & _HAS_CURSORS:
-        reader.take(8)
-        for _ in range(_LANES):
-            reader.number()
+        kinds = reader.take(9)[8]
+        for lane in range(_LANES):
+            if kinds >> 2 * lane & 3 == _CURSOR_FOLLOWS:
+                reader.number()
     if flags & _HAS_TURN:
         reader.take(1)
     reasons = []
@@ -177,13 +194,13 @@ def _changes(data: bytes, entry: int, rank: int) -> Made:
         found = (document << ENTRY_SHIFT) + reader.signed()
         place, before = reader.number(), reader.number()
         reason = reader.take(1)[0] if reasons else 0
-        if (found, place) == (entry, rank):
-            said = reasons[reason - 1] if reason else ""
-            return Made(
-                state, at, unit - 1 if unit else address, actor, said,
-                before - 1 + document if before else 0,
-            )  # fmt: skip
-    raise LookupError
+        yield (
+            found, place,
+            Made(
+                state, at, unit - 1 if unit else address, actor,
+                reasons[reason - 1] if reason else "", before - 1 + document if before else 0,
+            ),
+        )  # fmt: skip
 
 
 def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
