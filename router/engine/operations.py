@@ -29,8 +29,9 @@ from router.model.operations import (
 )
 from router.ports import Clock
 from router.queue import Queue
-from router.queue.backup import back_up, restorations
+from router.queue.backup import back_up
 from router.queue.listing import instant_of, oldest_open
+from router.queue.restored import restorations
 
 _log: Final = logging.getLogger("router.engine")
 
@@ -82,7 +83,7 @@ class OperationsFace:
                 Restoration(
                     act.sequence, show_instant(act.made_at), show_instant(record.at), record.actor
                 )
-                for _, record, act in restorations(self._queue)
+                for _, record, act in restorations(store)
             ),
         )
 
