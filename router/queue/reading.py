@@ -151,6 +151,41 @@ def made_of(data: bytes, sequence: int, entry: int, rank: int) -> Made:
 
 
 def _changes(data: bytes, entry: int, rank: int) -> Made:
+    found = changes_of(data)
+    for one in found.moves:
+        if (one.entry, one.rank) == (entry, rank):
+            said = found.reasons[one.reason - 1] if one.reason else ""
+            return Made(one.state, found.at, found.unit, found.actor, said, one.before)
+    raise LookupError
+
+
+class Moved(NamedTuple):
+    """One move of a record of changes; `reason` is 1 + its place among the reasons, or 0."""
+
+    state: int
+    document: int
+    entry: int
+    rank: int
+    before: int
+    reason: int
+
+
+class ChangesRead(NamedTuple):
+    """A record of changes: whose deliveries, who acted, and the moves one by one."""
+
+    at: int
+    address: int
+    unit: int
+    actor: str
+    reasons: tuple[str, ...]
+    moves: Iterator[Moved]
+
+
+def changes_of(data: bytes) -> ChangesRead:
+    """Return what a record of changes says; its moves are read as they are asked for.
+
+    Raises IndexError or UnicodeDecodeError for what is no such record.
+    """
     flags, at = data[2], int.from_bytes(data[3:11], "big", signed=True)
     reader = _Reader(data, 11)
     address = reader.number()
@@ -170,20 +205,19 @@ def _changes(data: bytes, entry: int, rank: int) -> Made:
             reader.take(reader.number()).decode("utf-8", "surrogatepass")
             for _ in range(reader.number())
         ]
+    moves = _moves(reader, bool(reasons))
+    return ChangesRead(at, address, unit - 1 if unit else address, actor, tuple(reasons), moves)
+
+
+def _moves(reader: _Reader, reasoned: bool) -> Iterator[Moved]:
     document = 0
     for _ in range(reader.number()):
         state = reader.take(1)[0] >> 4
         document += reader.signed()
-        found = (document << ENTRY_SHIFT) + reader.signed()
-        place, before = reader.number(), reader.number()
-        reason = reader.take(1)[0] if reasons else 0
-        if (found, place) == (entry, rank):
-            said = reasons[reason - 1] if reason else ""
-            return Made(
-                state, at, unit - 1 if unit else address, actor, said,
-                before - 1 + document if before else 0,
-            )  # fmt: skip
-    raise LookupError
+        entry = (document << ENTRY_SHIFT) + reader.signed()
+        rank, before = reader.number(), reader.number()
+        reason = reader.take(1)[0] if reasoned else 0
+        yield Moved(state, document, entry, rank, before - 1 + document if before else 0, reason)
 
 
 def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
