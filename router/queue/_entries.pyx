@@ -12,11 +12,11 @@ from libc.string cimport memcpy
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._intake cimport (
-    Entry, Members, are_postings, audience_of, keep_entry, keep_topics,
+    Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics,
 )
 from router.queue._layout cimport (
-    DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_LANE, ENT_MORE, ENT_SINCE, ENT_SIZE,
-    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, FEED_EVENTS,
+    DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_SINCE,
+    ENT_SIZE, ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, FEED_EVENTS,
     FEED_FIXED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE,
     JOIN_POSTINGS, JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, MOVE_DOCUMENT,
     MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
@@ -111,6 +111,7 @@ cdef void release(
         return
     if not is_over(row):
         note_over(state, counters, sender_of(state, document))
+    forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
     row[ENT_STANDING] = RELEASED
     store64(row + ENT_SINCE, <uint64_t>at)
     store64(row + ENT_CHANGED, sequence)
@@ -143,6 +144,7 @@ cdef int apply_entry(
     store64(row + ENT_SINCE, load64(record + 8))
     store64(row + ENT_CHANGED, sequence)
     if final(to):
+        forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
         close_members(state, counters, row, document, to)
     return FAILED if state.failed else FOUND
 

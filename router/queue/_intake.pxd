@@ -62,6 +62,9 @@ cdef int apply_acceptance(
 cdef int keep_due(
     State state, int64_t at, uint64_t document, uint64_t entry
 ) noexcept nogil
+cdef void forget_due(
+    State state, int64_t at, uint64_t document, uint64_t entry
+) noexcept nogil
 cdef bint are_postings(const uint8_t *at, size_t size) noexcept nogil
 cdef uint64_t audience_of(State state, const Members *members, uint64_t entry) noexcept nogil
 cdef void keep_entry(State state, Counters *counters, const Entry *entry) noexcept nogil

@@ -35,6 +35,7 @@ __all__ = []
 cdef enum:
     DIGEST_BYTES = 16
     PARTS_MAX = 7
+    PLACES_TRIED = 8    # entries of one instant whose numbers agree in 32 bits
     PART_HEAD = 49     # standing, size, SHA-256, length of the runs, due
     RUN_BYTES = 12
     STORED_RUN_BYTES = 8
@@ -265,6 +266,27 @@ cdef int keep_due(
     state.put(DUE, key, 12, value, 16)
     state.note_due(<uint32_t>(when // HOUR_US))
     return FOUND
+
+
+cdef void forget_due(
+    State state, int64_t at, uint64_t document, uint64_t entry
+) noexcept nogil:
+    """Take back what `keep_due` noted, if it did."""
+    cdef uint8_t[12] key
+    cdef Slice found
+    cdef uint64_t when = <uint64_t>at
+    cdef int tried
+    if not at:
+        return
+    for tried in range(PLACES_TRIED):
+        store32(key, <uint32_t>(when // HOUR_US))
+        store64(key + 4, (when % HOUR_US) << 32 | <uint32_t>entry)
+        if state.get(DUE, key, 12, &found) == FOUND and found.size == 16 and (
+            load64(found.data) == document and load64(found.data + 8) == entry
+        ):
+            state.remove(DUE, key, 12)
+            return
+        when += 1
 
 
 cdef void keep_topics(

@@ -16,8 +16,9 @@ from libc.string cimport memcpy, memset
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store16, store32, store64
 from router.queue._layout cimport (
     CELL_BYTES, CELLS, CELLS_A_BLOCK, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD,
-    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_COUNTS, ENT_EXPIRES, ENT_SIZE,
-    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, KIND_CHANGES, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_BYTES,
+    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_COUNTS, ENT_EXPIRES, ENT_SIZE, ENT_STANDING,
+    ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, KIND_CHANGES, LEASED, OPEN,
+    OPEN_ATTEMPTS, OPEN_BYTES,
     OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, RECORD_VERSION, REFUSED,
     RELEASED, SENDERS, STATES, WITHDRAWN,
 )
@@ -421,6 +422,14 @@ cdef void keep_open(
     state.put(OPEN, key, 13, row, OPEN_BYTES)
 
 
+cdef void tell_sender(State state, const Move *move, uint64_t sequence) noexcept nogil:
+    """Put a row into the sender's feed: one byte, a state; the record says which deliveries."""
+    cdef uint8_t[12] key
+    store32(key, sender_of(state, move.document))
+    store64(key + 4, sequence)
+    state.put(FEED, key, 12, &move.state, 1)
+
+
 cdef int apply_move(
     State state, Counters *counters, const Changes *changes, const Move *move, uint64_t sequence
 ) noexcept nogil:
@@ -454,6 +463,8 @@ cdef int apply_move(
     if move.state >= DELIVERED or cell.state >= DELIVERED:
         count_in_entry(state, counters, row, move.document, cell.state, move.state)
     keep_open(state, changes, move, <int64_t>load64(row + ENT_EXPIRES), cell.attempts)
+    if move.state == DEAD:
+        tell_sender(state, move, sequence)
     cell.state = move.state
     cell.sequence = sequence
     cell.at = changes.until if move.state == LEASED else changes.at

@@ -97,7 +97,7 @@ class Tally:
                 self._read.clear()
             self._read[sequence] = None if data is None else Changes(
                 reading.address_of(data),
-                {(entry, rank): made.state for entry, rank, made in reading.changes_of(data)},
+                {(entry, rank): made.state for entry, rank, made in reading.made_in(data)},
             )  # fmt: skip
         return self._read[sequence]
 
