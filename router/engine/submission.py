@@ -16,6 +16,7 @@ from time import perf_counter
 import msgspec
 
 from router import limits
+from router._core import Audience
 from router._postings import postings
 from router.directory import Resolution, ResolveItem
 from router.engine.deliveries import check_actor
@@ -26,9 +27,9 @@ from router.engine.state import Rooms
 from router.errors import (
     ConflictError,
     InputError,
-    OverloadedError,
     RecipientError,
     TooLargeError,
+    TooManyOpenError,
     VanbanError,
 )
 from router.messages import problem_of
@@ -270,18 +271,56 @@ class Submitter:
             except RecipientError as error:
                 work.answer = error
         answers = self._queue.accept([work.acceptance for work in ready if work.acceptance])
+        again = []
         for work, answer in zip(ready, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
                 work.answer = self._answer_known(work, answer)
             elif isinstance(answer, Overfull):
-                work.answer = OverloadedError(
-                    "sender.too_many_in_flight", limit=answer.in_flight_max,
-                    retry_after_s=limits.RETRY_AFTER_S,
-                )  # fmt: skip
+                if self._leaves_out(work, answer.recipients):
+                    again.append(work)
+                else:
+                    work.answer = self._answer_overfull(work, answer)
             else:
                 assert work.acceptance is not None
                 facts = decode_facts(work.acceptance.facts)
                 work.answer = facts.receipt(work.acceptance.key, answer.sequence, repeated=False)
+
+        if again:  # ends: each time round they have fewer recipients
+            self._store(again, now_us)
+
+    def _answer_overfull(self, work: _Work, found: Overfull) -> TooManyOpenError:
+        wait = limits.RETRY_AFTER_S
+        if not found.recipients:
+            return TooManyOpenError(
+                "sender.too_many_in_flight", limit=found.limit, retry_after_s=wait
+            )
+        assert work.resolution is not None
+        unit = self._rooms.directory.unit(found.recipients[0], work.past_door()[0].issued_at)
+        return TooManyOpenError(
+            "recipient.too_many_pending", path="$.payload.recipients",
+            unit=unit.code, limit=found.limit, retry_after_s=wait,
+        )  # fmt: skip
+
+    def _leaves_out(self, work: _Work, recipients: Sequence[int]) -> bool:
+        """Leave recipients out if the sender lets bad ones be skipped and others remain."""
+        intake, _ = work.past_door()
+        if not recipients or intake.document.on_bad_recipient is not OnBadRecipient.SKIP:
+            return False
+        assert work.resolution is not None
+        assert work.decision is not None
+        snapshot = work.resolution.snapshot
+        positions = [snapshot.hierarchy.position(number) for number in recipients]
+        effective = work.decision.effective - Audience.from_positions(
+            position for position in positions if position >= 0
+        )
+        if effective.size in {0, work.decision.effective.size}:
+            return False
+        codes = (self._rooms.directory.unit(one, intake.issued_at).code for one in recipients)
+        work.decision = msgspec.structs.replace(work.decision, effective=effective)
+        work.resolution = msgspec.structs.replace(
+            work.resolution, skipped=(*work.resolution.skipped, *codes)
+        )
+        return True
 
     def _acceptance(self, work: _Work, now_us: int) -> Acceptance:
         intake, sender = work.past_door()
