@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from router.errors import StorageError
 from router.limits import LANES
 from router.queue import reading, records
+from router.queue.check_pending import count_topic, judge_pending
 from router.queue.reading import CELLS_A_BLOCK, ENTRY_SHIFT, RELEASED, TABLE, CellRow, EntryRow
 from router.queue.transport import FINAL, NAMES, State
 
@@ -59,6 +60,8 @@ class Tally:
         self.stored_counters: list[int] = []
         self.in_flight: Counter[int] = Counter()
         self.senders: dict[int, int] = {}
+        self.by_name: Counter[int] = Counter()
+        self.pending: dict[int, int] = {}
         self.years: set[tuple[str, int]] = set()
         self.years_kept: set[tuple[str, int]] = set()
         self._read: dict[int, Changes | None] = {}
@@ -380,6 +383,7 @@ def _topics(tally: Tally, key: bytes, value: bytes) -> None:
     runs = list(_RUN.iter_unpack(value[_TOPIC.size :]))
     if len(runs) != count or not all(_lies_in(audience.runs, *run) for run in runs):
         tally.tell(f"{place}: its runs are not its audience's")
+    count_topic(tally, topic, runs, row)
 
 
 def _lies_in(runs: bytes, start: int, stop: int, rank: int) -> bool:
@@ -510,6 +514,6 @@ JUDGES: Final[Mapping[str, Judge]] = MappingProxyType({
     "idempotency": _dated("idempotency"), "numbers": _dated("numbers"), "audiences": _audiences,
     "audience_ids": _audience_ids, "entries": _entries, "topics": _topics, "cells": _cells,
     "open": _open, "cursors": _cursors, "due": _due, "feed": _feed, "rooms": _rooms,
-    "senders": _senders,
+    "senders": _senders, "pending": judge_pending,
 })  # fmt: skip
 """The judge of each table."""

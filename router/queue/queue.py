@@ -56,7 +56,7 @@ Positions = Callable[[Sequence[int]], Mapping[int, int]]
 """Says where an address stands in each of these snapshots; -1 for nowhere."""
 
 _PAGE: Final = 2_048
-_NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY = range(6)
+_NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY, _, _TOO_MANY_PENDING = range(8)
 
 
 _SETTLEMENTS: Final = {
@@ -120,10 +120,20 @@ class Queue:
             return Accepted(sequence, twin)
         if kind == _TOO_MANY:
             return Overfull(self.store.in_flight_max)
+        if kind == _TOO_MANY_PENDING:
+            return Overfull(self.store.pending_max, self._overfull(item.postings) or (sequence,))
         if kind in {_SAME, _OTHER_ID, _OTHER_KEY}:
             return self._known(kind, sequence)
         raise ValueError(
             "the key of a document is in use" if kind == _KEY_IN_USE else "no acceptance record"
+        )
+
+    def _overfull(self, postings: bytes) -> tuple[int, ...]:
+        """Return the units written to by name that have too much pending."""
+        return tuple(
+            unit
+            for unit in records.units_by_name(postings)
+            if self.store.pending(unit) >= self.store.pending_max
         )
 
     def append_rooms(self, batch: Sequence[RoomRecord]) -> list[int]:

@@ -13,7 +13,7 @@ from router.queue.transport import NAMES
 TABLE: Final = {name: number for number, name in enumerate(tables.TABLES)}
 ENTRY_SHIFT: Final = 3
 CELLS_A_BLOCK: Final = 64
-_ENTRY: Final = struct.Struct(">QBBBBIqqQ6II")
+_ENTRY: Final = struct.Struct(">QBBBBIqqQ6IIB")
 _DOCUMENT: Final = struct.Struct(">16sIqQ")
 _CELL: Final = struct.Struct(">Qq")
 _AUDIENCE: Final = struct.Struct(">QI32s")
@@ -32,7 +32,8 @@ class EntryRow(NamedTuple):
     """An entry: part of a document's audience, and where its untouched members stand.
 
     `counts` are of delivered, refused, expired, dead, withdrawn, excluded members; `touched`
-    are members that have a cell.
+    are members that have a cell; `named` says whether none, all or some were written to by
+    name (`_layout.pxd`).
     """
 
     number: int
@@ -46,6 +47,7 @@ class EntryRow(NamedTuple):
     changed: int
     counts: tuple[int, ...]
     touched: int
+    named: int
 
 
 class DocumentRow(NamedTuple):
@@ -82,7 +84,7 @@ def read_entry(number: int, value: bytes) -> EntryRow:
     audience, cause, standing, lane, _, size, expires, since, changed, *rest = _ENTRY.unpack(value)
     return EntryRow(
         number, audience, cause, standing, lane, size, expires, since, changed,
-        tuple(rest[:6]), rest[6],
+        tuple(rest[:6]), rest[6], rest[7],
     )  # fmt: skip
 
 
