@@ -448,7 +448,13 @@ class Queue:
             own = made.before
         moves = self._of_entry(document, entry)
         # The entry's move is the member's too, unless it was over by then.
-        events += [one for one in moves if not over or one[0] < over]
+        moves = [one for one in moves if not over or one[0] < over]
+        if over and len(moves) > 1 and NUMBERS[moves[-1][1].state] in FINAL:
+            if moves[-1][1].state == events[0][1].state:
+                del events[0]  # noted once more when its unit asked
+            else:
+                moves.pop()  # it was handed out just then, and its recipient had the last word
+        events += moves
         return [event for _, event in sorted(events, key=itemgetter(0))]
 
     def _of_entry(self, document: int, entry: int) -> list[tuple[int, Event]]:
