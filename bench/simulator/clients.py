@@ -354,19 +354,7 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
     require(sorted(numbers) == sorted(audience), f"{said} names other recipients")
     require(sum(tracking.states.values()) == len(audience), f"{said} does not add up")
     for number, one in zip(numbers, tracking.deliveries, strict=True):
-        row = session.model.rows.get((paper.key, number))
-        if row is None or row.state == "open":
-            allowed = {"queued", "leased"} | (row.perhaps if row else set())
-            if session.model.asked_late(paper, number):  # the clock may have gone back since
-                allowed |= {"expired"}
-            if session.model.may_be_dead(paper, number):
-                allowed |= {"dead"}
-            if paper.expires_at is not None and paper.expires_at <= session.now_us():
-                allowed |= {"expired"}
-                if paper.expires_at + 1_000 <= session.now_us():
-                    allowed.discard("queued")
-        else:
-            allowed = {row.state}
+        allowed = session.model.may_stand(paper, number, session.now_us())
         require(one.state in allowed, f"{said} says {one.address} has it {one.state}")
         ends = [e.state for e in one.history if e.state in ("delivered", "refused", "expired")]
         require(len(ends) <= 1, f"{said} says {one.address} was final {len(ends)} times")

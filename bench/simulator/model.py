@@ -170,6 +170,31 @@ class Model(Documents):
             return lost >= ATTEMPTS_MAX
         return row.attempts_most + lost >= ATTEMPTS_MAX
 
+    def attempts_of(self, paper: Paper, address: int) -> tuple[int, int]:
+        """Return how often at least, and at most, it was handed out."""
+        row, lost = self.rows.get((paper.key, address)), self._lost_leases[address]
+        return (0, lost) if row is None else (row.attempts, row.attempts_most + lost)
+
+    def may_stand(self, paper: Paper, address: int, now_us: int) -> set[str]:
+        """Return the states that a delivery of a stored document may be in at an instant."""
+        row = self.rows.get((paper.key, address))
+        if row is not None and row.state != "open":
+            return {row.state}
+        if row is not None and self._surely_leased(row, now_us):
+            return {"leased"} | row.perhaps
+        found = {"queued"} | (row.perhaps if row else set())
+        until = self.lease_lost_until.get(address, now_us)
+        if until > now_us or (row is not None and row.leased_until > now_us):
+            found.add("leased")
+        if self.may_be_dead(paper, address):
+            found.add("dead")
+        ended = paper.expires_at is not None and paper.expires_at <= now_us
+        if ended or self.asked_late(paper, address):
+            found.add("expired")
+        if paper.expires_at is not None and paper.expires_at + KEY_SLACK_US <= now_us:
+            found.discard("queued")
+        return found
+
     def _note_asking(self, address: int, now_us: int) -> None:
         self.asked_at[address] = max(now_us, self.asked_at.get(address, 0))
 
