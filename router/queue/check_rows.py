@@ -38,6 +38,10 @@ _TURN_LANE: Final = 0xFF
 _MORE: Final = 11
 _COUNTED: Final = tuple(range(State.DELIVERED, State.EXCLUDED + 1))
 _FINAL: Final = frozenset(int(state) for state in FINAL)
+_STANDINGS: Final = frozenset((
+    State.QUEUED, State.HELD, State.WAITING, State.EXPIRED, State.WITHDRAWN, State.EXCLUDED,
+    RELEASED,
+))  # fmt: skip
 _PAGE: Final = 64
 _REMEMBERED_MAX: Final = 256
 
@@ -260,7 +264,7 @@ def _entries(tally: Tally, key: bytes, value: bytes) -> None:
     if row.lane >= LANES or row.cause >= len(records.CAUSES):
         tally.tell(f"{place}: lane {row.lane} or cause {row.cause} is none")
         return
-    if row.standing not in (*range(len(NAMES)), RELEASED):
+    if row.standing not in _STANDINGS:
         tally.tell(f"{place}: standing {row.standing} is none")
         return
     if entry == document << ENTRY_SHIFT and (

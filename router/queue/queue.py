@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
     ACKNOWLEDGE_DELIVERIES_MAX,
     DELIVERY_ATTEMPTS_MAX,
-    HISTORY_EVENTS_MAX,
     LANES,
     LEASE_BYTES_MAX,
     LEASE_DELIVERIES_MAX,
@@ -31,6 +29,8 @@ from router.queue import reading, records
 from router.queue._readings import Places
 from router.queue._store import Store
 from router.queue.check import check_store
+from router.queue.history import history_of
+from router.queue.inboxes import Inbox, OpenCount, Waiting, topics_digest
 from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
@@ -64,24 +64,6 @@ _SETTLEMENTS: Final = {
     **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
 }
 """What the store's short answers say."""
-
-
-class Waiting(NamedTuple):
-    """One line of an inbox: a delivery that is queued or leased."""
-
-    document: int
-    entry: int
-    lane: int
-    attempts: int
-    state: str
-
-
-class OpenCount(NamedTuple):
-    """Deliveries of one address that are not final; `more`: the count ended at its bound."""
-
-    queued: int
-    leased: int
-    more: bool
 
 
 class Queue:
@@ -417,34 +399,7 @@ class Queue:
         found = self._standing(key, address, at, positions)
         if found is None or sequence is None:
             return []
-        entry, rank, own = found[0], found[1], found[9]
-        events: list[Event] = []
-        while own and len(events) < HISTORY_EVENTS_MAX:
-            data = self.store.record(own)
-            if data is None:
-                break
-            made = reading.made_of(data, own, entry, rank)
-            events.append(Event(NAMES[made.state], made.at, made.unit, made.actor, made.reason))
-            own = made.before
-        return [*self._of_entry(sequence, entry), *reversed(events)]
-
-    def _of_entry(self, document: int, entry: int) -> list[Event]:
-        """Return what an entry brings to the history of each of its members."""
-        first = entry >> reading.ENTRY_SHIFT
-        row = next(one for one in self.entries(document) if one.number == entry)
-        data = self.store.record(first)
-        if data is None:
-            return []
-        at, unit, actor, reason = reading.who_moved(data, first)
-        joined = NAMES[State.QUEUED]
-        if row.changed == first:
-            return [Event(NAMES[row.standing], at, unit, actor, reason)]
-        events = [Event(joined, at, unit, actor, reason)]
-        data = self.store.record(row.changed)
-        if data is not None and row.standing < len(NAMES):
-            moved = reading.who_moved(data, row.changed)
-            events.append(Event(NAMES[row.standing], *moved))
-        return events
+        return history_of(self.store, sequence, found[0], found[1], found[9], found[8])
 
     # Reading: inboxes.
 
@@ -529,17 +484,3 @@ class Queue:
         with contextlib.suppress(StorageError, ClosedError):
             self.flush()
         self.store.close()
-
-
-class Inbox(NamedTuple):
-    """What is open for an address; `more`: there may be further lines."""
-
-    queued: tuple[Waiting, ...]
-    leased: tuple[Waiting, ...]
-    more: bool
-
-
-def topics_digest(topics: Sequence[bytes]) -> int:
-    """Return a number that differs when the (sorted) topics differ; never 0."""
-    joined = b"".join(bytes((len(topic),)) + topic for topic in topics)
-    return int.from_bytes(sha256(joined).digest()[:8], "big") | 1

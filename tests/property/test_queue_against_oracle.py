@@ -44,7 +44,7 @@ def place_of(snapshot, address):
     """Return where an address stands in a snapshot; some stand nowhere in some."""
     if (snapshot + address) % 5 == 0:
         return -1
-    return (address * 7 + snapshot * 3) % 101 if snapshot != 2 else address  # noqa: PLR2004
+    return (address * 7 + snapshot * 3) % 101 if snapshot != 2 else address
 
 
 def positions_of(address):
@@ -173,7 +173,7 @@ class World:
         keys = list(dict.fromkeys(keys))
         until = self.at + 40 * SECOND
         where = (address, "văn thư", positions_of(address))
-        what = self.chance.choice(["delivered", "delivered", "refused", "leased", "queued", "mixed"])
+        what = self.chance.choice("delivered delivered refused leased queued mixed".split())
         if what == "leased":
             got = self.all_do(lambda queue: queue.extend(address, keys, until, self.at, *where))
             expected = [self.oracle.wish(key, address, what, self.at, until) for key in keys]

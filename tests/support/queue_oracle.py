@@ -117,7 +117,8 @@ class Oracle:
         self.documents[sequence] = self.by_key[item.key] = document
         if members:
             self._join(document, Entry(
-                sequence * 8, sequence, item.lane, State.QUEUED, members, item.expires_at or 0, topics
+                sequence * 8, sequence, item.lane, State.QUEUED, members, item.expires_at or 0,
+                topics,
             ))  # fmt: skip
         for number, (part, who) in enumerate(zip(item.parts, parts, strict=True), 1):
             self._join(document, Entry(
