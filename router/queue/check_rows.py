@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from router.errors import StorageError
 from router.limits import LANES
 from router.queue import reading, records
+from router.queue.check_pending import count_topic, judge_pending
 from router.queue.reading import CELLS_A_BLOCK, ENTRY_SHIFT, RELEASED, TABLE, CellRow, EntryRow
 from router.queue.transport import FINAL, NAMES, State
 
@@ -29,7 +30,7 @@ _OPEN_KEY: Final = struct.Struct(">IBQ")
 _OPEN: Final = struct.Struct(">qQqIBBH")
 _CURSOR_KEY: Final = struct.Struct(">IB")
 _CURSOR: Final = struct.Struct(">QQQ")
-_TOPIC: Final = struct.Struct(">QqQIB")
+_TOPIC: Final = struct.Struct(">QqQI16sB")
 _PLACE: Final = struct.Struct(">QIIIQ")
 _HOUR_US: Final = 3_600_000_000
 _CELL_BYTES: Final = 16
@@ -63,6 +64,8 @@ class Tally:
         self.stored_counters: list[int] = []
         self.in_flight: Counter[int] = Counter()
         self.senders: dict[int, int] = {}
+        self.by_name: Counter[int] = Counter()
+        self.pending: dict[int, int] = {}
         self.years: set[tuple[str, int]] = set()
         self.years_kept: set[tuple[str, int]] = set()
         self._read: dict[int, Changes | None] = {}
@@ -101,7 +104,7 @@ class Tally:
                 self._read.clear()
             self._read[sequence] = None if data is None else Changes(
                 reading.address_of(data),
-                {(entry, rank): made.state for entry, rank, made in reading.changes_of(data)},
+                {(entry, rank): made.state for entry, rank, made in reading.made_in(data)},
             )  # fmt: skip
         return self._read[sequence]
 
@@ -367,7 +370,7 @@ def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> None:
 def _topics(tally: Tally, key: bytes, value: bytes) -> None:
     lane, topic, entry = key[0], key[2:-8], int.from_bytes(key[-8:], "big")
     place = f"topics[{lane}, {topic.hex()}, {entry}]"
-    document, expires, number, snapshot, count = _TOPIC.unpack_from(value)
+    document, expires, number, snapshot, name, count = _TOPIC.unpack_from(value)
     row = tally.entry(document, entry)
     if row is None or len(topic) != key[1]:
         tally.tell(f"{place}: there is no such entry")
@@ -379,9 +382,12 @@ def _topics(tally: Tally, key: bytes, value: bytes) -> None:
         return
     if snapshot != audience.snapshot:
         tally.tell(f"{place}: its snapshot is {snapshot}, its audience's {audience.snapshot}")
+    if (tally.row("documents", document.to_bytes(8, "big")) or b"")[:16] != name:
+        tally.tell(f"{place}: its key is not that of document {document}")
     runs = list(_RUN.iter_unpack(value[_TOPIC.size :]))
     if len(runs) != count or not all(_lies_in(audience.runs, *run) for run in runs):
         tally.tell(f"{place}: its runs are not its audience's")
+    count_topic(tally, topic, runs, row)
 
 
 def _lies_in(runs: bytes, start: int, stop: int, rank: int) -> bool:
@@ -512,6 +518,6 @@ JUDGES: Final[Mapping[str, Judge]] = MappingProxyType({
     "idempotency": _dated("idempotency"), "numbers": _dated("numbers"), "audiences": _audiences,
     "audience_ids": _audience_ids, "entries": _entries, "topics": _topics, "cells": _cells,
     "open": _open, "cursors": _cursors, "due": _due, "feed": _feed, "rooms": _rooms,
-    "senders": _senders,
+    "senders": _senders, "pending": judge_pending,
 })  # fmt: skip
 """The judge of each table."""

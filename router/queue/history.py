@@ -17,16 +17,15 @@ _PART: int = (1 << ENTRY_SHIFT) - 1
 
 
 def history_of(
-    store: Store, document: int, entry: int, rank: int, own: int, changed: int
+    store: Store, document: int, entry: int, rank: int, own: int
 ) -> list[Event]:
     """Return the changes of one delivery, oldest first.
 
-    `own` is the record that changed the delivery itself last (0: none ever did), `changed`
-    the one that put it where it stands, which may have moved its whole entry.  Of very many
+    `own` is the record that changed the delivery itself last (0: none ever did).  Of very many
     changes of its own the newest are kept.
     """
     events: list[Event] = []
-    first = 0
+    first, last = 0, own
     while own and len(events) < HISTORY_EVENTS_MAX:
         data = store.record(own)
         if data is None:
@@ -41,8 +40,8 @@ def history_of(
     moved = _moved(store, row)
     if not events or row.changed < first:
         events = [*moved, *events]
-    elif changed == row.changed and row.standing in FINAL:
-        events += moved
+    elif row.changed > last and State[events[-1].state.upper()] not in FINAL:
+        events += moved  # else it was over, or went its own way, when its entry moved
     return [*_joined(store, entry), *events]
 
 

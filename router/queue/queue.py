@@ -46,7 +46,7 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
 )
-from router.queue.transport import NAMES, NUMBERS, State
+from router.queue.transport import FINAL, NAMES, NUMBERS, State
 from router.queue.wishes import wishes_of
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
@@ -55,7 +55,7 @@ Positions = Callable[[Sequence[int]], Mapping[int, int]]
 """Says where an address stands in each of these snapshots; -1 for nowhere."""
 
 _PAGE: Final = 2_048
-_NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY = range(6)
+_NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY, _, _TOO_MANY_PENDING = range(8)
 
 
 _SETTLEMENTS: Final = {
@@ -76,16 +76,18 @@ class Queue:
     # Writing.
 
     def accept(
-        self, batch: Sequence[Acceptance], also: Sequence[RoomRecord] = ()
+        self, batch: Sequence[Acceptance], also: Sequence[RoomRecord | bytes] = ()
     ) -> list[Accepted | Repeated | Conflict | Overfull]:
         """Store documents, each once by its name; one answer for each, in order.
 
         (sender, act, document id) and (sender, idempotency key) name a document within
-        the calendar year of `at` and the one before.  `also` is stored first, in the same
-        group, whatever becomes of the batch.  Raises TooLargeError `record.too_large`,
+        the calendar year of `at` and the one before.  `also` (bytes: encoded) is stored first,
+        in the same group, whatever becomes of the batch.  Raises TooLargeError `record.too_large`,
         StorageError, ClosedError, OverloadedError; then nothing was stored.
         """
-        rooms = [records.encode_room(record) for record in also]
+        rooms = [
+            record if isinstance(record, bytes) else records.encode_room(record) for record in also
+        ]
         taken = self.store.take(rooms + [records.encode_acceptance(item) for item in batch])
         return [
             self._answer(kind, sequence, twin, item)
@@ -99,10 +101,20 @@ class Queue:
             return Accepted(sequence, twin)
         if kind == _TOO_MANY:
             return Overfull(self.store.in_flight_max)
+        if kind == _TOO_MANY_PENDING:
+            return Overfull(self.store.pending_max, self._overfull(item.postings) or (sequence,))
         if kind in {_SAME, _OTHER_ID, _OTHER_KEY}:
             return self._known(kind, sequence)
         raise ValueError(
             "the key of a document is in use" if kind == _KEY_IN_USE else "no acceptance record"
+        )
+
+    def _overfull(self, postings: bytes) -> tuple[int, ...]:
+        """Return the units written to by name that have too much pending."""
+        return tuple(
+            unit
+            for unit in records.units_by_name(postings)
+            if self.store.pending(unit) >= self.store.pending_max
         )
 
     def append_rooms(self, batch: Sequence[RoomRecord]) -> list[int]:
@@ -399,7 +411,11 @@ class Queue:
         found = self._standing(key, address, at, positions)
         if found is None or sequence is None:
             return []
-        return history_of(self.store, sequence, found[0], found[1], found[9], found[8])
+        return self.history_in(sequence, found[0], found[1], found[9])
+
+    def history_in(self, document: int, entry: int, rank: int, own: int) -> list[Event]:
+        """Return what an entry brought to one of its members; `own` is its newest record, or 0."""
+        return history_of(self.store, document, entry, rank, own)
 
     # Reading: inboxes.
 
