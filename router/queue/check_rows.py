@@ -494,8 +494,15 @@ def _feed(tally: Tally, key: bytes, value: bytes) -> None:
     data = tally.record(sequence)
     if data is None:
         return
-    said = struct.pack(">II", sender, len(value)) + value
-    if data[0] != records.KIND_FEED or said not in data:
+    if data[0] == records.KIND_CHANGES:
+        changes = tally.changes(sequence)
+        said = changes is not None and value in {
+            bytes((state,)) for state in changes.states.values()
+        }
+    else:
+        event = struct.pack(">II", sender, len(value)) + value
+        said = data[0] == records.KIND_FEED and event in data
+    if not said:
         tally.tell(f"feed[{sender}, {sequence}]: record {sequence} does not say so")
 
 

@@ -46,7 +46,7 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
 )
-from router.queue.transport import FINAL, NAMES, NUMBERS, State
+from router.queue.transport import NAMES, NUMBERS, State
 from router.queue.wishes import wishes_of
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
