@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _PART: int = (1 << ENTRY_SHIFT) - 1
 
 
-def history_of(
-    store: Store, document: int, entry: int, rank: int, own: int
-) -> list[Event]:
+def history_of(store: Store, document: int, entry: int, rank: int, own: int) -> list[Event]:
     """Return the changes of one delivery, oldest first.
 
     `own` is the record that changed the delivery itself last (0: none ever did).  Of very many

@@ -95,7 +95,8 @@ class World:
             if topic == EVERYBODY or chance.random() < 0.2:  # for the whole audience, without runs
                 topics[topic] = set(members)
         places = {
-            topic: [] if len(who) == len(members) and topic in TOPICS
+            topic: []
+            if len(who) == len(members) and topic in TOPICS
             else [place_of(snapshot, member) for member in who]
             for topic, who in topics.items()
         }

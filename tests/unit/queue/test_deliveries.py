@@ -299,10 +299,12 @@ def test_a_denied_hold_excludes_and_a_recall_withdraws(queue):
     lease(queue, 5)
     settle(queue, 7, [item.key])
     topics = b"".join(b"\x07" + own_topic(address) for address in (5, 7, 8))
-    queue.store.append_raw([
-        encode_move(1, 9, State.EXCLUDED, b"", AT + 1, 7, "người duyệt", "không"),
-        encode_move(1, 8, State.WITHDRAWN, topics, AT + 2, 7, "văn thư", "thu hồi"),
-    ])
+    queue.store.append_raw(
+        [
+            encode_move(1, 9, State.EXCLUDED, b"", AT + 1, 7, "người duyệt", "không"),
+            encode_move(1, 8, State.WITHDRAWN, topics, AT + 2, 7, "văn thư", "thu hồi"),
+        ]
+    )
     states = [delivery(queue, item.key, address, AT + 3).state for address in (5, 6, 7, 8)]
     assert states == ["leased", "excluded", "delivered", "withdrawn"]
     assert lease(queue, 8, at=AT + 3) == []
