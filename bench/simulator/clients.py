@@ -17,6 +17,7 @@ from vanban_bench.simulator.session import Session
 from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment, tick
 from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
 
+SLEEPS_ONE_IN: Final = 9
 HOUR_US: Final = 3_600 * SECOND_US
 
 
@@ -100,7 +101,7 @@ def lease(session: Session) -> None:
     """Take, as some unit, what waits for it."""
     random, now_us = session.random, session.now_us()
     unit = _recipient(session)
-    if unit is not None:
+    if unit is not None and not _sleeps(session, unit.number):
         limit, lease_s = random.choice([1, 2, 5, 20, 100]), random.choice([5, 30, 300, 3_600])
         take(session, unit.number, limit, lease_s, now_us)
 
@@ -117,6 +118,11 @@ def _recipient(session: Session) -> Place | None:
         return unit
     open_now = session.world.open(now_us)
     return random.choice(open_now) if open_now else None
+
+
+def _sleeps(session: Session, unit: int) -> bool:
+    """Say whether a unit takes nothing for the whole run: until the end it is as if dead."""
+    return (unit * 2_654_435_761 + session.start_us // SECOND_US) % SLEEPS_ONE_IN == 0
 
 
 def take(session: Session, unit: int, limit: int, lease_s: int, now_us: int) -> list[str]:
@@ -245,6 +251,27 @@ def settle(session: Session, unit: int, chosen: list[str], state: str) -> None:
     require([one.delivery for one in answers] == chosen, "settlements are not answered in order")
     session.model.take_settled(unit, state, now_us, answers)
     session.note(state, unit, answers)
+
+
+def redrive(session: Session) -> None:
+    """Queue again, as an operator, what is dead of a document."""
+    model = session.model
+    dead = [
+        paper
+        for paper in model.papers
+        if paper.standing is Standing.STORED
+        and any(model.may_be_dead(paper, one) for one in set().union(*paper.audiences))
+    ]
+    if not dead:
+        return
+    paper = session.random.choice(dead)
+    answers = session.call(
+        lambda engine: engine.redrive(paper.key, reason="gửi lại", actor="simulator"),
+        lambda: model.lose_redriven(paper),
+    )
+    if answers is not None:
+        model.take_redriven(paper, answers)
+        session.note("redrive", paper.key, answers)
 
 
 def jump(session: Session) -> None:
@@ -392,6 +419,7 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     make_segment: 2,
     flush: 2,
     tick: 3,
+    redrive: 3,
     found_unit: 2,
     close_unit: 2,
     reform: 4,
