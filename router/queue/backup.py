@@ -51,7 +51,10 @@ from router.queue.tables import ORDERED, TABLES
 from router.queue.verifying import verify
 
 EPOCH_GAP: Final = 1 << 32
-_OURS: Final = frozenset(("LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new"))
+_BRIDGE: Final = "bridge"
+_OURS: Final = frozenset((
+    "LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new", _BRIDGE,
+))  # fmt: skip
 _PLACE: Final = b"place"
 _COPY_BYTES: Final = 8 << 20
 
@@ -283,7 +286,7 @@ def _jump(path: Path, made: BackupMade) -> None:
             raise StorageError(
                 "store.corrupt", path=str(path), reason=f"its checkpoint is of {sequence}"
             )
-        bridge = path / "bridge"
+        bridge = path / _BRIDGE
         bridge.mkdir(mode=0o700)
         SegmentLog.open(
             PosixDisk(bridge), checkpoint_sequence=first, epoch_min=epoch,
