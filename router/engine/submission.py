@@ -16,19 +16,22 @@ from time import perf_counter
 import msgspec
 
 from router import limits
+from router._core import Audience
 from router._postings import postings
 from router.directory import Resolution, ResolveItem
+from router.engine.alerts import alerts_of
 from router.engine.deliveries import check_actor
 from router.engine.emptied import EmptiedGroups
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
 from router.engine.intake import Intake, read_envelope
+from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
 from router.errors import (
     ConflictError,
     InputError,
-    OverloadedError,
     RecipientError,
     TooLargeError,
+    TooManyOpenError,
     VanbanError,
 )
 from router.messages import problem_of
@@ -38,7 +41,15 @@ from router.model.instants import SECOND_US, year_of
 from router.model.units import Unit, normal_code
 from router.policy import Decision, Policy, Question, Standing, decide_batch, refuse_sender
 from router.ports import Chance, Clock
-from router.queue import Acceptance, Conflict, Overfull, Queue, Repeated, StoredAudience
+from router.queue import (
+    Acceptance,
+    Conflict,
+    Overfull,
+    Queue,
+    Repeated,
+    StoredAudience,
+    after,
+)
 from router.signatures import SignatureVerdict, Verdict, Verifier, VerifyItem
 
 _audit = logging.getLogger("router.audit")
@@ -87,8 +98,15 @@ class Submitter:
     """
 
     def __init__(
-        self, rooms: Rooms, queue: Queue, verifier: Verifier, clock: Clock, chance: Chance
+        self,
+        rooms: Rooms,
+        queue: Queue,
+        verifier: Verifier,
+        clock: Clock,
+        chance: Chance,
+        redirections: Redirections,
     ) -> None:
+        self._redirections = redirections
         self._rooms = rooms
         self._queue = queue
         self._verifier = verifier
@@ -189,16 +207,19 @@ class Submitter:
 
     def _answer_known(self, work: _Work, found: Repeated | Conflict) -> Receipt | VanbanError:
         if isinstance(found, Repeated):
-            return decode_facts(found.facts).receipt(found.key, found.sequence, repeated=True)
+            row = after.document_row(self._queue.store, found.sequence)
+            alerts = alerts_of(self._queue, 0 if row is None else row.twin)
+            facts = decode_facts(found.facts)
+            return facts.receipt(found.key, found.sequence, repeated=True, alerts=alerts)
         assert work.intake is not None
-        if found.which == "idempotency_key":
-            path = "$.idempotency_key"
-            return ConflictError("idempotency.conflict", path=path, key=found.key.hex())
+        stored = self._queue.document(found.key)
+        by_key = found.which == "idempotency_key"
         return ConflictError(
-            "document.conflict",
-            path="$.payload.document_id",
-            document_id=work.intake.document_id,
+            "idempotency.conflict" if by_key else "document.conflict",
+            path="$.idempotency_key" if by_key else "$.payload.document_id",
             key=found.key.hex(),
+            existing="" if stored is None else decode_facts(stored.facts).document_id,
+            document_id=work.intake.document_id,
         )
 
     def _signatures(self, works: Sequence[_Work], now_us: int) -> None:
@@ -269,19 +290,68 @@ class Submitter:
                 ready.append(work)
             except RecipientError as error:
                 work.answer = error
-        answers = self._queue.accept([work.acceptance for work in ready if work.acceptance])
-        for work, answer in zip(ready, answers, strict=True):
+        told, acceptances = [], []
+        for work in ready:
+            assert work.acceptance is not None
+            assert work.resolution is not None
+            acceptances.append(work.acceptance)
+            told += self._redirections.records_for(work.acceptance, work.resolution.snapshot)
+        answers = self._queue.accept(acceptances, told)
+        fresh, again = [], []
+        for work, acceptance, answer in zip(ready, acceptances, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
                 work.answer = self._answer_known(work, answer)
             elif isinstance(answer, Overfull):
-                work.answer = OverloadedError(
-                    "sender.too_many_in_flight", limit=answer.in_flight_max,
-                    retry_after_s=limits.RETRY_AFTER_S,
-                )  # fmt: skip
+                if self._leaves_out(work, answer.recipients):
+                    again.append(work)
+                else:
+                    work.answer = self._answer_overfull(work, answer)
             else:
-                assert work.acceptance is not None
-                facts = decode_facts(work.acceptance.facts)
-                work.answer = facts.receipt(work.acceptance.key, answer.sequence, repeated=False)
+                fresh.append(acceptance)
+                facts = decode_facts(acceptance.facts)
+                alerts = alerts_of(self._queue, answer.twin)
+                work.answer = facts.receipt(
+                    acceptance.key, answer.sequence, repeated=False, alerts=alerts
+                )
+        late = self._redirections.late_records(fresh, self._clock.now_us())
+        if late:
+            self._queue.store.append_raw(late)
+        if again:  # ends: each time round they have fewer recipients
+            self._store(again, now_us)
+
+    def _answer_overfull(self, work: _Work, found: Overfull) -> TooManyOpenError:
+        wait = limits.RETRY_AFTER_S
+        if not found.recipients:
+            return TooManyOpenError(
+                "sender.too_many_in_flight", limit=found.limit, retry_after_s=wait
+            )
+        assert work.resolution is not None
+        unit = self._rooms.directory.unit(found.recipients[0], work.past_door()[0].issued_at)
+        return TooManyOpenError(
+            "recipient.too_many_pending", path="$.payload.recipients",
+            unit=unit.code, limit=found.limit, retry_after_s=wait,
+        )  # fmt: skip
+
+    def _leaves_out(self, work: _Work, recipients: Sequence[int]) -> bool:
+        """Leave recipients out if the sender lets bad ones be skipped and others remain."""
+        intake, _ = work.past_door()
+        if not recipients or intake.document.on_bad_recipient is not OnBadRecipient.SKIP:
+            return False
+        assert work.resolution is not None
+        assert work.decision is not None
+        snapshot = work.resolution.snapshot
+        positions = [snapshot.hierarchy.position(number) for number in recipients]
+        effective = work.decision.effective - Audience.from_positions(
+            position for position in positions if position >= 0
+        )
+        if effective.size in {0, work.decision.effective.size}:
+            return False
+        codes = (self._rooms.directory.unit(one, intake.issued_at).code for one in recipients)
+        work.decision = msgspec.structs.replace(work.decision, effective=effective)
+        work.resolution = msgspec.structs.replace(
+            work.resolution, skipped=(*work.resolution.skipped, *codes)
+        )
+        return True
 
     def _acceptance(self, work: _Work, now_us: int) -> Acceptance:
         intake, sender = work.past_door()

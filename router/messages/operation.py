@@ -15,8 +15,9 @@ ACCESS: Final[dict[str, Words]] = {
         "Give the new document its own id.", "Dùng mã định danh khác cho văn bản mới.",
     ),
     "idempotency.conflict": Words(
-        "The idempotency key is taken by a document with other content (key {key}).",
-        "Khóa chống trùng đã dùng cho văn bản khác nội dung (khóa {key}).",
+        "The idempotency key of {document_id} is taken by {existing} with other content "
+        "(key {key}).",
+        "Khóa chống trùng của {document_id} đã dùng cho {existing} khác nội dung (khóa {key}).",
         "Use a new idempotency key.", "Dùng khóa chống trùng mới.",
     ),
     "document.not_found": Words(
@@ -26,6 +27,12 @@ ACCESS: Final[dict[str, Words]] = {
     "delivery.not_found": Words(
         "No such delivery, or it is not yours.", "Không có lượt gửi này hoặc không thuộc đơn vị.",
         "Use the id the inbox gave.", "Dùng mã do hộp thư đến cấp.",
+    ),
+    "delivery.not_dead": Words(
+        "The delivery is not dead: it can't be queued again.",
+        "Lượt gửi chưa bị dừng hẳn: không thể đưa lại vào hàng đợi.",
+        "Look at its state; only dead deliveries are queued again.",
+        "Xem trạng thái; chỉ đưa lại các lượt gửi đã dừng hẳn (dead).",
     ),
     "import.changed": Words(
         "The preview that was confirmed is not what would be written now: nothing was applied.",

@@ -15,6 +15,7 @@ cdef enum:  # answers to one document
     KEY_IN_USE = 4    # the engine's own key stands for another document
     TOO_MANY = 5      # the sender has too many documents in flight
     NO_RECORD = 6     # the bytes are no acceptance record
+    TOO_MANY_PENDING = 7  # a recipient written to by name has too much open: `sequence` is it
 
 
 ctypedef struct Answer:
@@ -43,12 +44,15 @@ ctypedef struct Entry:  # an entry on its way into the tables
     uint8_t lane
     uint8_t cause
     uint8_t standing
+    const uint8_t *key  # the document's
     uint8_t more       # whether the document has further entries
+    uint8_t named      # which members were written to by name
 
 
 cdef bint is_acceptance(const uint8_t *record, size_t size) noexcept nogil
 cdef void judge(
-    State state, const uint8_t *record, uint64_t in_flight_max, Answer *answer
+    State state, const uint8_t *record, uint64_t in_flight_max, uint32_t pending_max,
+    Answer *answer
 ) noexcept nogil
 cdef void look_up(
     State state, const uint8_t *id_name, const uint8_t *key_name, const uint8_t *content,
@@ -61,9 +65,17 @@ cdef int apply_acceptance(
 cdef int keep_due(
     State state, int64_t at, uint64_t document, uint64_t entry
 ) noexcept nogil
+cdef void forget_due(
+    State state, int64_t at, uint64_t document, uint64_t entry
+) noexcept nogil
 cdef bint are_postings(const uint8_t *at, size_t size) noexcept nogil
 cdef uint64_t audience_of(State state, const Members *members, uint64_t entry) noexcept nogil
 cdef void keep_entry(State state, Counters *counters, const Entry *entry) noexcept nogil
 cdef void keep_topics(
     State state, const Entry *entry, const uint8_t *at, size_t size
+) noexcept nogil
+cdef bint by_name(const uint8_t *posting, uint32_t *address) noexcept nogil
+cdef void note_named(Entry *entry, const uint8_t *at, size_t size) noexcept nogil
+cdef uint32_t overfull(
+    State state, const uint8_t *at, size_t size, uint32_t pending_max
 ) noexcept nogil

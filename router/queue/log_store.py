@@ -91,6 +91,7 @@ class LogStore(Store):
                     "store.foreign", path=str(directory.path), reason="FORMAT is missing"
                 )
             store = cls(base, log, place)
+            directory.check_fresh(log.last)
             if directory.fresh:
                 directory.finish_creation(clock_us)
         except BaseException:

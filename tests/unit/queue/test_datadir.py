@@ -1,8 +1,10 @@
-"""A data directory is ours, whole, of our format and owned once, or it is left alone."""
+"""What is missing from a data directory, or damaged in it, is named with its place.
+
+Whose it is and of which format: test_data_directory.py.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,10 +16,9 @@ from support.bases import files_at_most
 from support.disks import mounted, without_writing
 from support.stores import AT, acceptance, member_of, topics_for
 
-from router.errors import ClosedError, StorageError
+from router.errors import StorageError
 from router.queue import segments
 from router.queue.checking import check
-from router.queue.group_store import GroupStore
 from router.queue.log_store import LogStore
 from router.queue.queue import Queue
 
@@ -60,23 +61,6 @@ def everything(path: Path) -> dict[str, bytes]:
 # -- whose it is ------------------------------------------------------------------------
 
 
-def test_a_new_directory_says_what_it_is(path):
-    LogStore.open(path, clock_us=AT).close()
-    content = json.loads((path / "FORMAT").read_text())
-    assert content == {
-        "product": "vanban-router", "format": 2, "store": "log-and-lmdb-0.9", "created_at": AT,
-    }  # fmt: skip
-    assert path.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_second_owner_in_this_process_is_refused(path):
-    queue = filled(path)
-    assert refusal(path).code == "store.locked"
-    queue.accept([acceptance(900, [5])])
-    queue.close()
-    LogStore.open(path, clock_us=AT).close()
-
-
 def test_a_second_owner_in_another_process_is_refused_and_disturbs_nothing(path):
     queue = filled(path)
     before = everything(path)
@@ -96,50 +80,6 @@ def test_a_second_owner_in_another_process_is_refused_and_disturbs_nothing(path)
     queue.close()
 
 
-def test_a_child_of_a_fork_may_not_close_what_its_parent_has_open(path):
-    store = LogStore.open(path, clock_us=AT)
-    child = os.fork()
-    if not child:
-        try:
-            store.close()
-        except ClosedError:
-            os._exit(7)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    Queue(store).accept([acceptance(1, [5])])
-    store.close()
-
-
-def test_a_newer_format_is_refused_and_left_alone(path):
-    filled(path).close()
-    content = json.loads((path / "FORMAT").read_text())
-    content["format"] = 3
-    content["news"] = True
-    (path / "FORMAT").write_text(json.dumps(content))
-    before = everything(path)
-    error = refusal(path)
-    assert error.code == "store.format"
-    assert str(error.facts["found"]).startswith("3 ")
-    assert str(error.facts["known"]).startswith("2 ")
-    assert everything(path) == before
-
-
-def test_another_kind_of_store_is_refused(path):
-    filled(path).close()
-    with pytest.raises(StorageError) as caught:
-        GroupStore.open(path, clock_us=AT)
-    assert caught.value.code == "store.format"
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"product": 1}', "\0" * 100])
-def test_an_unreadable_format_is_refused(path, content):
-    filled(path).close()
-    (path / "FORMAT").write_text(content)
-    error = refusal(path)
-    assert error.code == "store.corrupt"
-    assert "FORMAT" in str(error.facts["reason"])
-
-
 def test_a_foreign_directory_is_refused_and_left_alone(tmp_path):
     (tmp_path / "letters.txt").write_text("mine")
     assert refusal(tmp_path).code == "store.foreign"
@@ -149,20 +89,7 @@ def test_a_foreign_directory_is_refused_and_left_alone(tmp_path):
     assert refusal(tmp_path).code == "store.foreign"
 
 
-def test_a_file_is_no_directory(tmp_path):
-    (tmp_path / "file").write_text("x")
-    assert refusal(tmp_path / "file").code == "store.foreign"
-    assert refusal(tmp_path / "file" / "below").code in {"store.failed", "store.foreign"}
-
-
 # -- what is missing --------------------------------------------------------------------
-
-
-def test_an_interrupted_creation_is_taken_over(path):
-    LogStore.open(path, clock_us=AT).close()
-    (path / "FORMAT").rename(path / "FORMAT.new")
-    LogStore.open(path, clock_us=AT).close()
-    assert (path / "FORMAT").exists()
 
 
 def test_data_without_its_format_file_is_not_taken_over(path):
@@ -181,12 +108,6 @@ def test_a_format_file_without_its_data_is_not_started_empty(path, name):
     error = refusal(path)
     assert error.code == "store.corrupt"
     assert name.split("/")[-1] in str(error.facts["reason"])
-
-
-def test_a_store_file_that_is_no_store_is_refused(path):
-    filled(path).close()
-    (path / "store" / "data.mdb").write_bytes(b"not a store at all" * 1_000)
-    assert refusal(path).code == "store.corrupt"
 
 
 # -- damaged segments: the place is named ---------------------------------------------------

@@ -11,6 +11,7 @@ from support.stores import (
     audience_of,
     box_of,
     member_of,
+    own_topic,
     posted,
     topics_for,
 )
@@ -97,7 +98,7 @@ def test_the_turn_is_kept_over_a_reopening(box):
 
 
 def test_an_entry_found_by_several_topics_comes_once(queue):
-    queue.accept([acceptance(1, [5], topics=(b"U000005", b"ALL"))])
+    queue.accept([acceptance(1, [5], topics=(own_topic(5), b"ALL"))])
     assert len(lease(queue, 5)) == 1
 
 
@@ -278,7 +279,7 @@ def test_a_released_hold_joins_inboxes_behind_what_waits(queue):
     assert delivery(queue, item.key, 6) is not None
     assert settle(queue, 6, [item.key]) == [Settlement(False)], "held is not for its eyes"
     (sequence,) = queue.store.append_raw([
-        encode_join(Joining(1, audience, posted({b"U000006": [6]}, audience), 3, 2, AT + 1, 7,
+        encode_join(Joining(1, audience, posted({own_topic(6): [6]}, audience), 3, 2, AT + 1, 7,
                             "người duyệt", "được", 9))
     ])  # fmt: skip
     assert [one.sequence for one in lease(queue, 6, at=AT + 2)] == [2, 1]
@@ -296,7 +297,7 @@ def test_a_denied_hold_excludes_and_a_recall_withdraws(queue):
     queue.accept([item])
     lease(queue, 5)
     settle(queue, 7, [item.key])
-    topics = b"".join(b"\x07U%06d" % address for address in (5, 7, 8))
+    topics = b"".join(b"\x07" + own_topic(address) for address in (5, 7, 8))
     queue.store.append_raw([
         encode_move(1, 9, State.EXCLUDED, b"", AT + 1, 7, "người duyệt", "không"),
         encode_move(1, 8, State.WITHDRAWN, topics, AT + 2, 7, "văn thư", "thu hồi"),
@@ -321,7 +322,7 @@ def test_an_entry_that_is_over_is_over_once(queue):
     queue.accept([item, acceptance(2, [5])])
     settle(queue, 5, [item.key])
     queue.store.append_raw([
-        encode_move(1, 8, State.WITHDRAWN, b"\x07U000005", AT + 2, 7, "văn thư", "thu hồi"),
+        encode_move(1, 8, State.WITHDRAWN, b"\x07" + own_topic(5), AT + 2, 7, "văn thư", "thu hồi"),
     ])  # fmt: skip
     assert delivery(queue, item.key, 5).state == "delivered"
     assert queue.counts()["in_flight"] == 1
@@ -332,7 +333,8 @@ def test_what_is_withdrawn_while_leased_is_withdrawn_when_the_lease_ends(queue):
     item = acceptance(1, [5])
     queue.accept([item])
     lease(queue, 5)
-    queue.store.append_raw([encode_move(1, 8, State.WITHDRAWN, b"\x07U000005", AT, 7, "x", "")])
+    moved = encode_move(1, 8, State.WITHDRAWN, b"\x07" + own_topic(5), AT, 7, "x", "")
+    queue.store.append_raw([moved])
     assert delivery(queue, item.key, 5, AT + LEASE - 1).state == "leased"
     assert delivery(queue, item.key, 5, AT + LEASE).state == "withdrawn"
     assert lease(queue, 5, at=AT + LEASE) == []
