@@ -87,11 +87,11 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
     if not isinstance(store, LogStore):
         raise StorageError("store.no_log", path=str(target))
     with file_errors(target), _aside(target) as making:
+        store.checkpoint()
         needed = store.base_info()["used_bytes"] + store.log_bytes()
         if shutil.disk_usage(making).free < needed:
             raise StorageError("store.full", path=str(target))
         progress("state", 0, needed)
-        store.checkpoint()
         store.copy_base(making / "store")
         store.flush()
         sequence = store.durable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from support import format1
@@ -292,3 +293,14 @@ def test_a_newer_directory_is_refused_with_what_is_known(quiet, tmp_path):
         assert "store.format" in answer.err
         assert "7 (" in answer.err
         assert "2 (" in answer.err
+
+
+def test_the_pages_commands_run_in_their_order(tmp_path):
+    page = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    commands = [line.split() for line in block.splitlines()]
+    assert len(commands) > 6
+    for command in commands:
+        assert command[0] == "vanban"
+        answer = vanban(*command[1:], cwd=tmp_path)
+        assert answer.status == 0, (command, answer)
