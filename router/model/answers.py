@@ -22,7 +22,8 @@ class Lane(Enum):
 
 class DeliveryState(Enum):
     """Transport states of one delivery; delivered, refused, expired, withdrawn and excluded
-    are final."""
+    are final.
+    """
 
     QUEUED = "queued"
     LEASED = "leased"
