@@ -27,6 +27,7 @@ from router.engine.state import Rooms
 from router.errors import (
     ConflictError,
     InputError,
+    OverloadedError,
     RecipientError,
     TooLargeError,
     TooManyOpenError,
@@ -270,7 +271,12 @@ class Submitter:
                 ready.append(work)
             except RecipientError as error:
                 work.answer = error
-        answers = self._queue.accept([work.acceptance for work in ready if work.acceptance])
+        try:
+            answers = self._queue.accept([work.acceptance for work in ready if work.acceptance])
+        except OverloadedError as error:  # of the store: for all that is new alike
+            for work in ready:
+                work.answer = error
+            return
         again = []
         for work, answer in zip(ready, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
