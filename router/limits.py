@@ -114,6 +114,21 @@ ACKNOWLEDGE_DELIVERIES_MAX: Final = 4_096
 HISTORY_EVENTS_MAX: Final = 32
 """Events kept beside one delivery; the log keeps all of them."""
 TRACKING_PAGE_MAX: Final = 10_000
+TRACKING_CHUNK: Final = 1_024
+"""Members that are counted together when deliveries of one state are looked for."""
+OUTBOX_PAGE_MAX: Final = 1_000
+"""Events of one page of a sender's outbox."""
+REDRIVE_DELIVERIES_MAX: Final = 1_000
+"""Dead deliveries that one call queues again."""
+TICK_S: Final = 1.0
+"""How often the daemon looks for work that fell due."""
+DUE_ENTRIES_PER_TICK: Final = 256
+REDIRECTIONS_PER_TICK: Final = 64
+"""Closed units whose senders one look tells."""
+REDIRECTED_LINES_MAX: Final = 10_000
+"""Open deliveries of one closed unit that are counted; beyond, the sender reads “or more”."""
+REDIRECTED_ROWS_MAX: Final = 16_384
+"""Redirected recipients of one document that stand in one record."""
 
 # Signatures.
 TRUST_CERTIFICATES_MAX: Final = 10_000
@@ -209,6 +224,17 @@ LOCAL_IDLE_S_MAX: Final = 600
 LOCAL_TIMEOUT_S_DEFAULT: Final = 60
 LOCAL_ARRIVALS_BYTES_MAX: Final = 65_536
 """Audiences told to listeners of other processes at once; beyond, they are told "anybody"."""
+
+# What operators ask about the queue.
+QUEUE_PAGE_MAX: Final = 10_000
+DOCUMENTS_LOOKED_MAX: Final = 20_000
+"""Documents, or deliveries, that one page of a list may pass by in vain."""
+INBOX_LISTED_MAX: Final = 20_000
+SHAPE_LINES_PER_UNIT_MAX: Final = 20_000
+SHAPE_LINES_MAX: Final = 5_000_000
+"""Open deliveries that one shape counts, of one unit and of all together."""
+OLDEST_LOOKED_MAX: Final = 100_000
+"""Documents that one call passes by in search of the oldest that is open."""
 
 # The store.
 MAP_BYTES: Final = 1 << 40

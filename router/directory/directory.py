@@ -324,6 +324,13 @@ class Directory:
         self.unit(number)
         return self._known.addresses(number, at_us)
 
+    def endings(self) -> list[tuple[int, int]]:
+        """Return (instant, number) of every unit that ends with a successor, in order."""
+        known = self._known
+        formers = {former for all_of in tuple(known.words.led_here.values()) for former in all_of}
+        found = [(life[1], former) for former in formers if (life := known.life(former))]
+        return sorted((ends, former) for ends, former in found if ends is not None)
+
     def subscriptions(self, number: int) -> tuple[bytes, ...]:
         """Return the topics (packed) of a unit's inbox, for an open or a closed unit.
 

@@ -1,4 +1,4 @@
-"""Handing deliveries out under a lease, and settling them: acknowledged or refused.
+"""Handing deliveries out under a lease; extending it, giving back, acknowledging, refusing.
 
 A unit answers for its own address and for those of closed units whose holder it is today;
 the delivery names the address it was written to.  Ids of other units are "not found".
@@ -6,7 +6,7 @@ the delivery names the address it was written to.  Ids of other units are "not f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import msgspec
@@ -15,13 +15,14 @@ from router import limits
 from router.engine.facts import decode_facts, delivery_id, read_delivery_id
 from router.engine.state import Rooms
 from router.errors import InputError, NotFoundError, TooLargeError, TooManyOpenError
-from router.model.answers import Delivery, Lane, Settled
+from router.model.answers import Delivery, DeliveryState, Lane, Settled
 from router.model.documents import Envelope
 from router.model.instants import SECOND_US, show_instant
 from router.model.units import Unit
 from router.ports import Clock
-from router.queue import Leased, Queue
+from router.queue import Leased, Queue, Settlement
 
+_LEASED = DeliveryState.LEASED.value
 _envelopes: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
 
 
@@ -125,11 +126,64 @@ class Deliverer:
 
         Flushed before it answers.  What is not this unit's answers `delivery.not_found`.
         """
+        now_us = self._clock.now_us()
+
+        def act(address: int, keys: Sequence[bytes]) -> list[Settlement]:
+            items = [(key, state, reason) for key in keys]
+            places = self._rooms.places(address)
+            return self._queue.settle(address, items, now_us, unit.number, actor, places)
+
+        return self._each(unit, deliveries, actor, now_us, act)
+
+    def extend(
+        self, unit: Unit, deliveries: Sequence[str], lease_s: int, actor: str
+    ) -> list[Settled]:
+        """Keep deliveries that are handed out for `lease_s` seconds from now.
+
+        State "leased" and `leased_until` say that it is so.  Another state says why not: a
+        lease that had run out is "queued", or leased again by whoever asked next.
+        """
+        _check_range("lease_s", lease_s, limits.LEASE_S_MAX)
+        now_us = self._clock.now_us()
+        until = now_us + lease_s * SECOND_US
+
+        def act(address: int, keys: Sequence[bytes]) -> list[Settlement]:
+            places = self._rooms.places(address)
+            return self._queue.extend(address, keys, until, now_us, unit.number, actor, places)
+
+        answers = self._each(unit, deliveries, actor, now_us, act)
+        shown = show_instant(until)
+        return [
+            msgspec.structs.replace(one, leased_until=shown) if one.state == _LEASED else one
+            for one in answers
+        ]
+
+    def give_back(self, unit: Unit, deliveries: Sequence[str], actor: str) -> list[Settled]:
+        """Put deliveries that are handed out back into the inbox, in their old places.
+
+        State "queued" says that it is so; harmless to repeat.
+        """
+        now_us = self._clock.now_us()
+
+        def act(address: int, keys: Sequence[bytes]) -> list[Settlement]:
+            places = self._rooms.places(address)
+            return self._queue.give_back(address, keys, now_us, unit.number, actor, places)
+
+        return self._each(unit, deliveries, actor, now_us, act)
+
+    def _each(
+        self,
+        unit: Unit,
+        deliveries: Sequence[str],
+        actor: str,
+        now_us: int,
+        act: Callable[[int, Sequence[bytes]], list[Settlement]],
+    ) -> list[Settled]:
+        """Act on deliveries, those of one address at once; answer each, in order."""
         if len(deliveries) > limits.ACKNOWLEDGE_DELIVERIES_MAX:
             limit = limits.ACKNOWLEDGE_DELIVERIES_MAX
             raise TooLargeError("batch.too_large", size=len(deliveries), limit=limit)
         check_actor(actor)
-        now_us = self._clock.now_us()
         mine = set(self._rooms.addresses_of(unit.number, now_us))
         answers: dict[int, Settled] = {}
         by_address: dict[int, list[tuple[int, bytes]]] = {}
@@ -144,14 +198,7 @@ class Deliverer:
             else:
                 answers[index] = Settled(text, code="delivery.not_found")
         for address, items in by_address.items():
-            settlements = self._queue.settle(
-                address,
-                [(key, state, reason) for _, key in items],
-                now_us,
-                unit.number,
-                actor,
-                self._rooms.places(address),
-            )
+            settlements = act(address, [key for _, key in items])
             for (index, _), one in zip(items, settlements, strict=True):
                 text = deliveries[index]
                 answers[index] = (

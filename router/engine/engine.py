@@ -19,7 +19,13 @@ from router.engine.administration import Administrator
 from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
 from router.engine.directory_face import OPERATOR, DirectoryFace
+from router.engine.due import DueWork
+from router.engine.migrating import migrate_if_needed
+from router.engine.operations import OperationsFace
+from router.engine.outbox import OutboxReader
 from router.engine.pressure import PressureFace, set_bounds
+from router.engine.redirecting import Redirections
+from router.engine.redriving import Redriver
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
@@ -29,6 +35,7 @@ from router.model.answers import (
     Delivery,
     DeliveryState,
     Explanation,
+    Outbox,
     Outcome,
     Principal,
     Settled,
@@ -38,7 +45,7 @@ from router.model.documents import Envelope
 from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
-from router.queue import LogStore, Queue, Store
+from router.queue import LogStore, Queue, Store, StoredAudience
 from router.settings import Settings, checked
 from router.signatures import Verifier
 
@@ -48,7 +55,7 @@ if TYPE_CHECKING:  # loaded by who shares or connects
 _log = logging.getLogger("router.engine")
 
 
-class Engine(RightsFace, DirectoryFace, PressureFace):
+class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.
@@ -71,9 +78,15 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads)
-        self._submitter = Submitter(self._rooms, self._queue, self._verifier, self._clock, chance)
+        redirections = Redirections(self._rooms, self._queue)
+        self._submitter = Submitter(
+            self._rooms, self._queue, self._verifier, self._clock, chance, redirections
+        )
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
+        self._outbox = OutboxReader(self._rooms, self._queue, self._clock)
+        self._redriver = Redriver(self._rooms, self._queue, self._tracker, self._clock)
+        self._due = DueWork(self._queue, redirections, self._clock)
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
         self._face_rights(self._queue, self._clock, chance)
@@ -82,6 +95,7 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
         self._closed = False
         self._process = os.getpid()
         self._epoch = store.epoch
+        self._due.tick()
 
     @classmethod
     def open(
@@ -95,6 +109,8 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
     ) -> Engine:
         """Open (or make) the data directory at `path` and own it until `close`.
 
+        One of an older format is migrated first; its files stay in `store-format-1/`.
+
         With `share` other processes of the same user (and root) use it through
         `Engine.connect`, served by threads of this process.  Raises StorageError:
         store.locked, store.format, store.foreign, store.corrupt, owner.socket; SettingsError
@@ -102,6 +118,7 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
         """
         used = clock or SystemClock()
         reserve_bytes = checked(settings or Settings()).store.reserve_bytes
+        migrate_if_needed(Path(path))
         store = LogStore.open(Path(path), clock_us=used.now_us(), reserve_bytes=reserve_bytes)
         try:
             engine = cls(store, settings=settings, clock=used, chance=chance)
@@ -225,25 +242,67 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
         """Submit documents of several units in one batch (the daemon's way in)."""
         self._alive()
         outcomes, accepted = self._submitter.submit(items)
-        if accepted and self._listeners:
-            now_us = self._clock.now_us()
-            arrivals = [Arrival(self._rooms, one.audience, now_us) for one in accepted]
-            for listener in tuple(self._listeners):
-                try:
-                    listener(arrivals)
-                except Exception:  # the documents are stored: the sender gets the receipts
-                    _log.exception("a listener failed")
+        self._tell_listeners([one.audience for one in accepted])
         return outcomes
 
+    def _tell_listeners(self, audiences: Sequence[StoredAudience]) -> None:
+        """Tell listeners whom something arrived for; what they raise costs nobody anything."""
+        if not audiences or not self._listeners:
+            return
+        now_us = self._clock.now_us()
+        arrivals = [Arrival(self._rooms, audience, now_us) for audience in audiences]
+        for listener in tuple(self._listeners):
+            try:
+                listener(arrivals)
+            except Exception:  # what arrived is stored: the caller gets its answer
+                _log.exception("a listener failed")
+
     def track(
-        self, document: str, *, unit: str | int | None = None, limit: int = 100, page: int = 0
+        self,
+        document: str,
+        *,
+        unit: str | int | None = None,
+        below: str | None = None,
+        state: str | None = None,
+        limit: int = 100,
+        page: int = 0,
     ) -> Tracking:
-        """Say who has a document and who not.
+        """Say who has a document and who not: counts by tier, then a page of deliveries.
 
         `document` is its key (hex) or ``<sender code>|<document id>``; `unit` is the viewer
-        (None: an operator).  Raises NotFoundError also for documents of others.
+        (None: an operator).  `below` narrows counts and page to the units below one (by its
+        code, itself left out), `state` the page to the deliveries in that state.  Raises
+        NotFoundError also for documents of others; InputError for a state that is none.
         """
-        return self.seat(self._viewer(unit)).track(document, limit=limit, page=page)
+        seat = self.seat(self._viewer(unit))
+        return seat.track(document, below=below, state=state, limit=limit, page=page)
+
+    def outbox(self, unit: str | int, *, after: str = "", limit: int = 100) -> Outbox:
+        """Return what a sender is told about its documents, in order, after a cursor.
+
+        Also what closed units were told whose holder it is today.  Events stay; ask again from
+        the `cursor` of the answer.  The kinds stand at `OutboxEvent`.
+        """
+        return self._outbox.page(self._unit(unit), after, limit)
+
+    def redrive(
+        self,
+        document: str,
+        units: Sequence[str | int] = (),
+        *,
+        reason: str = "",
+        actor: str = OPERATOR,
+    ) -> list[Settled]:
+        """Queue dead deliveries of a document again, for the units named (none: for all).
+
+        They join inboxes as new and may be handed out as often as at first; the answers
+        (state "queued") are flushed.  At most `REDRIVE_DELIVERIES_MAX` are queued: call again.
+        Another delivery answers `delivery.not_dead` or `delivery.not_found`.
+        """
+        self._alive()
+        answers, audiences = self._redriver.redrive(document, units, reason, actor)
+        self._tell_listeners(audiences)
+        return answers
 
     def explain(self, document: str, unit: str, *, viewer: str | int | None = None) -> Explanation:
         """Say why `unit` receives the document, or why not; both ways, with the steps."""
@@ -284,6 +343,31 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
         check_reason(reason)
         state = DeliveryState.REFUSED.value
         return self._deliverer.settle(self._recipient(unit), deliveries, state, reason, actor)
+
+    def extend(
+        self,
+        unit: str | int,
+        deliveries: Sequence[str],
+        lease_s: int = limits.LEASE_S_DEFAULT,
+        *,
+        actor: str = "",
+    ) -> list[Settled]:
+        """Keep deliveries that are handed out for `lease_s` seconds from now.
+
+        State "leased" says that it is so, until `leased_until`; another state why not.
+        Flushed before it answers.
+        """
+        return self._deliverer.extend(self._recipient(unit), deliveries, lease_s, actor)
+
+    def give_back(
+        self, unit: str | int, deliveries: Sequence[str], *, actor: str = ""
+    ) -> list[Settled]:
+        """Put deliveries that are handed out back into the inbox, in their old places.
+
+        State "queued" says that it is so.  The hand-out counts: after `DELIVERY_ATTEMPTS_MAX`
+        of them a lease that runs out leaves the delivery dead (`redrive`).
+        """
+        return self._deliverer.give_back(self._recipient(unit), deliveries, actor)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` after each flush with what arrived, on the submitting thread.
@@ -391,6 +475,16 @@ class Engine(RightsFace, DirectoryFace, PressureFace):
             return self._queue.counts()
         except VanbanError:
             return {}
+
+    def tick(self) -> int:
+        """Do what fell due by now, a bounded piece of it; return how many pieces it was.
+
+        Times to live and holds that ran out are written down, and the senders of units that
+        have closed are told (`outbox`).  The daemon calls it each second, `open` once; an
+        embedding program calls it as often as it likes, and again at once until it returns 0.
+        """
+        self._alive()
+        return self._due.tick()
 
     def healthy(self) -> bool:
         """Say whether writes work; False from the first failed write or flush on."""

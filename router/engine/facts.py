@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from router.errors import NotFoundError
-from router.model.answers import DELIVERY_ID_CHARS, Lane, Receipt
+from router.model.answers import DELIVERY_ID_CHARS, Alert, Lane, Receipt
 from router.model.instants import show_instant
 from router.signatures import SignatureVerdict
 
@@ -44,7 +44,9 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     signatures: tuple[SignatureVerdict, ...]
     signer: str
 
-    def receipt(self, key: bytes, sequence: int, *, repeated: bool) -> Receipt:
+    def receipt(
+        self, key: bytes, sequence: int, *, repeated: bool, alerts: tuple[Alert, ...] = ()
+    ) -> Receipt:
         """Return the receipt these facts stand for."""
         return Receipt(
             key=key.hex(),
@@ -61,6 +63,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             lane=Lane(self.lane).name.lower(),
             skipped=self.skipped,
             repeated=repeated,
+            alerts=alerts,
         )
 
 

@@ -19,7 +19,14 @@ from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import NotFoundError, VanbanError
 from router.model.administration import DirectoryChanged, VersionShown
-from router.model.answers import Explanation, Principal, Resolved, TrackedDelivery, Tracking
+from router.model.answers import (
+    Explanation,
+    Outbox,
+    Principal,
+    Resolved,
+    TrackedDelivery,
+    Tracking,
+)
 from router.model.reorganisations import Closing, DirectoryChange, Reorganisation
 from router.model.rights import RESOLVE, TOKEN, TRUST, Right, RightWanted
 from router.model.units import Unit
@@ -42,9 +49,24 @@ class Seat:
 
     # Documents.
 
-    def track(self, document: str, *, limit: int = 100, page: int = 0) -> Tracking:
+    def track(
+        self,
+        document: str,
+        *,
+        below: str | None = None,
+        state: str | None = None,
+        limit: int = 100,
+        page: int = 0,
+    ) -> Tracking:
         """Say who has a document; see `Engine.track`."""
-        return self._tracker.track(document, self._reads(), limit, page)
+        return self._tracker.track(document, self._reads(), limit, page, below=below, state=state)
+
+    def outbox(self, unit: str | int, *, after: str = "", limit: int = 100) -> Outbox:
+        """Return what a sender is told, for itself or who may read it; see `Engine.outbox`."""
+        found = self._engine.unit(unit)
+        if not self._reads()(found.number):
+            raise NotFoundError("unit.not_found", unit=unit)
+        return self._engine.outbox(found.number, after=after, limit=limit)
 
     def explain(self, document: str, unit: str) -> Explanation:
         """Say why a unit receives a document, or why not; see `Engine.explain`."""

@@ -19,10 +19,12 @@ from router import limits
 from router._core import Audience
 from router._postings import postings
 from router.directory import Resolution, ResolveItem
+from router.engine.alerts import alerts_of
 from router.engine.deliveries import check_actor
 from router.engine.emptied import EmptiedGroups
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
 from router.engine.intake import Intake, read_envelope
+from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
 from router.errors import (
     ConflictError,
@@ -40,7 +42,15 @@ from router.model.instants import SECOND_US, year_of
 from router.model.units import Unit, normal_code
 from router.policy import Decision, Policy, Question, Standing, decide_batch, refuse_sender
 from router.ports import Chance, Clock
-from router.queue import Acceptance, Conflict, Overfull, Queue, Repeated, StoredAudience
+from router.queue import (
+    Acceptance,
+    Conflict,
+    Overfull,
+    Queue,
+    Repeated,
+    StoredAudience,
+    after,
+)
 from router.signatures import SignatureVerdict, Verdict, Verifier, VerifyItem
 
 _audit = logging.getLogger("router.audit")
@@ -89,8 +99,15 @@ class Submitter:
     """
 
     def __init__(
-        self, rooms: Rooms, queue: Queue, verifier: Verifier, clock: Clock, chance: Chance
+        self,
+        rooms: Rooms,
+        queue: Queue,
+        verifier: Verifier,
+        clock: Clock,
+        chance: Chance,
+        redirections: Redirections,
     ) -> None:
+        self._redirections = redirections
         self._rooms = rooms
         self._queue = queue
         self._verifier = verifier
@@ -191,16 +208,19 @@ class Submitter:
 
     def _answer_known(self, work: _Work, found: Repeated | Conflict) -> Receipt | VanbanError:
         if isinstance(found, Repeated):
-            return decode_facts(found.facts).receipt(found.key, found.sequence, repeated=True)
+            row = after.document_row(self._queue.store, found.sequence)
+            alerts = alerts_of(self._queue, 0 if row is None else row.twin)
+            facts = decode_facts(found.facts)
+            return facts.receipt(found.key, found.sequence, repeated=True, alerts=alerts)
         assert work.intake is not None
-        if found.which == "idempotency_key":
-            path = "$.idempotency_key"
-            return ConflictError("idempotency.conflict", path=path, key=found.key.hex())
+        stored = self._queue.document(found.key)
+        by_key = found.which == "idempotency_key"
         return ConflictError(
-            "document.conflict",
-            path="$.payload.document_id",
-            document_id=work.intake.document_id,
+            "idempotency.conflict" if by_key else "document.conflict",
+            path="$.idempotency_key" if by_key else "$.payload.document_id",
             key=found.key.hex(),
+            existing="" if stored is None else decode_facts(stored.facts).document_id,
+            document_id=work.intake.document_id,
         )
 
     def _signatures(self, works: Sequence[_Work], now_us: int) -> None:
@@ -271,14 +291,20 @@ class Submitter:
                 ready.append(work)
             except RecipientError as error:
                 work.answer = error
+        told, acceptances = [], []
+        for work in ready:
+            assert work.acceptance is not None
+            assert work.resolution is not None
+            acceptances.append(work.acceptance)
+            told += self._redirections.records_for(work.acceptance, work.resolution.snapshot)
         try:
-            answers = self._queue.accept([work.acceptance for work in ready if work.acceptance])
+            answers = self._queue.accept(acceptances, told)
         except OverloadedError as error:  # of the store: for all that is new alike
             for work in ready:
                 work.answer = error
             return
-        again = []
-        for work, answer in zip(ready, answers, strict=True):
+        fresh, again = [], []
+        for work, acceptance, answer in zip(ready, acceptances, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
                 work.answer = self._answer_known(work, answer)
             elif isinstance(answer, Overfull):
@@ -287,10 +313,15 @@ class Submitter:
                 else:
                     work.answer = self._answer_overfull(work, answer)
             else:
-                assert work.acceptance is not None
-                facts = decode_facts(work.acceptance.facts)
-                work.answer = facts.receipt(work.acceptance.key, answer.sequence, repeated=False)
-
+                fresh.append(acceptance)
+                facts = decode_facts(acceptance.facts)
+                alerts = alerts_of(self._queue, answer.twin)
+                work.answer = facts.receipt(
+                    acceptance.key, answer.sequence, repeated=False, alerts=alerts
+                )
+        late = self._redirections.late_records(fresh, self._clock.now_us())
+        if late:
+            self._queue.store.append_raw(late)
         if again:  # ends: each time round they have fewer recipients
             self._store(again, now_us)
 

@@ -5,31 +5,23 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from router import limits
-from router._core import Audience, runs_contain
+from router._core import Audience
 from router.directory import Snapshot
 from router.engine.access import Reader
+from router.engine.alerts import alerts_of
 from router.engine.facts import Facts, decode_facts, read_delivery_id, read_key
 from router.engine.state import Rooms
+from router.engine.tracking_counts import EXPIRED, Leg, Member, count
+from router.engine.tracking_counts import page as members
 from router.errors import InputError, NotFoundError
-from router.model.answers import (
-    DeliveryState,
-    Explanation,
-    HistoryEvent,
-    Lane,
-    TrackedDelivery,
-    Tracking,
-)
+from router.model.answers import Explanation, HistoryEvent, Lane, TrackedDelivery, Tracking
 from router.model.instants import show_instant
 from router.model.units import TIER_NAMES, Unit
 from router.ports import Clock
-from router.queue import NAMES, RELEASED, EntryRow, Queue, State, StoredDocument
+from router.queue import NAMES, RELEASED, Event, Queue, State, StoredDocument, after
 from router.selectors import explain, parse
-
-QUEUED = DeliveryState.QUEUED.value
-EXPIRED = DeliveryState.EXPIRED.value
 
 
 class Tracker:
@@ -63,15 +55,28 @@ class Tracker:
             if stored is not None:
                 yield stored
 
-    def track(self, document: str, reads: Reader, limit: int, page: int) -> Tracking:
+    def document(self, document: str) -> StoredDocument:
+        """Return the document meant, for an operator.  Raises NotFoundError."""
+        for stored in self._found(document):
+            return stored
+        raise NotFoundError("document.not_found")
+
+    def track(
+        self,
+        document: str,
+        reads: Reader,
+        limit: int,
+        page: int,
+        *,
+        below: str | None = None,
+        state: str | None = None,
+    ) -> Tracking:
         """Count the states by tier and list one page of deliveries, in directory order.
 
         `reads` says whose documents the viewer may see: whoever may not see the sender's
-        finds nothing.
+        finds nothing.  `below` narrows all to the units below one, `state` the page.
         """
-        if not 0 <= limit <= limits.TRACKING_PAGE_MAX or page < 0:
-            said = f"limit is 0 to {limits.TRACKING_PAGE_MAX}, page from 0"
-            raise InputError("field.invalid", path="$.limit", reason=said)
+        _check(limit, page, state)
         now_us = self._clock.now_us()
         for stored in self._found(document):
             if reads(stored.sender):
@@ -79,20 +84,20 @@ class Tracker:
         else:
             raise NotFoundError("document.not_found")
         facts = decode_facts(stored.facts)
-        legs = [self._leg(entry, stored) for entry in self._queue.entries(stored.sequence)]
-        legs = [leg for leg in legs if leg.entry.standing != RELEASED]
+        root = None if below is None else self._below(below, facts.issued_at)
+        parts = [
+            (leg, leg.slices(None if root is None else root.number))
+            for leg in self.legs(stored, now_us)
+        ]
         by_tier: dict[str, Counter[str]] = {}
-        for leg in legs:
-            self._count(leg, now_us, by_tier)
-        first, left = page * limit, limit
-        deliveries: list[TrackedDelivery] = []
-        for leg in legs:
-            if first < leg.entry.size and left > 0:
-                deliveries += self._page(leg, first, left, stored, now_us)
-                left = limit - len(deliveries)
-            first = max(first - leg.entry.size, 0)
-        recipients = sum(leg.entry.size for leg in legs)
-        more = limit > 0 and (page + 1) * limit < recipients
+        for leg, slices in parts:
+            for one, states in zip(slices, count(self._queue, leg, slices), strict=True):
+                by_tier.setdefault(one.tier, Counter()).update(states)
+        states = sum(by_tier.values(), Counter())
+        found = members(self._queue, parts, state, page * limit, limit) if limit else []
+        recipients = states.total()
+        listed = recipients if state is None else states[state]
+        more = limit > 0 and (page + 1) * limit < listed
         return Tracking(
             key=stored.key.hex(),
             document_id=facts.document_id,
@@ -101,67 +106,53 @@ class Tracker:
             subject=facts.subject,
             lane=Lane(stored.lane).name.lower(),
             recipients=recipients,
-            states=dict(sum((Counter(states) for states in by_tier.values()), Counter())),
-            by_tier={tier: dict(+states) for tier, states in by_tier.items()},
-            deliveries=tuple(deliveries),
+            states=dict(states),
+            by_tier={tier: dict(counts) for tier, counts in by_tier.items() if counts},
+            deliveries=tuple(self._listed(one, stored, now_us) for one in found),
             next_page=page + 1 if more else 0,
+            below="" if root is None else root.code,
+            alerts=alerts_of(self._queue, stored.twin),
         )
 
-    def _leg(self, entry: EntryRow, stored: StoredDocument) -> _Leg:
-        """Return an entry with its audience and the snapshot that numbers its members."""
-        held = stored.audience
-        if entry.number != stored.entries[0] or entry.size != held.size:
-            held = self._queue.audience(entry.audience)
-        return _Leg(entry, self._rooms.snapshot(held.snapshot), Audience.from_bytes(held.runs))
+    def _below(self, below: str, issued_at: int) -> Unit:
+        """Return the unit that is asked below: that of the issue time, else today's."""
+        found = self._rooms.directory.find(below, issued_at)
+        return found or self._rooms.unit(below, self._clock.now_us())
 
-    def _count(self, leg: _Leg, now_us: int, by_tier: dict[str, Counter[str]]) -> None:
-        """Add an entry's members by tier and state.  Ranks of one tier stand together."""
-        counted = leg.snapshot.hierarchy.count_by_class(leg.audience)
-        sizes: dict[str, int] = {}
-        for (tier, _), count in counted.items():
-            name = TIER_NAMES.get(tier, str(tier))
-            sizes[name] = sizes.get(name, 0) + count
-        bounds = [0]
-        for size in sizes.values():
-            bounds.append(bounds[-1] + size)
-        slices = self._queue.count_states(leg.entry.number, bounds, now_us)
-        untouched = _untouched(leg.entry, now_us)
-        for (name, size), counts in zip(sizes.items(), slices, strict=True):
-            states = by_tier.setdefault(name, Counter())
-            states[untouched] += size - sum(counts)
-            for state, count in zip(NAMES, counts, strict=True):
-                now = untouched if state == QUEUED and untouched in _OVER else state
-                states[now] += count
+    def legs(self, stored: StoredDocument, now_us: int) -> list[Leg]:
+        """Return the entries of a document that stand, oldest first."""
+        found: list[Leg] = []
+        for entry in reversed(self._queue.entries(stored.sequence)):
+            if entry.standing == RELEASED:
+                continue
+            held = stored.audience
+            if entry.number != stored.entries[0] or entry.size != held.size:
+                held = self._queue.audience(entry.audience)
+            snapshot = self._rooms.snapshot(held.snapshot)
+            leg = Leg(entry, held.snapshot, snapshot, Audience.from_bytes(held.runs), now_us)
+            if found:
+                leg.shadow(found)
+            found.append(leg)
+        return found[::-1]
 
-    def _page(
-        self, leg: _Leg, first: int, limit: int, stored: StoredDocument, now_us: int
-    ) -> list[TrackedDelivery]:
-        """Return the deliveries of an entry from one rank on."""
-        positions = leg.audience.positions()[first : first + limit]
-        if not len(positions):
-            return []
-        cells = self._queue.cells(leg.entry.number, first, len(positions))
-        found = []
-        for position, cell in zip(positions, cells, strict=True):
-            unit = leg.snapshot.unit_at(position)
-            if cell is None:
-                tier = TIER_NAMES.get(unit.tier, str(unit.tier))
-                state, since = _untouched(leg.entry, now_us), leg.entry.since
-                if state == EXPIRED and leg.entry.standing == State.QUEUED:
-                    since = leg.entry.expires
-                found.append(
-                    TrackedDelivery(unit.code, unit.name, tier, state, show_instant(since))
-                )
-            else:
-                found.append(self._tracked(unit, stored, now_us))
-        return found
+    def _listed(self, member: Member, stored: StoredDocument, now_us: int) -> TrackedDelivery:
+        """Return a delivery of a page; one that nothing ever changed has no history."""
+        leg = member.leg
+        entry, unit = leg.entry, leg.snapshot.unit_at(member.position)
+        if entry.cause or self._queue.cells(entry.number, member.rank, 1)[0] is not None:
+            return self._tracked(unit, stored, now_us)
+        since = entry.since
+        if member.state == EXPIRED and entry.standing != State.EXPIRED:
+            since = entry.expires
+        tier = TIER_NAMES.get(unit.tier, str(unit.tier))
+        return TrackedDelivery(unit.code, unit.name, tier, member.state, show_instant(since))
 
     def _tracked(self, unit: Unit, stored: StoredDocument, now_us: int) -> TrackedDelivery:
         tier = TIER_NAMES.get(unit.tier, str(unit.tier))
         places = self._rooms.places(unit.number)
         row = self._queue.delivery(stored.key, unit.number, now_us, places)
         assert row is not None, "a member of the audience has a delivery"
-        events = self._queue.history(stored.key, unit.number, now_us, places)
+        events = self._events(unit.number, stored, now_us)
         history = tuple(
             HistoryEvent(
                 event.state,
@@ -176,6 +167,19 @@ class Tracker:
         return TrackedDelivery(
             unit.code, unit.name, tier, row.state, since, row.attempts, history
         )
+
+    def _events(self, address: int, stored: StoredDocument, now_us: int) -> list[Event]:
+        """Return the changes of a delivery, through all entries that ever held it."""
+        if len(stored.entries) == 1:
+            places = self._rooms.places(address)
+            return self._queue.history(stored.key, address, now_us, places)
+        events: list[Event] = []
+        for leg in self.legs(stored, now_us):
+            position = leg.snapshot.hierarchy.position(address)
+            if position >= 0 and position in leg.audience:
+                rank = leg.rank(position)
+                events += after.history_of(self._queue, stored.sequence, leg.entry, rank)
+        return events
 
     def _code_of(self, number: int, now_us: int) -> str:
         try:
@@ -192,10 +196,10 @@ class Tracker:
         key, address = read_delivery_id(delivery)
         stored = self._queue.document(key)
         if stored is not None and (reads(stored.sender) or reads(address)):
-            snapshot = self._rooms.snapshot(stored.audience.snapshot)
-            position = snapshot.hierarchy.position(address)
-            if position >= 0 and runs_contain(stored.audience.runs, position):
-                return self._tracked(snapshot.unit_at(position), stored, now_us)
+            for leg in self.legs(stored, now_us):
+                position = leg.snapshot.hierarchy.position(address)
+                if position >= 0 and position in leg.audience:
+                    return self._tracked(leg.snapshot.unit_at(position), stored, now_us)
         raise NotFoundError("delivery.not_found")
 
     def explain(self, document: str, unit: str, reads: Reader) -> Explanation:
@@ -247,28 +251,13 @@ class Tracker:
         return (*steps, policy)
 
 
-class _Leg(NamedTuple):
-    """An entry of a document as tracking reads it."""
-
-    entry: EntryRow
-    snapshot: Snapshot
-    audience: Audience
-
-
-def _untouched(entry: EntryRow, now_us: int) -> str:
-    """Return where the members of an entry stand that nothing ever changed.
-
-    What waits past the document's time to live counts as expired from that instant, whether or
-    not a record says so yet.
-    """
-    state: str = NAMES[entry.standing]
-    if state in _WAITS and entry.expires and entry.expires <= now_us:
-        return EXPIRED
-    return state
-
-
-_WAITS = frozenset((QUEUED, "held", "waiting"))
-_OVER = frozenset((EXPIRED, "withdrawn", "excluded"))
+def _check(limit: int, page: int, state: str | None) -> None:
+    if not 0 <= limit <= limits.TRACKING_PAGE_MAX or page < 0:
+        said = f"limit is 0 to {limits.TRACKING_PAGE_MAX}, page from 0"
+        raise InputError("field.invalid", path="$.limit", reason=said)
+    if state is not None and state not in NAMES:
+        said = f"one of {', '.join(NAMES)}"
+        raise InputError("field.invalid", path="$.state", reason=said)
 
 
 _EN = {

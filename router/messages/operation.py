@@ -15,8 +15,9 @@ ACCESS: Final[dict[str, Words]] = {
         "Give the new document its own id.", "Dùng mã định danh khác cho văn bản mới.",
     ),
     "idempotency.conflict": Words(
-        "The idempotency key is taken by a document with other content (key {key}).",
-        "Khóa chống trùng đã dùng cho văn bản khác nội dung (khóa {key}).",
+        "The idempotency key of {document_id} is taken by {existing} with other content "
+        "(key {key}).",
+        "Khóa chống trùng của {document_id} đã dùng cho {existing} khác nội dung (khóa {key}).",
         "Use a new idempotency key.", "Dùng khóa chống trùng mới.",
     ),
     "document.not_found": Words(
@@ -26,6 +27,12 @@ ACCESS: Final[dict[str, Words]] = {
     "delivery.not_found": Words(
         "No such delivery, or it is not yours.", "Không có lượt gửi này hoặc không thuộc đơn vị.",
         "Use the id the inbox gave.", "Dùng mã do hộp thư đến cấp.",
+    ),
+    "delivery.not_dead": Words(
+        "The delivery is not dead: it can't be queued again.",
+        "Lượt gửi chưa bị dừng hẳn: không thể đưa lại vào hàng đợi.",
+        "Look at its state; only dead deliveries are queued again.",
+        "Xem trạng thái; chỉ đưa lại các lượt gửi đã dừng hẳn (dead).",
     ),
     "import.changed": Words(
         "The preview that was confirmed is not what would be written now: nothing was applied.",
@@ -234,7 +241,37 @@ OPERATION: Final[dict[str, Words]] = {
     "store.format": Words(
         "The data directory is of format {found}; this version reads {known}.",
         "Thư mục dữ liệu ở định dạng {found}; bản này đọc {known}.",
-        "Use the version that wrote it.", "Dùng đúng phiên bản đã ghi.",
+        "Use the version that wrote it, or a newer one.",
+        "Dùng phiên bản đã ghi thư mục này, hoặc bản mới hơn.",
+    ),
+    "store.format_old": Words(
+        "The data directory is of the older format {found}.",
+        "Thư mục dữ liệu ở định dạng cũ {found}.",
+        "Start “vanban serve” on it once: it is rewritten, and the old files stay beside it.",
+        "Chạy “vanban serve” trên thư mục một lần: dữ liệu được ghi lại, tệp cũ giữ bên cạnh.",
+    ),
+    "store.backup": Words(
+        "This is a backup: nothing runs on it.",
+        "Đây là bản sao lưu: không chạy trực tiếp trên đó.",
+        "Make a data directory from it with “vanban restore BACKUP NEW”.",
+        "Tạo thư mục dữ liệu từ bản này bằng “vanban restore BẢN_SAO THƯ_MỤC_MỚI”.",
+    ),
+    "store.no_backup": Words(
+        "This is no backup made by “vanban backup”.",
+        "Đây không phải bản sao lưu do “vanban backup” tạo.",
+        "Name a directory that “vanban backup” wrote to its end.",
+        "Chỉ định thư mục mà “vanban backup” đã ghi xong.",
+    ),
+    "store.no_log": Words(
+        "This store has no log of its own that could be backed up.",
+        "Kho dữ liệu này không có nhật ký riêng để sao lưu.",
+        "Open the data directory with “Engine.open”.", "Mở thư mục dữ liệu bằng “Engine.open”.",
+    ),
+    "store.read_only": Words(
+        "The data directory can't be written: {reason}.",
+        "Không ghi được vào thư mục dữ liệu: {reason}.",
+        "Let this user write there, and mount the disk for writing.",
+        "Cấp quyền ghi cho người dùng này và gắn ổ đĩa ở chế độ ghi.",
     ),
     "store.foreign": Words(
         "This is no data directory of vanban: {reason}.",

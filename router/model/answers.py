@@ -21,13 +21,31 @@ class Lane(Enum):
 
 
 class DeliveryState(Enum):
-    """Transport states of one delivery that this version reaches."""
+    """Transport states of one delivery; delivered, refused, expired, withdrawn and excluded
+    are final."""
 
     QUEUED = "queued"
     LEASED = "leased"
     DELIVERED = "delivered"
     REFUSED = "refused"
     EXPIRED = "expired"
+    DEAD = "dead"
+    WITHDRAWN = "withdrawn"
+    EXCLUDED = "excluded"
+    HELD = "held"
+    WAITING = "waiting"
+
+
+class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody should look at, though nothing is refused for it.
+
+    `code` is `number.repeated`: the document `key` of the same sender and year has the same
+    number and notation (NĐ 30/2020, Appendix VI); `document_id` is its id.
+    """
+
+    code: str
+    key: str
+    document_id: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -36,7 +54,8 @@ class Receipt(msgspec.Struct, frozen=True):
     `key` is the engine's 16-byte key in hex; `content_sha256` is over the signed bytes;
     `audience_sha256` over the members' stable numbers (ascending, 4 bytes big-endian each).
     `repeated` is true when an equal document had been accepted before: the rest is then
-    the first receipt.  `installation_signature` is `unsigned` until receipts are signed.
+    the first receipt.  `alerts` name what is odd about the document.
+    `installation_signature` is `unsigned` until receipts are signed.
     """
 
     key: str
@@ -55,6 +74,7 @@ class Receipt(msgspec.Struct, frozen=True):
     repeated: bool = False
     version: int = 1
     installation_signature: str = "unsigned"
+    alerts: tuple[Alert, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,16 +115,18 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer for one delivery that was acknowledged or refused.
+    """The answer for one delivery that somebody acted on.
 
-    `state` is its final state; `repeated` is true when it was final already;
-    `code` is set instead when the id is not one of this unit's.
+    `state` is where it stands now; `repeated` is true when it was final already; `code` is
+    set instead when the id is not one of this unit's, or the act does not fit it;
+    `leased_until` says until when a lease that was extended lasts.
     """
 
     delivery: str
     state: str = ""
     repeated: bool = False
     code: str = ""
+    leased_until: str = ""
 
 
 class HistoryEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,7 +155,8 @@ class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who has the document and who not: counts first, then a page of deliveries.
 
     `by_tier` maps tier -> state -> count; `next_page` is the number of the
-    page to ask for next, 0 after the last one.
+    page to ask for next, 0 after the last one.  Asked `below` a unit, recipients and counts
+    are those below it; asked for one `state`, the page lists deliveries in that state.
     """
 
     key: str
@@ -147,6 +170,43 @@ class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
     by_tier: dict[str, dict[str, int]]
     deliveries: tuple[TrackedDelivery, ...] = ()
     next_page: int = 0
+    below: str = ""
+    alerts: tuple[Alert, ...] = ()
+
+
+class OutboxEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that a sender is told about documents it has sent.
+
+    `cursor` names the event: ask for what comes after it.  `at` is when it happened,
+    `sender` the unit the documents are from.  By `kind`:
+
+    - `redirected`: `address` was closed; `holder` answers for it and finds in its inbox what
+      is not taken yet: `open` deliveries of this sender (`more`: at least so many).  `title`
+      is the act's.  With a `key`: the document was accepted after `address` had closed.
+    - `dead`: `delivery` of the document `key` was handed out to `address` too often without
+      an answer; an operator may queue it again.
+    """
+
+    cursor: str
+    kind: str
+    at: str
+    sender: str
+    address: str = ""
+    holder: str = ""
+    title: str = ""
+    open: int = 0
+    more: bool = False
+    key: str = ""
+    document_id: str = ""
+    delivery: str = ""
+
+
+class Outbox(msgspec.Struct, frozen=True):
+    """A page of a sender's feed, oldest first; `cursor` is the one to ask after next."""
+
+    events: tuple[OutboxEvent, ...] = ()
+    cursor: str = ""
+    more: bool = False
 
 
 class ResolvedUnit(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ segment log (`_log`).  `log_store.py`, `group_store.py` and `memory_store.py` ar
 durability ports over it.
 """
 
+from router.queue import after, records
 from router.queue._store import Store
 from router.queue.group_store import GroupStore
 from router.queue.log_store import LogStore
@@ -58,4 +59,6 @@ __all__ = [
     "StoredAudience",
     "StoredDocument",
     "Waiting",
+    "after",
+    "records",
 ]

@@ -12,12 +12,13 @@ from libc.string cimport memcpy
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._intake cimport (
-    Entry, Members, are_postings, audience_of, keep_entry, keep_topics, note_named,
+    Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics, note_named,
 )
 from router.queue._layout cimport (
-    DELIVERED, ENT_CHANGED, ENT_COUNTS, ENT_LANE, ENT_MORE, ENT_NAMED, ENT_SINCE, ENT_SIZE,
-    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, FEED_EVENTS,
-    FEED_FIXED, LEASED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE,
+    DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED,
+    ENT_SINCE, ENT_SIZE, ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED,
+    FEED_EVENTS, FEED_FIXED, LEASED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED,
+    JOIN_FROM, JOIN_LANE,
     JOIN_POSTINGS, JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, MOVE_DOCUMENT,
     MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
     TOP_HEAD, TOP_RUNS, TOPICS, UNIT_TOPIC_BYTES, WITHDRAWN,
@@ -68,10 +69,23 @@ cdef int apply_join(
     note_named(&entry, members.runs + members.runs_size, load32(record + JOIN_POSTINGS))
     entry.audience = audience_of(state, &members, entry.number)
     keep_entry(state, counters, &entry)
+    entry.key = key_of(state, entry.document)
+    if entry.key == NULL:
+        return FAILED
     keep_topics(
         state, &entry, members.runs + members.runs_size, load32(record + JOIN_POSTINGS)
     )
     return FAILED if state.failed else FOUND
+
+
+cdef const uint8_t *key_of(State state, uint64_t document) noexcept nogil:
+    """Return the 16 bytes of a document's key, or NULL: there is no such document."""
+    cdef uint8_t[8] key
+    cdef Slice row
+    store64(key, document)
+    if state.get(DOCUMENTS, key, 8, &row) != FOUND:
+        return NULL
+    return row.data
 
 
 cdef void mark_more(State state, uint64_t document) noexcept nogil:
@@ -99,6 +113,7 @@ cdef void release(
         return
     if not is_over(row):
         note_over(state, counters, sender_of(state, document))
+    forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
     row[ENT_STANDING] = RELEASED
     store64(row + ENT_SINCE, <uint64_t>at)
     store64(row + ENT_CHANGED, sequence)
@@ -133,6 +148,7 @@ cdef int apply_entry(
     store64(row + ENT_SINCE, load64(record + 8))
     store64(row + ENT_CHANGED, sequence)
     if final(to):
+        forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
         close_members(state, counters, row, document, to)
     return FAILED if state.failed else FOUND
 

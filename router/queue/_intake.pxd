@@ -44,6 +44,7 @@ ctypedef struct Entry:  # an entry on its way into the tables
     uint8_t lane
     uint8_t cause
     uint8_t standing
+    const uint8_t *key  # the document's
     uint8_t more       # whether the document has further entries
     uint8_t named      # which members were written to by name
 
@@ -62,6 +63,9 @@ cdef int apply_acceptance(
     uint64_t *twin
 ) noexcept nogil
 cdef int keep_due(
+    State state, int64_t at, uint64_t document, uint64_t entry
+) noexcept nogil
+cdef void forget_due(
     State state, int64_t at, uint64_t document, uint64_t entry
 ) noexcept nogil
 cdef bint are_postings(const uint8_t *at, size_t size) noexcept nogil

@@ -21,9 +21,9 @@ from router.queue._layout cimport (
     DOCUMENTS, DUE, ENT_AUDIENCE, ENT_BYTES, ENT_CAUSE, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES,
     ENT_LANE, ENT_MORE, ENT_NAMED, ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM,
     FLAG_NEXT_YEAR, FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, KIND_ENTRY, KIND_JOIN,
-    NAME_BYTES, NAMED_ALL, NAMED_MAX, NAMED_NONE, NAMED_SOME, NUMBERS, PENDING, QUEUED, RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT,
-    TOP_EXPIRES, TOP_HEAD, TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS,
-    UNIT_TOPIC_BYTES,
+    NAME_BYTES, NAMED_ALL, NAMED_MAX, NAMED_NONE, NAMED_SOME, NUMBERS, PENDING, QUEUED,
+    RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES, TOP_HEAD, TOP_KEY,
+    TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS, UNIT_TOPIC_BYTES,
 )
 from router.queue._moves cimport LANES, Counters, entry_key, final, legal, note_over, sender_of
 from router.queue._state cimport State
@@ -36,6 +36,7 @@ __all__ = []
 cdef enum:
     DIGEST_BYTES = 16
     PARTS_MAX = 7
+    PLACES_TRIED = 8    # entries of one instant whose numbers agree in 32 bits
     PART_HEAD = 49     # standing, size, SHA-256, length of the runs, due
     RUN_BYTES = 12
     STORED_RUN_BYTES = 8
@@ -153,8 +154,8 @@ cdef void judge(
     )
     if answer.kind != NEW:
         return
-    # A key begins with its milliseconds: one that is in use twice is in use lately.
-    if state.above(KEYS, record + ACC_KEY, 16, &value) == FOUND:
+    # A key begins with its milliseconds, so this look is always at the end of the table.
+    if state.get(KEYS, record + ACC_KEY, 16, &value) == FOUND:
         answer.kind = KEY_IN_USE
     elif in_flight_max and state.get(SENDERS, record + ACC_SENDER, 4, &value) == FOUND:
         if load64(value.data) >= in_flight_max:
@@ -334,6 +335,27 @@ cdef int keep_due(
     return FOUND
 
 
+cdef void forget_due(
+    State state, int64_t at, uint64_t document, uint64_t entry
+) noexcept nogil:
+    """Take back what `keep_due` noted, if it did."""
+    cdef uint8_t[12] key
+    cdef Slice found
+    cdef uint64_t when = <uint64_t>at
+    cdef int tried
+    if not at:
+        return
+    for tried in range(PLACES_TRIED):
+        store32(key, <uint32_t>(when // HOUR_US))
+        store64(key + 4, (when % HOUR_US) << 32 | <uint32_t>entry)
+        if state.get(DUE, key, 12, &found) == FOUND and found.size == 16 and (
+            load64(found.data) == document and load64(found.data + 8) == entry
+        ):
+            state.remove(DUE, key, 12)
+            return
+        when += 1
+
+
 cdef void keep_topics(
     State state, const Entry *entry, const uint8_t *at, size_t size
 ) noexcept nogil:
@@ -350,6 +372,7 @@ cdef void keep_topics(
     store64(row + TOP_EXPIRES, <uint64_t>entry.expires)
     store64(row + TOP_AUDIENCE, entry.audience)
     store32(row + TOP_SNAPSHOT, <uint32_t>entry.snapshot)
+    memcpy(row + TOP_KEY, entry.key, 16)
     while at < stop:
         topic = at[0]
         memcpy(key + 1, at, topic + 1)
@@ -407,6 +430,7 @@ cdef int apply_acceptance(
     entry.snapshot, entry.size = members.snapshot, members.size
     entry.at, entry.expires = <int64_t>load64(record + 8), <int64_t>load64(record + ACC_EXPIRES)
     entry.sender = load32(record + ACC_SENDER)
+    entry.key = record + ACC_KEY
     entry.lane, entry.cause, entry.standing = record[ACC_LANE], 0, QUEUED
     entry.more = load32(record + ACC_PARTS) != 0
     counters.documents += 1

@@ -17,9 +17,9 @@ from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store16, 
 from router.queue._layout cimport (
     CELL_BYTES, CELLS, CELLS_A_BLOCK, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD,
     DELIVERED, DOC_SENDER, DOCUMENTS, ENT_AUDIENCE, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SIZE,
-    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, KIND_CHANGES, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_BYTES,
-    OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, NAMED_SOME, PENDING, RECORD_VERSION,
-    REFUSED,
+    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, KIND_CHANGES, LEASED,
+    NAMED_SOME, OPEN, OPEN_ATTEMPTS, OPEN_BYTES, OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK,
+    OPEN_STATE, OPEN_UNTIL, PENDING, RECORD_VERSION, REFUSED,
     RELEASED, SENDERS, STATES, WITHDRAWN,
 )
 from router.queue._state cimport State
@@ -422,6 +422,14 @@ cdef void keep_open(
     state.put(OPEN, key, 13, row, OPEN_BYTES)
 
 
+cdef void tell_sender(State state, const Move *move, uint64_t sequence) noexcept nogil:
+    """Put a row into the sender's feed: one byte, a state; the record says which deliveries."""
+    cdef uint8_t[12] key
+    store32(key, sender_of(state, move.document))
+    store64(key + 4, sequence)
+    state.put(FEED, key, 12, &move.state, 1)
+
+
 cdef void count_pending(
     State state, const uint8_t *row, uint32_t rank, uint32_t address, int by
 ) noexcept nogil:
@@ -477,6 +485,8 @@ cdef int apply_move(
     ):
         count_pending(state, row, move.rank, changes.address, -1 if cell.state <= LEASED else 1)
     keep_open(state, changes, move, <int64_t>load64(row + ENT_EXPIRES), cell.attempts)
+    if move.state == DEAD:
+        tell_sender(state, move, sequence)
     cell.state = move.state
     cell.sequence = sequence
     cell.at = changes.until if move.state == LEASED else changes.at

@@ -15,6 +15,7 @@ from router.queue._intake cimport Answer, look_up
 from router.queue._layout cimport (
     CELL_BYTES, CELLS, CELLS_A_BLOCK, LEASED, QUEUED, RECORDS, SPOTS, STATES, TABLES as TABLE_COUNT,
 )
+from router.queue._moves cimport Counters
 from router.queue._pipeline cimport Pipeline
 from router.queue._settle cimport Standing, document_of, look
 from router.queue._state cimport Stream
@@ -105,7 +106,13 @@ cdef class Readings(Pipeline):
 
     def counts(self):
         """Return the counters by name; see `tables.COUNTERS`."""
-        cdef const int64_t *values = <const int64_t *>&self.counters
+        cdef Counters counters
+        cdef const int64_t *values = <const int64_t *>&counters
+        self.check()
+        with nogil:
+            self.enter()
+            counters = self.counters
+            self.leave()
         self.check()
         return {name: values[i] for i, name in enumerate(COUNTERS)}
 
@@ -119,6 +126,23 @@ cdef class Readings(Pipeline):
             "log_bytes": self.stored_bytes if self.log is None else self.log.added_bytes, "flushes": self.flushes,
             "checkpoints": self.checkpoints, "epoch": self.epoch,
         }
+
+    def base_info(self):
+        """Return sizes of the base: bytes of its map, file and used part; free pages; readers."""
+        self.check()
+        return self.state.base.info()
+
+    def log_bytes(self):
+        """Return what the log's segments take on the disk; 0 where there is no log."""
+        return 0 if self.log is None else self.log.bytes_kept
+
+    def copy_base(self, path):
+        """Write the state as of the last checkpoint as `path`/data.mdb, beside all others.
+
+        The one reading that may take long: see `LmdbBase.copy_to`.
+        """
+        self.check()
+        self.state.base.copy_to(path)
 
     # Documents.
 
@@ -262,10 +286,12 @@ cdef class Readings(Pipeline):
             if found == FOUND:
                 found = self.log.read(spot, sequence, &into, &size)
         if found != FOUND:
-            fault = self.log.read_fault() if found == FAILED else None
             free(into)
-            if fault is not None:
-                raise fault
+            if found == FAILED:
+                raise self.log.fault() or self.log.read_fault() or StorageError(
+                    "store.corrupt", path=f"log[{sequence}]",
+                    reason=f"log record {sequence} can't be read",
+                )
             return None
         try:
             return PyBytes_FromStringAndSize(<char *>into, size)

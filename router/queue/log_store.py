@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from router.errors import ClosedError
+from router.errors import ClosedError, StorageError
 from router.limits import (
     CHECKPOINT_LOG_BYTES,
     CHECKPOINT_OVERLAY_BYTES,
@@ -48,15 +48,18 @@ class LogStore(Store):
 
     @classmethod
     def open(
-        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int = 0
-    ) -> LogStore:
+        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int = 0,
+        backup: bool = False,
+    ) -> LogStore:  # fmt: skip
         """Own the directory, recover what is kept, begin a new epoch; make it when there is none.
 
-        Documents are refused while fewer than `reserve_bytes` are free on the disk.  Raises
-        StorageError `store.locked`, `store.foreign`, `store.format`, `store.corrupt`,
-        `store.full`, `store.failed`, and SettingsError for a reserve larger than the disk.
+        Documents are refused while fewer than `reserve_bytes` are free on the disk.  `backup`
+        opens a backup, to check it or to restore from it.  Raises StorageError
+        `store.locked`, `store.foreign`, `store.format`, `store.format_old`, `store.backup`,
+        `store.corrupt`, `store.full`, `store.read_only`, `store.failed`, and SettingsError for a
+        reserve larger than the disk.
         """
-        directory = DataDirectory(Path(path))
+        directory = DataDirectory(Path(path), backup=backup)
         try:
             return cls._opened(directory, clock_us, map_bytes, reserve_bytes)
         except BaseException:
@@ -83,7 +86,12 @@ class LogStore(Store):
                 segment_bytes_max=segment_bytes(directory.path),
             )  # fmt: skip
             base.belong_to(disk, log.epoch)
+            if directory.fresh and log.last:
+                raise StorageError(
+                    "store.foreign", path=str(directory.path), reason="FORMAT is missing"
+                )
             store = cls(base, log, place)
+            directory.check_fresh(log.last)
             if directory.fresh:
                 directory.finish_creation(clock_us)
         except BaseException:
@@ -120,6 +128,13 @@ class LogStore(Store):
             self._signal = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             self._start("vanban-store-writer", self.write_until_closed, self._signal)
         return self._signal
+
+    @property
+    def path(self) -> Path:
+        """The data directory.  Raises ClosedError after `close`."""
+        if self._directory is None:
+            raise ClosedError("engine.closed")
+        return self._directory.path
 
     def clear_signal(self) -> None:
         """Make the eventfd unreadable until further groups are answered."""

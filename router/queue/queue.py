@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from router.errors import ClosedError, StorageError
@@ -46,7 +47,7 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
 )
-from router.queue.transport import NAMES, NUMBERS, State
+from router.queue.transport import FINAL, NAMES, NUMBERS, State
 from router.queue.wishes import wishes_of
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
@@ -94,16 +95,18 @@ class Queue:
     # Writing.
 
     def accept(
-        self, batch: Sequence[Acceptance], also: Sequence[RoomRecord] = ()
+        self, batch: Sequence[Acceptance], also: Sequence[RoomRecord | bytes] = ()
     ) -> list[Accepted | Repeated | Conflict | Overfull]:
         """Store documents, each once by its name; one answer for each, in order.
 
         (sender, act, document id) and (sender, idempotency key) name a document within
-        the calendar year of `at` and the one before.  `also` is stored first, in the same
-        group, whatever becomes of the batch.  Raises TooLargeError `record.too_large`,
+        the calendar year of `at` and the one before.  `also` (bytes: encoded) is stored first,
+        in the same group, whatever becomes of the batch.  Raises TooLargeError `record.too_large`,
         StorageError, ClosedError, OverloadedError; then nothing was stored.
         """
-        rooms = [records.encode_room(record) for record in also]
+        rooms = [
+            record if isinstance(record, bytes) else records.encode_room(record) for record in also
+        ]
         taken = self.store.take(rooms + [records.encode_acceptance(item) for item in batch])
         return [
             self._answer(kind, sequence, twin, item)
@@ -427,19 +430,29 @@ class Queue:
         found = self._standing(key, address, at, positions)
         if found is None or sequence is None:
             return []
-        entry, rank, own = found[0], found[1], found[9]
-        events: list[Event] = []
+        return self.history_in(sequence, found[0], found[1], found[9])
+
+    def history_in(self, document: int, entry: int, rank: int, own: int) -> list[Event]:
+        """Return what an entry brought to one of its members; `own` is its newest record, or 0."""
+        events: list[tuple[int, Event]] = []
+        over = 0
         while own and len(events) < HISTORY_EVENTS_MAX:
             data = self.store.record(own)
             if data is None:
                 break
             made = reading.made_of(data, own, entry, rank)
-            events.append(Event(NAMES[made.state], made.at, made.unit, made.actor, made.reason))
+            if made.state in FINAL:
+                over = own
+            event = Event(NAMES[made.state], made.at, made.unit, made.actor, made.reason)
+            events.append((own, event))
             own = made.before
-        return [*self._of_entry(sequence, entry), *reversed(events)]
+        moves = self._of_entry(document, entry)
+        # The entry's move is the member's too, unless it was over by then.
+        events += [one for one in moves if not over or one[0] < over]
+        return [event for _, event in sorted(events, key=itemgetter(0))]
 
-    def _of_entry(self, document: int, entry: int) -> list[Event]:
-        """Return what an entry brings to the history of each of its members."""
+    def _of_entry(self, document: int, entry: int) -> list[tuple[int, Event]]:
+        """Return (record, what it brought) for all members of an entry together."""
         first = entry >> reading.ENTRY_SHIFT
         row = next(one for one in self.entries(document) if one.number == entry)
         data = self.store.record(first)
@@ -448,12 +461,12 @@ class Queue:
         at, unit, actor, reason = reading.who_moved(data, first)
         joined = NAMES[State.QUEUED]
         if row.changed == first:
-            return [Event(NAMES[row.standing], at, unit, actor, reason)]
-        events = [Event(joined, at, unit, actor, reason)]
+            return [(first, Event(NAMES[row.standing], at, unit, actor, reason))]
+        events = [(first, Event(joined, at, unit, actor, reason))]
         data = self.store.record(row.changed)
         if data is not None and row.standing < len(NAMES):
             moved = reading.who_moved(data, row.changed)
-            events.append(Event(NAMES[row.standing], *moved))
+            events.append((row.changed, Event(NAMES[row.standing], *moved)))
         return events
 
     # Reading: inboxes.

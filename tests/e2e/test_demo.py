@@ -123,8 +123,19 @@ def test_a_lost_delivery_turns_it_red(tmp_path, monkeypatch):
     assert "lost: planned 0, found 1" in report.faults
 
 
+def lie_about_places(monkeypatch):
+    """Let each unit stand where its neighbour stands, in every snapshot."""
+    honest = Rooms.places
+
+    def places(self, address):
+        there = honest(self, address)
+        return lambda numbers: {number: place + 1 for number, place in there(numbers).items()}
+
+    monkeypatch.setattr(Rooms, "places", places)
+
+
 def test_a_lie_about_membership_turns_it_red(tmp_path, monkeypatch):
-    monkeypatch.setattr(Rooms, "member", lambda *_: True)
+    lie_about_places(monkeypatch)
     assert faults_of(tmp_path).misrouted > 0
 
 
@@ -178,7 +189,7 @@ def test_a_red_demo_ends_the_command_with_1(tmp_path, monkeypatch):
 
     from router.cli.demo import demo
 
-    monkeypatch.setattr(Rooms, "member", lambda *_: True)
+    lie_about_places(monkeypatch)
     monkeypatch.chdir(tmp_path)
     answer = CliRunner().invoke(demo, ["--documents", "20", "--json"])
     assert answer.exit_code == 1

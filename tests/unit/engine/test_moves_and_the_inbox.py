@@ -1,18 +1,26 @@
 """What was addressed before a move, a merge, a split or a new kind reaches the right unit after.
 
 An inbox reads topics (ancestor, tier, kind) of all that a unit ever was; membership is tested
-under the entry's own snapshot.  A floor stands for the topics it was found under: when these
-grow, the inbox is walked from its beginning once more.
+under the entry's own snapshot.  A cursor stands for the topics it was found under: when these
+change, the inbox is walked from its beginning once more.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from random import Random
 
 import pytest
-from support.office import COMMITTEE, LUNG_CU, MA_LE, NOW_US, PA_VI, Office
+from support.office import (
+    COMMITTEE,
+    LUNG_CU,
+    MA_LE,
+    MEO_VAC,
+    NOW_US,
+    OPENED_US,
+    PA_VI,
+    Office,
+)
 
 from router.errors import RecipientError
 from router.model.instants import SECOND_US, VIETNAM_TIME, instant_of
@@ -27,7 +35,6 @@ from router.model.reorganisations import (
     Splitting,
 )
 from router.model.units import Unit
-from router.queue import inbox
 
 LATER = NOW_US + 60 * SECOND_US
 OLD, HEIR, OTHER = "H22.31.20", "H22.31.21", "H22.32.20"
@@ -138,7 +145,7 @@ def test_the_reform_of_july_2025() -> None:
     assert office.engine.check() == []
 
 
-# Floors.
+# Cursors.
 
 
 def subscriptions(office: Office, number: int) -> tuple[bytes, ...]:
@@ -147,30 +154,32 @@ def subscriptions(office: Office, number: int) -> tuple[bytes, ...]:
 
 def lease_under(office: Office, number: int, topics: tuple[bytes, ...]) -> list[str]:
     """Lease and settle as one who read the topics at some time."""
-    rooms, queue = office.engine._rooms, office.engine._queue
-    member, now_us = partial(rooms.member, number), office.clock.now_us()
-    found = queue.lease(number, topics, member, 1_000, now_us + SECOND_US, now_us, "x")
+    places, queue = office.engine._rooms.places(number), office.engine._queue
+    now_us = office.clock.now_us()
+    found = queue.lease(number, topics, places, 1_000, now_us + SECOND_US, now_us, "x")
     items = [(one.key, "delivered", "") for one in found]
-    queue.settle(number, items, now_us, number, "x", member)
+    queue.settle(number, items, now_us, number, "x", places)
     return [one.key.hex() for one in found]
 
 
-def test_a_floor_found_under_fewer_topics_hides_nothing_of_the_new_ones(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A lease that read its topics before a move ends after it, and moves a floor.
+def test_a_cursor_found_under_fewer_topics_hides_nothing_of_the_new_ones() -> None:
+    """A lease that read its topics before a move ends after it, and moves a cursor.
 
-    The floor passes an entry that stands under a topic of after the move: a member that was
+    The cursor passes an entry that stands under a topic of after the move: a member that was
     never offered.  It must not stand for the topics of today.
     """
-    monkeypatch.setattr(inbox, "_FLOOR_GAIN_MIN", 1)
     office = Office()
+    more = [  # so many that they are found below their district, not each by name
+        Unit(90 + i, f"H22.32.3{i}", "UBND xã", 4, COMMITTEE, MEO_VAC, valid_from=OPENED_US)
+        for i in range(4)
+    ]
+    office.engine.import_units(more)
     before = subscriptions(office, LUNG_CU)
     reform(office, Changing(OLD, parent="H22.32"))
     missed = office.send("H22.1", recipients="children(H22.32)").key
     letters = [office.send("H22.1", recipients=OLD).key for _ in range(4)]
     assert lease_under(office, LUNG_CU, before) == letters
-    assert lease_under(office, LUNG_CU, before) == [], "the floor moves past them all"
+    assert lease_under(office, LUNG_CU, before) == [], "the cursor moves past them all"
     assert [key for key, _ in taken(office, OLD)] == [missed]
     assert subscriptions(office, LUNG_CU) != before
     assert taken(office, OLD) == []
@@ -178,10 +187,7 @@ def test_a_floor_found_under_fewer_topics_hides_nothing_of_the_new_ones(
     assert office.engine.check() == []
 
 
-def test_what_is_open_below_a_floor_comes_again_after_a_move(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(inbox, "_FLOOR_GAIN_MIN", 1)
+def test_what_is_open_below_a_cursor_comes_again_after_a_move() -> None:
     office = Office()
     kept = office.send("H22.1", recipients="children(H22.31)").key
     (held,) = office.lease(OLD, lease_s=3_600)
@@ -189,7 +195,7 @@ def test_what_is_open_below_a_floor_comes_again_after_a_move(
     for _ in range(5):
         office.send("H22.1", recipients=OLD)
     assert len(taken(office, OLD)) == 5
-    assert not office.lease(OLD), "the floor is past what is held"
+    assert not office.lease(OLD), "the cursor is past what is held"
     reform(office, Changing(OLD, parent="H22.32", kind="office"))
     new = office.send("H22.1", recipients="children(H22.32)").key
     assert [key for key, _ in taken(office, OLD)] == [new]
@@ -200,9 +206,8 @@ def test_what_is_open_below_a_floor_comes_again_after_a_move(
     assert office.engine.check() == []
 
 
-def test_a_correction_of_the_past_lets_nothing_be_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_correction_of_the_past_lets_nothing_be_missed() -> None:
     """A document accepted before the correction keeps its audience; one after has the new."""
-    monkeypatch.setattr(inbox, "_FLOOR_GAIN_MIN", 1)
     office = Office()
     old = [office.send("H22.1", recipients="children(H22.31)").key for _ in range(3)]
     assert [key for key, _ in taken(office, OLD)] == old
@@ -216,10 +221,7 @@ def test_a_correction_of_the_past_lets_nothing_be_missed(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_every_letter_arrives_once_where_it_should_through_many_moves(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inbox, "_FLOOR_GAIN_MIN", 2)
+def test_every_letter_arrives_once_where_it_should_through_many_moves(seed: int) -> None:
     random = Random(seed)
     office = Office()
     communes = {LUNG_CU: OLD, MA_LE: HEIR, PA_VI: OTHER}
