@@ -16,12 +16,12 @@ from libc.string cimport memcpy, memset
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store16, store32, store64
 from router.queue._layout cimport (
     CELL_BYTES, CELLS, CELLS_A_BLOCK, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD,
-    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_AUDIENCE, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SIZE,
-    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, LEASED,
-    NAMED_SOME, OPEN, OPEN_ATTEMPTS, OPEN_BYTES, OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK,
-    OPEN_STATE, OPEN_UNTIL, PENDING, REFUSED,
+    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SIZE, ENT_STANDING,
+    ENT_TOUCHED, ENTRIES, EXCLUDED, EXPIRED, FEED, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_BYTES,
+    OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, REFUSED,
     RELEASED, SENDERS, STATES, WITHDRAWN,
 )
+from router.queue._named cimport count_pending
 from router.queue._state cimport State
 
 from router.queue.transport import MOVES
@@ -223,24 +223,6 @@ cdef void tell_sender(State state, const Move *move, uint64_t sequence) noexcept
     store32(key, sender_of(state, move.document))
     store64(key + 4, sequence)
     state.put(FEED, key, 12, &move.state, 1)
-
-
-cdef void count_pending(
-    State state, const uint8_t *row, uint32_t rank, uint32_t address, int by
-) noexcept nogil:
-    """Count one more or less open for an address, if the entry was written to it by name."""
-    cdef Slice ranks
-    cdef size_t i
-    if row[ENT_NAMED] == NAMED_SOME:
-        if state.get(PENDING, row + ENT_AUDIENCE, 8, &ranks) != FOUND:
-            return
-        for i in range(0, ranks.size, 4):
-            if load32(ranks.data + i) == rank:
-                break
-        else:
-            return
-    if state.pending.add(address, by) == FAILED:
-        state.failed = True
 
 
 cdef int apply_move(
