@@ -134,6 +134,15 @@ class OverloadedError(VanbanError):
     status = 503
 
 
+class TooManyOpenError(OverloadedError):
+    """A sender, a recipient or a reader has too much open at once; others are served.
+
+    Try again once some of it is done with: waiting alone does not help.  Nothing was stored.
+    """
+
+    status = 429
+
+
 class StorageError(VanbanError):
     """The data directory can't be opened or a write failed; an operator must act."""
 

@@ -160,6 +160,8 @@ RIGHTS_REMEMBERED_MAX: Final = 1_024
 REQUEST_BODY_BYTES_MAX: Final = BATCH_BYTES_MAX
 REQUESTS_WAITING_MAX: Final = 1_024
 BODY_BYTES_WAITING_MAX: Final = 134_217_728
+BODY_BYTES_WAITING_MIN: Final = 4_096
+"""Less than this would refuse every document."""
 LONG_POLLS_MAX: Final = 4_096
 """Sleeping leases; they hold no place among REQUESTS_WAITING_MAX while they sleep."""
 LONG_POLLS_PER_UNIT_MAX: Final = 64
@@ -180,6 +182,26 @@ CONNECTIONS_MAX: Final = 8_192
 SUBMIT_GROUP_DOCUMENTS_MAX: Final = 64
 """Documents the server hands to the engine in one turn of its loop."""
 RETRY_AFTER_S: Final = 1
+DISK_RESERVE_BYTES: Final = 268_435_456
+"""Free bytes of the disk below which documents are refused: what is left is for
+acknowledgements, leases, operators and the checkpoints of what was taken."""
+DISK_LOOK_S: Final = 1
+"""Free space is asked for at most this often."""
+DISK_SEGMENT_SHARE: Final = 64
+"""A segment of the log is at most this part of its disk."""
+IN_FLIGHT_PER_SENDER_MAX: Final = 1_000_000
+"""Documents (entries of documents) of one sender that not all recipients are done with."""
+PENDING_PER_RECIPIENT_MAX: Final = 100_000
+"""Open deliveries of one recipient that were written to it by name.  Broadcasts count for
+nobody: they are stored once, whoever reads them."""
+LEASES_MAX: Final = 16_384
+"""Deliveries of one address under lease at once."""
+REOPEN_S_MIN: Final = 1
+REOPEN_S_MAX: Final = 60
+"""The daemon opens a failed store again after the first time, then after twice as long each
+time, at most after the second."""
+DISK_RETRY_S: Final = 30
+"""When to send again what was refused because the disk is nearly full."""
 
 # Processes that share an engine over the socket in its data directory.
 LOCAL_CONNECTIONS_MAX: Final = 256
@@ -202,6 +224,17 @@ LOCAL_IDLE_S_MAX: Final = 600
 LOCAL_TIMEOUT_S_DEFAULT: Final = 60
 LOCAL_ARRIVALS_BYTES_MAX: Final = 65_536
 """Audiences told to listeners of other processes at once; beyond, they are told "anybody"."""
+
+# What operators ask about the queue.
+QUEUE_PAGE_MAX: Final = 10_000
+DOCUMENTS_LOOKED_MAX: Final = 20_000
+"""Documents, or deliveries, that one page of a list may pass by in vain."""
+INBOX_LISTED_MAX: Final = 20_000
+SHAPE_LINES_PER_UNIT_MAX: Final = 20_000
+SHAPE_LINES_MAX: Final = 5_000_000
+"""Open deliveries that one shape counts, of one unit and of all together."""
+OLDEST_LOOKED_MAX: Final = 100_000
+"""Documents that one call passes by in search of the oldest that is open."""
 
 # The store.
 MAP_BYTES: Final = 1 << 40
@@ -228,6 +261,13 @@ GROUP_BYTES_MAX: Final = 67_108_864
 """Record bytes after which a group takes no further caller in."""
 OVERLAY_BYTES_MAX: Final = 536_870_912
 """Memory of what is not in LMDB yet; beyond it writers wait for the checkpoint under way."""
+OVERLAY_BYTES_MIN: Final = 16_777_216
+"""Less than this would take checkpoints all the time."""
+OVERLAY_WAIT_S: Final = 5
+"""How long they wait; then documents are refused until it has ended.  Acknowledgements and
+leases go on until memory is a quarter past its bound."""
+LINE_BYTES_MAX: Final = 134_217_728
+"""Record bytes of all callers that wait for their group together."""
 CHECKPOINT_OVERLAY_BYTES: Final = 134_217_728
 """Memory of changes after which a checkpoint begins."""
 CHECKPOINT_LOG_BYTES: Final = 536_870_912
@@ -258,6 +298,8 @@ assert (
     SIGNATURES_MAX * CERTIFICATES_PER_SIGNATURE_MAX * CERTIFICATE_BYTES_MAX * 2 < ENVELOPE_BYTES_MAX
 ), "the certificates of all signatures, in base64 twice, fit an envelope"
 assert LEASE_S_DEFAULT <= LEASE_S_MAX
+assert LEASE_DELIVERIES_MAX <= LEASES_MAX, "one full lease is within the bound of all"
+assert REOPEN_S_MIN <= REOPEN_S_MAX
 assert LOCAL_HELLO_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX <= LOCAL_REQUEST_BYTES_WAITING_MAX
 assert max(BATCH_BYTES_MAX, WORKBOOK_BYTES_MAX) * 3 // 2 < LOCAL_REQUEST_BYTES_MAX
 assert LEASE_BYTES_MAX < LOCAL_ANSWER_BYTES_MAX < 1 << 32, "a length has four bytes"
@@ -269,6 +311,7 @@ assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
+assert GROUP_BYTES_MAX <= LINE_BYTES_MAX, "a full group may wait in line"
 assert TOPIC_BYTES_MAX + 16 < KEY_BYTES_MAX
 assert ROOM_NAME_BYTES_MAX + 16 < KEY_BYTES_MAX
 assert MAP_AHEAD_BYTES_MIN < MAP_AHEAD_BYTES_MAX < MAP_BYTES_32BIT

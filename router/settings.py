@@ -7,6 +7,7 @@ left at its default.  Secrets are read from files or the environment and never s
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,9 +74,37 @@ class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class InboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Inboxes: `lease_s` is how long a delivery stays reserved unless the reader says."""
+    """Inboxes.
+
+    `lease_s` is how long a delivery stays reserved unless the reader says, `leases_max` how
+    many deliveries of one address may be under lease at once.
+    """
 
     lease_s: Annotated[int, Meta(ge=1, le=limits.LEASE_S_MAX)] = limits.LEASE_S_DEFAULT
+    leases_max: Annotated[int, Meta(ge=limits.LEASE_DELIVERIES_MAX, le=1 << 20)] = limits.LEASES_MAX
+
+
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The durable store: what it takes before it refuses (docs/limits.md).
+
+    `reserve_bytes` of the disk stay free of documents (0: not watched);
+    `in_flight_per_sender_max` and `pending_per_recipient_max` bound what nobody has taken
+    yet; `overlay_bytes_max` bounds the memory of what is not in LMDB, and `overlay_wait_s`
+    how long writers wait for it; `reopen` lets the daemon open a failed store again.
+    """
+
+    reserve_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = limits.DISK_RESERVE_BYTES
+    in_flight_per_sender_max: Annotated[int, Meta(ge=1, le=1 << 40)] = (
+        limits.IN_FLIGHT_PER_SENDER_MAX
+    )
+    pending_per_recipient_max: Annotated[int, Meta(ge=1, le=(1 << 31) - 1)] = (
+        limits.PENDING_PER_RECIPIENT_MAX
+    )
+    overlay_bytes_max: Annotated[int, Meta(ge=limits.OVERLAY_BYTES_MIN, le=1 << 40)] = (
+        limits.OVERLAY_BYTES_MAX
+    )
+    overlay_wait_s: Annotated[float, Meta(gt=0, le=600)] = float(limits.OVERLAY_WAIT_S)
+    reopen: bool = True
 
 
 class SignatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -126,6 +155,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     data: Annotated[str, Meta(min_length=1)] = "vanban-data"
     http: HttpSettings = HttpSettings()
     inbox: InboxSettings = InboxSettings()
+    store: StoreSettings = StoreSettings()
     signatures: SignatureSettings = SignatureSettings()
     log: LogSettings = LogSettings()
     client: ClientSettings = ClientSettings()
@@ -142,18 +172,55 @@ def load_settings(
     """Return the settings of a TOML file with the environment laid over it.
 
     Without a file the defaults stand.  Raises SettingsError `settings.invalid`, whose path
-    names the setting (`http.port`), for an unreadable file, unknown names, wrong values.
+    names the setting (`http.port`), for an unreadable file, unknown names, wrong values and
+    bounds that would let nothing through.
     """
     values: dict[str, Any] = {} if file is None else _read_toml(Path(file))
     _overlay(values, environment or {})
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode_secret)
+        found = msgspec.convert(values, Settings, strict=False, dec_hook=_decode_secret)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `")
         path = place.rstrip("`").removeprefix("$").lstrip(".")
         if path == "client.url":
             reason = "the address must look like http://127.0.0.1:8080"
         raise _invalid(path, reason) from None
+    return checked(found)
+
+
+def checked(settings: Settings) -> Settings:
+    """Return the settings as they are, if they let anything through and fit this machine.
+
+    Structs made in code are not checked field by field; the bounds that matter are.  Raises
+    SettingsError `settings.invalid`, which names setting and remedy.
+    """
+    for table, kind in (("http", HttpSettings), ("inbox", InboxSettings), ("store", StoreSettings)):
+        try:
+            msgspec.convert(msgspec.to_builtins(getattr(settings, table)), kind)
+        except msgspec.ValidationError as error:
+            reason, _, place = str(error).partition(" - at `")
+            raise _invalid(f"{table}.{place.rstrip('`').removeprefix('$.')}", reason) from None
+    if settings.http.body_bytes_waiting_max < limits.BODY_BYTES_WAITING_MIN:
+        least = limits.BODY_BYTES_WAITING_MIN
+        reason = f"not even one small document would fit; give at least {least}"
+        raise _invalid("http.body_bytes_waiting_max", reason)
+    memory = _memory_bytes()
+    for path, size in (
+        ("http.body_bytes_waiting_max", settings.http.body_bytes_waiting_max),
+        ("store.overlay_bytes_max", settings.store.overlay_bytes_max),
+    ):
+        if memory and size > memory:
+            reason = f"{size} bytes, but this machine has {memory} bytes of memory; give less"
+            raise _invalid(path, reason)
+    return settings
+
+
+def _memory_bytes() -> int:
+    """Return the memory of this machine; 0 when it can't be told."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

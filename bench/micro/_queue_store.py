@@ -144,8 +144,9 @@ class OurStore:
         return bytes_below(self._path)
 
     def bytes_written(self) -> int | None:
-        """Return the bytes written to log and state since opening, None when it isn't told."""
-        return None
+        """Return the bytes written to log and state since opening, zeros ahead not counted."""
+        sizes = self.store.sizes()
+        return sizes["log_bytes"] + sizes["checkpoint_bytes"]
 
     @property
     def opened(self) -> Queue:

@@ -10,10 +10,12 @@ from router.engine import Engine
 from router.errors import ForbiddenError, InputError, NotFoundError
 from router.model.answers import Settled, Tracking
 from router.model.instants import SECOND_US
-from vanban_bench.simulator.model import Forecast, require
+from vanban_bench.simulator.documents import Forecast, require
 from vanban_bench.simulator.paper import Order, Paper, Signing, Standing, write_paper
 from vanban_bench.simulator.reforms import reform
 from vanban_bench.simulator.session import Session
+from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment
+from vanban_bench.simulator.wishes import wish
 from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
 
 HOUR_US: Final = 3_600 * SECOND_US
@@ -153,7 +155,7 @@ def _closed(session: Session, unit: int, action: Callable[[Engine], object]) -> 
             return error.code == "unit.closed" and error.facts["successor"] == successor
         return False
 
-    require(bool(session.call(refused)), "a closed unit acted for itself")
+    require(session.call(refused) is not False, "a closed unit acted for itself")
     return True
 
 
@@ -167,11 +169,48 @@ def refuse(session: Session) -> None:
     _settle_some(session, "refused")
 
 
+def extend(session: Session) -> None:
+    """Keep, as some unit, a part of what it got for longer, or not so long."""
+    chosen = _some_received(session)
+    if chosen is not None:
+        unit, ids = chosen
+        keep(session, unit, ids, session.random.choice([1, 30, 300, 3_600]))
+
+
+def give_back(session: Session) -> None:
+    """Give back, as some unit, a part of what it got: it comes again, in its old place."""
+    chosen = _some_received(session)
+    if chosen is not None:
+        keep(session, *chosen, 0)
+
+
+def keep(session: Session, unit: int, chosen: list[str], lease_s: int) -> None:
+    """Extend leases by so many seconds from now, or (0) give back; check the answers."""
+    now_us = session.now_us()
+    if session.world.holder(unit, now_us) != unit:
+        return
+    until = now_us + lease_s * SECOND_US if lease_s else 0
+    answers: list[Settled] | None = session.call(
+        lambda engine: wish(engine, unit, chosen, until, now_us),
+        lambda: session.model.lose_kept(unit, until, now_us, chosen),
+    )
+    if answers is not None:
+        session.model.take_kept(unit, until, now_us, answers)
+        session.note("keep", unit, until, answers)
+
+
 def _settle_some(session: Session, state: str) -> None:
+    chosen = _some_received(session)
+    if chosen is not None:
+        settle(session, *chosen, state)
+
+
+def _some_received(session: Session) -> tuple[int, list[str]] | None:
+    """Choose a unit and some of what it got; now and then another's, or nobody's."""
     random = session.random
     units = sorted(unit for unit, ids in session.received.items() if ids)
     if not units:
-        return
+        return None
     unit = random.choice(units)
     ids = session.received[unit]
     recent = ids[-40:]
@@ -182,7 +221,7 @@ def _settle_some(session: Session, state: str) -> None:
         chosen.append("A" * random.choice([5, 27, 27, 40]))
     if random.random() < 0.1:
         chosen.append(chosen[0])
-    settle(session, unit, chosen, state)
+    return unit, chosen
 
 
 def settle(session: Session, unit: int, chosen: list[str], state: str) -> None:
@@ -215,12 +254,13 @@ def jump(session: Session) -> None:
 
 
 def trouble(session: Session) -> None:
-    """Plan a crash or a failing flush for one of the next groups."""
-    session.plan.arm(session.random)
+    """Plan a fault for one of the next calls."""
+    session.plan.arm(session.random, session.disk)
 
 
-def power_cut(session: Session) -> None:
-    """Let the process die between two calls."""
+def death(session: Session) -> None:
+    """Let the process die between two calls, alone or with the power."""
+    session.plan.choose_death(session.random)
     session.crash()
 
 
@@ -316,6 +356,8 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
             allowed = {"queued", "leased"} | (row.perhaps if row else set())
             if session.model.asked_late(paper, number):  # the clock may have gone back since
                 allowed |= {"expired"}
+            if session.model.may_be_dead(paper, number):
+                allowed |= {"dead"}
             if paper.expires_at is not None and paper.expires_at <= session.now_us():
                 allowed |= {"expired"}
                 if paper.expires_at + 1_000 <= session.now_us():
@@ -350,9 +392,14 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     lease: 28,
     acknowledge: 16,
     refuse: 4,
+    extend: 4,
+    give_back: 4,
     jump: 7,
     trouble: 9,
-    power_cut: 2,
+    death: 3,
+    checkpoint: 6,
+    make_segment: 2,
+    flush: 2,
     found_unit: 2,
     close_unit: 2,
     reform: 4,

@@ -1,165 +1,131 @@
-"""Crashes at every kind of instant, on the memory port.
+"""Faults by plan: calls of the disk that fail, rooms that end, answers that are lost.
 
-A `FaultyStore` stands between the engine and one opening of a memory disk.  A crash ends
-the "process": nothing of this opening works afterwards, and only what had been flushed is
-found at the next opening.
+A plan strikes one call to come.  Whatever it strikes, the process dies of it: nothing of that
+opening works afterwards.  What the next opening finds is decided by how it died (`Death`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
+from typing import Final, Literal
 
 from router.errors import StorageError
-from router.ports import Log, Store, Transaction, View
+from router.queue import MemoryDisk
+
+Outcome = Literal["fail", "full", "short", "skip"]
+CrashMode = Literal["any", "none", "all", "prefix", "subset"]
 
 
-class CrashError(BaseException):
-    """The simulated process died.  No handler of ordinary errors may catch it."""
+class Death(Enum):
+    """How a process ends: alone, or with the power."""
+
+    KILLED = "what was written stays, flushed or not"
+    POWER_CUT = "of what was not flushed, chance keeps what it likes"
 
 
-class Fault(Enum):
-    """What goes wrong, and when."""
+class Kind(Enum):
+    """What a plan strikes."""
 
-    MIDDLE = "in the middle of a group"
-    BEFORE = "before the flush"
-    AFTER = "after the flush, before the answer"
-    FAILED = "the flush fails"
+    DISK = "a call of the disk"
+    ROOM = "the room on the disk"
+    BASE = "the writing of a checkpoint"
+    ANSWER = "the way of an answer back to the caller"
+
+
+CALLS: Final[tuple[tuple[str, Outcome], ...]] = (
+    ("flush", "fail"),
+    ("flush", "fail"),
+    ("flush", "full"),
+    ("write", "fail"),
+    ("write", "full"),
+    ("write", "short"),
+    ("extend", "full"),
+    ("rename", "fail"),
+    ("flush_names", "fail"),
+    ("open", "fail"),
+    ("read", "fail"),
+)
+"""What may go wrong at the disk; the first ones hit every group, the last ones rare moments."""
+MODES: Final[tuple[CrashMode, ...]] = ("any", "any", "any", "prefix", "subset", "none", "all")
 
 
 @dataclass
 class FaultPlan:
-    """The next fault, if any: at the n-th group from now (1 is the next)."""
+    """The next fault, if any, and how the process dies of it."""
 
-    fault: Fault | None = None
-    groups_left: int = 0
-    writes_left: int = 0
+    kind: Kind | None = None
+    death: Death = Death.POWER_CUT
+    mode: CrashMode = "any"
+    call: str = ""
+    strikes_at: int = 0
     struck: int = 0
 
-    def arm(self, random: Random) -> None:
-        """Plan one fault for one of the next groups."""
-        self.fault = random.choice(list(Fault))
-        self.groups_left = random.choice([1, 1, 1, 2, 3])
-        self.writes_left = random.randint(0, 12)
+    def arm(self, random: Random, disk: MemoryDisk) -> None:
+        """Plan one fault for a moment to come, unless one is planned already."""
+        if self.kind is not None:
+            return
+        self.choose_death(random)
+        self.kind = random.choices(list(Kind), [10, 1, 2, 4])[0]
+        if self.kind is Kind.DISK:
+            self.call, outcome = random.choice(CALLS)
+            after = random.choice([1, 1, 1, 2, 2, 3, 5])
+            self.strikes_at = disk.files.counters[self.call] + after
+            disk.files.plan(self.call, after, outcome)
+        elif self.kind is Kind.ROOM:
+            disk.files.room_bytes = random.choice([0, 1_000, 10_000, 40_000])
+        elif self.kind is Kind.BASE:
+            disk.base.fail_after(0, full=random.random() < 0.5)
 
-    def disarm(self) -> None:
-        """Forget the plan."""
-        self.fault = None
+    def choose_death(self, random: Random) -> None:
+        """Choose how the next death comes."""
+        self.death = random.choice([Death.KILLED, Death.POWER_CUT, Death.POWER_CUT])
+        self.mode = random.choice(MODES)
 
-    def due(self) -> Fault | None:
-        """Count one group; return the fault that strikes it."""
-        if self.fault is None:
-            return None
-        self.groups_left -= 1
-        if self.groups_left > 0:
-            return None
-        fault, self.fault = self.fault, None
+    def loses_answer(self) -> bool:
+        """Say whether the answer that just came is lost with the process."""
+        if self.kind is not Kind.ANSWER:
+            return False
         self.struck += 1
-        return fault
+        self.kind = None
+        return True
 
+    def explains(self, error: StorageError, disk: MemoryDisk) -> bool:
+        """Say whether this plan is why the store failed.  Nothing explains damage."""
+        if error.code == "store.corrupt":
+            return False
+        found = (
+            self._passed(disk)
+            or (self.kind is Kind.ROOM and error.code == "store.full")
+            or (self.kind is Kind.BASE and disk.base.fault() is not None)
+        )
+        self.struck += found
+        return found
 
-class FaultyStore:
-    """One opening of a store that dies as planned; implements `ports.Store`."""
+    def _passed(self, disk: MemoryDisk) -> bool:
+        return self.kind is Kind.DISK and disk.files.counters[self.call] >= self.strikes_at
 
-    def __init__(self, inner: Store, plan: FaultPlan) -> None:
-        self._inner = inner
-        self._plan = plan
-        self.dead = False
+    def forget_tolerated(self, disk: MemoryDisk) -> None:
+        """Forget a call that failed and cost nobody anything (a segment made ahead)."""
+        if self._passed(disk):
+            self.kind = None
 
-    @property
-    def epoch(self) -> int:
-        """The number of this opening."""
-        return self._inner.epoch
+    def die(self, disk: MemoryDisk, random: Random) -> None:
+        """Leave on the disk what the dying process leaves, and what is still planned with it.
 
-    @property
-    def idle_flush_s(self) -> float | None:
-        """Nothing may happen by the clock: the store within says None."""
-        return self._inner.idle_flush_s
+        What the process still does with its own handles, nobody sees: they stay with the disk
+        as it was.
+        """
+        power_cut = self.death is Death.POWER_CUT
+        if self.kind in {Kind.BASE, Kind.ANSWER} or power_cut or self._passed(disk):
+            self.end(disk)
+        disk.files = disk.files.clone()
+        if power_cut:
+            disk.files.crash(random, self.mode)
 
-    @property
-    def log(self) -> Log:
-        """The log of the store within."""
-        self._alive()
-        return self._inner.log
-
-    def _alive(self) -> None:
-        if self.dead:
-            raise CrashError("this process is dead")
-
-    def _die(self, fault: Fault) -> None:
-        self.dead = True
-        if fault is Fault.FAILED:
-            raise StorageError("store.failed", reason=fault.value)
-        raise CrashError(fault.value)
-
-    @contextmanager
-    def group(self) -> Iterator[Transaction]:
-        """Open the write group; the planned fault strikes within or at its end."""
-        self._alive()
-        fault = self._plan.due()
-        with self._inner.group() as transaction:
-            if fault is Fault.MIDDLE:
-                yield _DyingTransaction(transaction, self, self._plan.writes_left)
-            else:
-                yield transaction
-            if fault is not None and fault is not Fault.AFTER:
-                self._die(fault)
-        if fault is Fault.AFTER:
-            self._die(fault)
-
-    @contextmanager
-    def view(self) -> Iterator[View]:
-        """Open a reading."""
-        self._alive()
-        with self._inner.view() as view:
-            yield view
-
-    def healthy(self) -> bool:
-        """Say whether the process lives and its store is well."""
-        return not self.dead and self._inner.healthy()
-
-    def close(self) -> None:
-        """Release the store within (a dead process's store is simply let go)."""
-        self._inner.close()
-
-
-class _DyingTransaction:
-    """A group whose process dies after a number of writes."""
-
-    def __init__(self, inner: Transaction, store: FaultyStore, writes_left: int) -> None:
-        self._inner = inner
-        self._store = store
-        self._writes_left = writes_left
-
-    @property
-    def durable(self) -> int:
-        return self._inner.durable
-
-    def _count(self) -> None:
-        self._writes_left -= 1
-        if self._writes_left < 0:
-            self._store._die(Fault.MIDDLE)
-
-    def get(self, table: str, key: bytes) -> bytes | None:
-        return self._inner.get(table, key)
-
-    def scan(self, table: str, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return self._inner.scan(table, start, stop)
-
-    def record(self, sequence: int) -> bytes | None:
-        return self._inner.record(sequence)
-
-    def append(self, record: bytes) -> int:
-        self._count()
-        return self._inner.append(record)
-
-    def put(self, table: str, key: bytes, value: bytes) -> None:
-        self._count()
-        self._inner.put(table, key, value)
-
-    def delete(self, table: str, key: bytes) -> None:
-        self._count()
-        self._inner.delete(table, key)
+    def end(self, disk: MemoryDisk) -> None:
+        """Forget the plan.  A call of the disk that is planned is forgotten by a power cut."""
+        if self.kind is Kind.ROOM:
+            disk.files.room_bytes = None
+        self.kind = None

@@ -1,34 +1,30 @@
 """The model: plain dicts that say what the engine must have answered.
 
 It never asks the engine.  Where an answer was lost in a crash it keeps both possibilities
-until a later answer tells which one came true; everything else is certain.
+until a later answer tells which one came true; everything else is certain.  Documents are
+`documents.py`'s; here is what becomes of each delivery.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-import msgspec
+from router.model.answers import Delivery, Outcome, Receipt, Settled
+from router.model.instants import show_instant
+from vanban_bench.simulator.documents import Documents, Forecast, WrongError, require
+from vanban_bench.simulator.paper import LANE_ORDER, LANES, Paper, Standing
+from vanban_bench.simulator.world import World
 
-from router.model.answers import Delivery, Outcome, Problem, Receipt, Settled
-from router.model.instants import SECOND_US, show_instant, year_of
-from vanban_bench.simulator.paper import LANE_ORDER, LANES, Paper, Signing, Standing
-from vanban_bench.simulator.world import UnresolvableError, World
-
-CONFLICTS = ("document.conflict", "idempotency.conflict")
-SKEW_US = 60 * SECOND_US
-
-
-class WrongError(Exception):
-    """The engine did what it must not; the text says what."""
-
-
-def require(condition: bool, what: str) -> None:
-    """Raise WrongError with `what` unless the condition holds."""
-    if not condition:
-        raise WrongError(what)
+ATTEMPTS_MAX = 4
+"""After so many hand-outs without an answer a delivery is dead."""
+TURNS_MAX = 16
+"""A lower lane that waits is served before so many of the lanes above it in a row."""
+NEVER = -(1 << 62)
+KEY_SLACK_US = 1_000
+"""A key says when its document was accepted, to the millisecond."""
 
 
 @dataclass
@@ -36,215 +32,49 @@ class Row:
     """One delivery: its id, whether it is final, and what a lost answer may have made it.
 
     `state` is "open" or the final state; `perhaps` the final states that a crash may have
-    let through.  `lease_lost`: a crash came before its last lease was surely on the disk, so
-    it may be handed out before the lease ends.
+    let through.  `attempts` hand-outs are certain, `attempts_most` possible.  `lease_lost`:
+    a lost answer or a crash came before its last lease was surely on the disk, so it may be
+    handed out before the lease ends.  `given_back`: it certainly is not leased.
     """
 
     delivery: str
     state: str = "open"
     perhaps: set[str] = field(default_factory=set)
-    leased_until: int = -(1 << 62)
+    leased_until: int = NEVER
     attempts: int = 0
+    attempts_most: int = 0
     lease_lost: bool = False
+    given_back: bool = False
+    ever_back: bool = False
+
+    def leased(self, at_us: int) -> bool:
+        """Say whether it is certainly leased at that instant."""
+        return self.state == "open" and self.leased_until > at_us and not self.lease_lost
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """What may be answered to one submission.
-
-    `refusals`: codes that end it before storing; empty when it should be stored.
-    `decided`: nothing of the stored state changes this forecast.  `taken`: its name was
-    certainly taken when the batch began.  `rivals`: whom it may then have been in conflict
-    with, by error code.
-    """
-
-    refusals: frozenset[str]
-    decided: bool = False
-    taken: bool = False
-    audience: frozenset[int] = frozenset()
-    rivals: dict[str, list[Paper]] = field(default_factory=dict)
-
-
-class Model:
+class Model(Documents):
     """Everything a run has learnt, and the checks of each answer against it."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
-        self.papers: list[Paper] = []
-        self._by_content: dict[str, Paper] = {}
-        self._by_name: dict[tuple[int, str], list[Paper]] = {}
-        self._by_idempotency: dict[tuple[int, str], list[Paper]] = {}
+        super().__init__(world)
         self.rows: dict[tuple[str, int], Row] = {}
         self.row_of_id: dict[str, tuple[Paper, int]] = {}
         self.lease_lost_until: dict[int, int] = {}
         self.asked_at: dict[int, int] = {}
+        self.finals: Counter[str] = Counter()
+        self._uncertain: set[str] = set()  # ids of rows that have `perhaps`
+        self._lost_leases: Counter[int] = Counter()
+        self._first_of: dict[tuple[int, str], int] = {}
         self._unflushed: list[tuple[Row, int]] = []
+        self._unflushed_firsts: list[tuple[tuple[int, str], int]] = []
 
-    def add(self, paper: Paper) -> None:
-        """Take in a new document, not yet submitted."""
-        self.papers.append(paper)
-        self._by_content[paper.content] = paper
-        self._by_name.setdefault(paper.name, []).append(paper)
-        if paper.idempotency is not None:
-            self._by_idempotency.setdefault(paper.idempotency, []).append(paper)
-
-    # Submitting.
-
-    def forecast(self, paper: Paper, submitter: int | None, now_us: int) -> Forecast:
-        """Say what a submission must lead to, as things stand before its batch."""
-        rivals = {code: self._rivals(paper, code) for code in CONFLICTS}
-        return replace(self._forecast(paper, submitter, now_us), rivals=rivals)
-
-    def _forecast(self, paper: Paper, submitter: int | None, now_us: int) -> Forecast:
-        if paper.issued_at > now_us + SKEW_US:
-            return Forecast(frozenset({"document.issued_in_future"}), decided=True)
-        if year_of(paper.issued_at) < year_of(now_us) - 1:
-            return Forecast(frozenset({"document.issued_too_early"}), decided=True)
-        if not paper.sender.open_at(paper.issued_at):
-            early = paper.issued_at < paper.sender.valid_from
-            code = "sender.not_yet_open" if early else "sender.closed"
-            return Forecast(frozenset({code}), decided=True)
-        if submitter not in (None, self.world.holder(paper.sender.number, now_us)):
-            return Forecast(frozenset({"sender.mismatch"}), decided=True)
-        if self._owners(paper, Standing.STORED):
-            return Forecast(frozenset(), taken=True)
-        if paper.signing in (Signing.BROKEN, Signing.UNTRUSTED):
-            bad = paper.signing is Signing.BROKEN
-            return Forecast(frozenset({"signature.invalid" if bad else "certificate.untrusted"}))
-        try:
-            audience = self.world.resolve(paper.selector, paper.issued_at, skip=paper.skip)
-        except UnresolvableError as error:
-            return Forecast(frozenset(error.codes))
-        if paper.signing is Signing.NONE:
-            return Forecast(frozenset({"signature.missing"}))
-        if paper.signing is Signing.STRANGER:
-            return Forecast(frozenset({"sender.mismatch"}))
-        return Forecast(frozenset(), audience=audience)
-
-    def _owners(self, paper: Paper, standing: Standing) -> list[Paper]:
-        """Return the documents of that standing that hold its name or idempotency key."""
-        found = [one for one in self._by_name[paper.name] if one.standing is standing]
-        found += [one for one in self._same_idempotency(paper)
-                  if one.standing is standing and one not in found]  # fmt: skip
-        return found
-
-    def _same_idempotency(self, paper: Paper) -> list[Paper]:
-        return [] if paper.idempotency is None else self._by_idempotency[paper.idempotency]
-
-    def _rivals(self, paper: Paper, code: str) -> list[Paper]:
-        """Return the other documents that a conflict may be with; the name is asked first."""
-        names = self._by_name[paper.name]
-        certain = [one for one in names if one.standing is Standing.STORED]
-        if code == "document.conflict":
-            found = certain or [one for one in names if one.standing is Standing.MAYBE]
-        elif certain:
-            found = []
-        else:
-            keys = self._same_idempotency(paper)
-            found = [one for one in keys if one.standing is Standing.STORED]
-            found = found or [one for one in keys if one.standing is Standing.MAYBE]
-        return [one for one in found if one is not paper]
+    # Handing out.
 
     def take_outcome(self, paper: Paper, forecast: Forecast, outcome: Outcome) -> None:
         """Check the answer to one submission and learn from it."""
-        if isinstance(outcome, Problem):
-            self._take_refusal(paper, forecast, outcome)
-        elif outcome.repeated:
-            self._take_repeated(paper, forecast, outcome)
-        else:
-            self._take_accepted(paper, forecast, outcome)
-
-    def _take_refusal(self, paper: Paper, forecast: Forecast, problem: Problem) -> None:
-        said = f"{paper.document_id}: refused with {problem.code}"
-        if problem.code in CONFLICTS:
-            require(not forecast.decided, f"{said}, before its name could matter")
-            holders = list(forecast.rivals[problem.code])
-            if not forecast.taken:
-                now = self._rivals(paper, problem.code)
-                holders += [one for one in now if one not in holders]
-            require(bool(holders), f"{said}, but nobody holds that name")
-            key = str(problem.facts.get("key", ""))
-            if len(holders) == 1:
-                self.learn_stored(holders[0], key)
-            self.learn_absent(paper)
-            return
-        require(problem.code in forecast.refusals, f"{said}, expected {set(forecast.refusals)}")
-        if not forecast.decided:
-            require(not forecast.taken, f"{said}, but its name was taken already")
-            self.learn_absent(paper)
-
-    def _take_repeated(self, paper: Paper, forecast: Forecast, receipt: Receipt) -> None:
-        said = f"{paper.document_id}: answered as repeated"
-        require(not forecast.decided, f"{said}, expected {set(forecast.refusals)}")
-        require(paper.standing is not Standing.ABSENT, f"{said}, but it was never accepted")
-        first = paper.receipt
-        self.learn_stored(paper, receipt.key)
-        plain = msgspec.structs.replace(receipt, repeated=False)
-        if first is not None:
-            require(plain == first, f"{said} with another receipt than the first")
-        self._take_receipt(paper, plain)
-
-    def _take_accepted(self, paper: Paper, forecast: Forecast, receipt: Receipt) -> None:
-        said = f"{paper.document_id}: accepted"
-        require(not forecast.refusals, f"{said}, expected {set(forecast.refusals)}")
-        owners = self._owners(paper, Standing.STORED)
-        require(not owners, f"{said} again or over another, as if nothing had been stored")
-        paper.audiences = [forecast.audience]
-        self.learn_stored(paper, receipt.key)
-        self._take_receipt(paper, receipt)
-        self.flushed()
-
-    def _take_receipt(self, paper: Paper, receipt: Receipt) -> None:
-        said = f"{paper.document_id}: the receipt"
-        paper.audiences = [
-            one for one in paper.audiences if audience_sha256(one) == receipt.audience_sha256
-        ]
-        require(bool(paper.audiences), f"{said} names an audience that nobody addressed")
-        require(receipt.effective == len(paper.audiences[0]), f"{said} counts another audience")
-        require(receipt.document_id == paper.document_id, f"{said} names another document")
-        require(receipt.sender == paper.sender.code, f"{said} names another sender")
-        require(receipt.content_sha256 == paper.content, f"{said} is for other content")
-        require(receipt.lane == LANES[paper.urgency], f"{said} says another lane")
-        require(
-            all(one is paper or one.sequence != receipt.sequence for one in self.papers),
-            f"{said} has a sequence that was given before",
-        )
-        paper.receipt = receipt
-        paper.sequence = receipt.sequence
-
-    def learn_stored(self, paper: Paper, key: str) -> None:
-        """Note that a document is certainly stored under that key."""
-        require(len(key) == 32, f"{paper.document_id}: {key!r} is no key")
-        require(paper.key in ("", key), f"{paper.document_id}: its key changed")
-        require(
-            all(one is paper or one.key != key for one in self.papers),
-            f"{paper.document_id}: its key is another document's",
-        )
-        paper.standing, paper.key = Standing.STORED, key
-        for other in self._owners(paper, Standing.MAYBE):
-            self.learn_absent(other)
-        require(self._owners(paper, Standing.STORED) == [paper],
-                f"{paper.document_id}: stored beside another of the same name")  # fmt: skip
-
-    def learn_absent(self, paper: Paper) -> None:
-        """Note that a document is certainly not stored; one that was must not vanish."""
-        require(
-            paper.standing is not Standing.STORED,
-            f"{paper.document_id}: was accepted, and is now unknown",
-        )
-        paper.standing = Standing.ABSENT
-        paper.audiences = []
-
-    def lose_outcome(self, paper: Paper, forecast: Forecast) -> None:
-        """Note that a submission was cut off: it may have been stored."""
-        stored = paper.standing is Standing.STORED
-        if stored or forecast.refusals or not forecast.audience:
-            return
-        paper.standing = Standing.MAYBE
-        if forecast.audience not in paper.audiences:
-            paper.audiences.append(forecast.audience)
-
-    # Delivering.
+        super().take_outcome(paper, forecast, outcome)
+        if isinstance(outcome, Receipt) and not outcome.repeated:
+            self.flushed()
 
     def take_lease(
         self, unit: int, limit: int, until: int, now_us: int, deliveries: list[Delivery]
@@ -252,17 +82,28 @@ class Model:
         """Check what was handed out to a unit, and that nothing was kept from it."""
         require(len(deliveries) <= limit, "more was handed out than asked for")
         held = self.world.held_by(unit, now_us)
-        places: dict[int, list[tuple[int, int]]] = {}
+        again: dict[tuple[int, str], int] = {}
         for one in deliveries:
             paper, address = self._take_delivery(unit, until, now_us, one)
-            if paper.sequence:
-                places.setdefault(address, []).append((LANE_ORDER[one.lane], paper.sequence))
-        for order in places.values():
-            require(order == sorted(order), "handed out in another order than lane, then entry")
+            place = (address, one.lane)
+            if one.attempt > 1 and paper.sequence:
+                require(again.get(place, 0) < paper.sequence, "repeats are out of order")
+                again[place] = paper.sequence
+            elif one.attempt == 1 and paper.sequence and paper.life_us is None:
+                self._take_first(place, paper.sequence)
+        if len(held) == 1:
+            _require_turns([LANE_ORDER[one.lane] for one in deliveries])
         for address in held:
             self._note_asking(address, now_us)
             if len(deliveries) < limit:
                 self._require_nothing_left(address, now_us)
+
+    def _take_first(self, place: tuple[int, str], sequence: int) -> None:
+        """Check that what comes to an address for the first time comes in order."""
+        before = self._first_of.get(place, 0)
+        require(before < sequence, f"record {sequence} came first after {before} in its lane")
+        self._unflushed_firsts.append((place, before))
+        self._first_of[place] = sequence
 
     def _take_delivery(
         self, unit: int, until: int, now_us: int, one: Delivery
@@ -286,15 +127,22 @@ class Model:
         require(one.leased_until == show_instant(until), f"{said}: leased for another time")
         row = self.row(paper, address, one.delivery)
         require(row.state == "open", f"{said}: handed out again after it was {row.state}")
-        free = row.leased_until <= now_us or row.lease_lost
-        require(free, f"{said}: handed out twice at a time")
-        ended = paper.expires_at is not None and paper.expires_at + 1_000 <= now_us
+        require(not row.leased(now_us), f"{said}: handed out twice at a time")
+        ended = paper.expires_at is not None and paper.expires_at + KEY_SLACK_US <= now_us
         require(not ended, f"{said}: handed out after its time to live")
-        require(one.attempt > row.attempts, f"{said}: attempts do not grow")
-        row.perhaps.clear()
-        self._unflushed.append((row, row.attempts))
-        row.attempts, row.leased_until, row.lease_lost = one.attempt, until, False
+        self._take_attempt(row, address, one.attempt, said)
+        row.leased_until, row.lease_lost, row.given_back = until, False, False
         return paper, address
+
+    def _take_attempt(self, row: Row, address: int, attempt: int, said: str) -> None:
+        """Check how often it was handed out, by what the answer says."""
+        require(attempt > row.attempts, f"{said}: attempts do not grow")
+        most = row.attempts_most + self._lost_leases[address] + 1
+        require(attempt <= most, f"{said}: attempt {attempt} is counted twice")
+        require(attempt <= ATTEMPTS_MAX or row.ever_back, f"{said}: handed out though dead")
+        self._settle_doubt(row)
+        self._unflushed.append((row, row.attempts))
+        row.attempts = row.attempts_most = attempt
 
     def row(self, paper: Paper, address: int, delivery: str) -> Row:
         """Return the row of a delivery; its id must be the same as ever."""
@@ -310,6 +158,13 @@ class Model:
         """Say whether it may have been marked expired: its address asked after its end."""
         return paper.expires_at is not None and paper.expires_at <= self.asked_at.get(address, 0)
 
+    def may_be_dead(self, paper: Paper, address: int) -> bool:
+        """Say whether it may have been handed out so often that it comes no more."""
+        row, lost = self.rows.get((paper.key, address)), self._lost_leases[address]
+        if row is None or (row.given_back and not lost):
+            return lost >= ATTEMPTS_MAX
+        return row.attempts_most + lost >= ATTEMPTS_MAX
+
     def _note_asking(self, address: int, now_us: int) -> None:
         self.asked_at[address] = max(now_us, self.asked_at.get(address, 0))
 
@@ -321,64 +176,139 @@ class Model:
             leasable = row is None or (
                 row.state == "open" and not row.perhaps and row.leased_until <= now_us
             )
-            if leasable and not self.asked_late(paper, address):
+            if (
+                leasable
+                and not self.asked_late(paper, address)
+                and not self.may_be_dead(paper, address)
+            ):
                 code = self.world.places[address].code
                 raise WrongError(f"{paper.document_id}: waits for {code}, and was not handed out")
 
     def expected(self, address: int) -> Iterable[Paper]:
         """Yield the documents that are certainly stored for an address."""
         for paper in self.papers:
-            if (
-                paper.standing is Standing.STORED
-                and paper.audiences
-                and all(address in audience for audience in paper.audiences)
-            ):
-                yield paper
+            if paper.standing is Standing.STORED and paper.audiences:
+                if len(paper.audiences) == 1:
+                    if address in paper.audiences[0]:
+                        yield paper
+                elif all(address in audience for audience in paper.audiences):
+                    yield paper
 
     def flushed(self) -> None:
         """Note that a change was answered: the leases before it are on the disk, too."""
         self._unflushed.clear()
+        self._unflushed_firsts.clear()
 
     def crashed(self) -> None:
         """Note a crash: leases that nothing followed may be forgotten (nobody waits for them)."""
         for row, attempts in reversed(self._unflushed):
             row.attempts, row.lease_lost = attempts, True
-        self._unflushed.clear()
+        for place, before in reversed(self._unflushed_firsts):
+            self._first_of[place] = before
+        self.flushed()
 
     def lose_lease(self, unit: int, until: int, now_us: int) -> None:
         """Note that a hand-out was cut off: its leases may stand."""
         for address in self.world.held_by(unit, now_us):
             known = self.lease_lost_until.get(address, until)
             self.lease_lost_until[address] = max(known, until)
+            self._lost_leases[address] += 1
             self._note_asking(address, now_us)
 
-    # Settling.
+    # What recipients want of their deliveries.
 
     def take_settled(self, unit: int, state: str, now_us: int, answers: list[Settled]) -> None:
         """Check the answers to acknowledging or refusing, in their order."""
         for one in answers:
-            row = self.mine(unit, one.delivery, now_us)
+            row = self._own(unit, one, now_us)
             if row is None:
-                require(
-                    one.code == "delivery.not_found",
-                    f"delivery {one.delivery}: settled by a unit it is not for",
-                )
                 continue
             said = f"delivery {one.delivery}: settled as {state}, answered {one.state!r}"
-            allowed = {(known, True) for known in row.perhaps}
-            if row.state != "open":
-                allowed = {(row.state, True)}
-            else:
+            allowed = self._may_be(row, now_us)
+            if row.state == "open" and not self._must_be_over(row, now_us):
                 allowed.add((state, False))
-                paper, address = self.row_of_id[one.delivery]
-                if self.asked_late(paper, address):
-                    allowed.add(("expired", True))
-            require(not one.code, f"delivery {one.delivery}: {one.code}, but it is this unit's")
             require((one.state, one.repeated) in allowed, f"{said}, repeated {one.repeated}")
-            row.state = one.state
-            row.perhaps.clear()
+            self._learn(row, one.state)
             if not one.repeated:
                 self.flushed()
+
+    def _learn(self, row: Row, state: str) -> None:
+        """Note that a delivery is final; expired it may be for the moment only."""
+        self._settle_doubt(row)
+        if row.state == "open" and state in {"delivered", "refused"}:
+            row.state = state
+            self.finals[state] += 1
+
+    def take_kept(self, unit: int, until: int, now_us: int, answers: list[Settled]) -> None:
+        """Check the answers to extending leases to `until`, or (0) to giving back."""
+        seen: dict[str, str] = {}
+        for one in answers:
+            row = self._own(unit, one, now_us)
+            if row is None:
+                continue
+            said = f"delivery {one.delivery}: {'extended' if until else 'given back'}, answered"
+            if one.delivery in seen:
+                again = one.state == seen[one.delivery] and one.repeated
+                require(again, f"{said} {one.state} after {seen[one.delivery]}")
+                continue
+            seen[one.delivery] = one.state
+            leased = row.leased(now_us)
+            allowed = self._may_be(row, now_us)
+            if row.state == "open" and (leased or not self._must_be_over(row, now_us)):
+                allowed.add(("leased" if until else "queued", False))
+                if not leased:
+                    allowed.add(("queued", False))
+                if self.may_be_dead(*self.row_of_id[one.delivery]):
+                    allowed.add(("dead", False))
+            require((one.state, one.repeated) in allowed, f"{said} {one.state} {one.repeated}")
+            self._learn(row, one.state)
+            if row.state == "open" and one.state == "leased":
+                row.leased_until, row.lease_lost, row.given_back = until, False, False
+                self.flushed()
+            elif leased and one.state == "queued":
+                row.leased_until, row.given_back, row.ever_back = NEVER, True, True
+                self.flushed()
+            elif one.state == "queued":
+                row.ever_back = row.ever_back or not until
+
+    def _own(self, unit: int, one: Settled, now_us: int) -> Row | None:
+        """Return the row of a delivery that was answered; None when it is not the unit's."""
+        row = self.mine(unit, one.delivery, now_us)
+        if row is None:
+            require(
+                one.code == "delivery.not_found",
+                f"delivery {one.delivery}: settled by a unit it is not for",
+            )
+            return None
+        require(not one.code, f"delivery {one.delivery}: {one.code}, but it is this unit's")
+        return row
+
+    def _may_be(self, row: Row, now_us: int) -> set[tuple[str, bool]]:
+        """Return the answers that say that a delivery was final before."""
+        if row.state != "open":
+            return {(row.state, True)}
+        paper, address = self.row_of_id[row.delivery]
+        found = {(state, True) for state in row.perhaps}
+        ended = paper.expires_at is not None and paper.expires_at <= now_us
+        if not self._surely_leased(row, now_us) and (ended or self.asked_late(paper, address)):
+            found.add(("expired", True))
+        return found
+
+    def _surely_leased(self, row: Row, now_us: int) -> bool:
+        """Say whether it is leased, and no asking after its end made it expired or dead.
+
+        That may have been: the clock goes back at times.
+        """
+        _, address = self.row_of_id[row.delivery]
+        return row.leased(now_us) and self.asked_at.get(address, 0) < row.leased_until
+
+    def _must_be_over(self, row: Row, now_us: int) -> bool:
+        """Say whether its time to live is certainly over, and nobody has it."""
+        paper, address = self.row_of_id[row.delivery]
+        if paper.expires_at is None or paper.expires_at + KEY_SLACK_US > now_us:
+            return False
+        lost = self.lease_lost_until.get(address, now_us) > now_us
+        return row.leased_until <= now_us and not lost
 
     def mine(self, unit: int, delivery: str, now_us: int) -> Row | None:
         """Return the row of a delivery that the unit answers for now, or None."""
@@ -396,9 +326,47 @@ class Model:
             row = self.mine(unit, delivery, now_us)
             if row is not None and row.state == "open":
                 row.perhaps.add(state)
+                self._uncertain.add(delivery)
+
+    def lose_kept(self, unit: int, until: int, now_us: int, deliveries: Sequence[str]) -> None:
+        """Note that an extension, or (0) a giving back, was cut off: it may stand."""
+        for delivery in deliveries:
+            row = self.mine(unit, delivery, now_us)
+            if row is not None and row.state == "open":
+                row.ever_back = row.ever_back or not until
+                if row.leased_until > now_us:
+                    row.leased_until = max(row.leased_until, until)
+                    row.lease_lost = True
+
+    def _settle_doubt(self, row: Row) -> None:
+        """Note that an answer told what a lost answer had left open."""
+        if row.perhaps:
+            row.perhaps.clear()
+            self._uncertain.discard(row.delivery)
+
+    # The books as a whole.
+
+    def check_counts(self, counts: dict[str, int]) -> None:
+        """Hold the store's own counters against what is certain and what is possible."""
+        stored = [one for one in self.papers if one.standing is Standing.STORED]
+        maybe = sum(one.standing is Standing.MAYBE for one in self.papers)
+        found = counts["documents"] - len(stored)
+        require(0 <= found <= maybe, f"{counts['documents']} documents, {len(stored)} are known")
+        if not maybe and all(len(one.audiences) == 1 for one in stored):
+            expected = sum(len(one.audiences[0]) for one in stored)
+            said = f"{counts['recipients']} deliveries, {expected} are known"
+            require(counts["recipients"] == expected, said)
+        for state in ("delivered", "refused"):
+            certain, more = self.finals[state], len(self._uncertain)
+            said = f"{counts[state]} are {state}, {certain} to {certain + more} are known"
+            require(certain <= counts[state] <= certain + more, said)
 
 
-def audience_sha256(numbers: frozenset[int]) -> str:
-    """Return the hash of an audience as receipts carry it."""
-    packed = b"".join(number.to_bytes(4, "big") for number in sorted(numbers))
-    return hashlib.sha256(packed).hexdigest()
+def _require_turns(lanes: list[int]) -> None:
+    """Check that a lower lane that waits is not kept waiting by those above it."""
+    for lane in set(lanes):
+        waited = 0
+        last = max(place for place, one in enumerate(lanes) if one == lane)
+        for one in lanes[:last]:
+            waited = 0 if one == lane else waited + (one < lane)
+            require(waited <= TURNS_MAX, f"lane {lane} waits for {waited} of those above it")

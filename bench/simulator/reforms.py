@@ -13,7 +13,7 @@ from router.engine import Engine
 from router.errors import InputError
 from router.model.instants import SECOND_US
 from router.model.reorganisations import Changing, Event, Merging, Reorganisation, Splitting
-from vanban_bench.simulator.model import require
+from vanban_bench.simulator.documents import require
 from vanban_bench.simulator.session import Session
 from vanban_bench.simulator.world import COMMITTEE, DEPARTMENT, OFFICE, Place
 

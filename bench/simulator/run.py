@@ -6,12 +6,12 @@ import msgspec
 
 from router.queue import MemoryStore
 from vanban_bench.simulator.clients import STEPS
+from vanban_bench.simulator.documents import WrongError
 from vanban_bench.simulator.ending import finish
-from vanban_bench.simulator.model import WrongError
 from vanban_bench.simulator.paper import Standing
 from vanban_bench.simulator.session import OpenStore, Session
 
-STEPS_DEFAULT = 150
+STEPS_DEFAULT = 60
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -52,6 +52,7 @@ def run_seed(seed: int, steps: int = STEPS_DEFAULT, open_store: OpenStore = Memo
             session.clock.advance(session.random.choice([0, 0, 0.001, 1, 5]))
             action = session.random.choices(actions, weights)[0]
             action(session)
+            session.model.check_counts(session.store.counts())
             if session.random.random() < 0.02:
                 session.check_disk()
         step = steps + 1

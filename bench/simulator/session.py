@@ -1,6 +1,6 @@
 """One run in progress: the engine, its disk, the clock, chance, and what must be true.
 
-Every call of the engine goes through `Session.call`, which turns a planned crash into a
+Every call of the engine goes through `Session.call`, which turns a planned fault into a
 lost answer and opens the engine anew on the same disk.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Protocol, TypeVar
 
@@ -16,15 +17,21 @@ from router.engine import Engine
 from router.errors import NotFoundError, StorageError, VanbanError
 from router.model.instants import SECOND_US
 from router.model.reorganisations import Reorganisation
-from router.ports import ManualClock, Store
-from router.queue import MemoryDisk
-from vanban_bench.simulator.faults import CrashError, FaultPlan, FaultyStore
-from vanban_bench.simulator.model import Model, WrongError
+from router.ports import ManualClock
+from router.queue import MemoryDisk, MemoryStore
+from vanban_bench.simulator.documents import WrongError
+from vanban_bench.simulator.faults import Death, FaultPlan
+from vanban_bench.simulator.history import History
+from vanban_bench.simulator.model import ATTEMPTS_MAX, Model
 from vanban_bench.simulator.paper import SIGNERS, ca_der, signers
 from vanban_bench.simulator.world import DAY_US, Place, make_world
 
 Answer = TypeVar("Answer")
-OpenStore = Callable[[MemoryDisk], Store]
+OpenStore = Callable[[MemoryDisk], MemoryStore]
+
+OPENINGS_MAX = 6
+UNITS_LOOKED_AT = 12
+SEGMENT_BYTES = (16_384, 32_768, 65_536, 262_144)
 
 WORKING_DAY_US = 1_725_411_600 * SECOND_US
 """2024-09-04 08:00 in Vietnam."""
@@ -67,8 +74,9 @@ class Session:
         self.start_us = start
         self._chance = SeededChance(seed)
         self._open_store = open_store
-        self.disk = MemoryDisk()
+        self.disk = MemoryDisk(self.random.choice(SEGMENT_BYTES))
         self.plan = FaultPlan()
+        self.history = History(self.disk)
         self.crashes = 0
         self.digest = hashlib.sha256()
         self.world = make_world(self.random, start)
@@ -78,17 +86,39 @@ class Session:
         self.pending_closings: list[tuple[int, int, tuple[int, ...]]] = []
         self.pending_reforms: list[PendingReform] = []
         self.reforms = 0
+        self.freezing = False
         self.signer_of: dict[int, int] = {}
-        self.engine = self._open()
+        self.store: MemoryStore
+        self.engine: Engine
+        self._open()
         self._furnish()
 
     def now_us(self) -> int:
         """Return the run's present instant."""
         return self.clock.now_us()
 
-    def _open(self) -> Engine:
-        self._store = FaultyStore(self._open_store(self.disk), self.plan)
-        return Engine.over(self._store, clock=self.clock, chance=self._chance)
+    def _open(self) -> None:
+        """Open the engine on the disk; a planned fault may strike, and may strike again."""
+        self.freezing = False
+        for attempt in range(OPENINGS_MAX):
+            try:
+                self.store = self._open_store(self.disk)
+                self.engine = Engine.over(self.store, clock=self.clock, chance=self._chance)
+            except StorageError as error:
+                self._require_planned(error)
+                if attempt > 1 or self.random.random() < 0.5:
+                    self.plan.death = Death.POWER_CUT
+                self.plan.die(self.disk, self.random)
+                continue
+            queue = self.engine._queue
+            queue.lease = partial(queue.lease, attempts_max=ATTEMPTS_MAX)  # type: ignore[method-assign]
+            return
+        raise WrongError("the engine does not open, though the disk is well")
+
+    def _require_planned(self, error: StorageError) -> None:
+        if not self.plan.explains(error, self.disk):
+            said = {"path": error.path, **error.facts}
+            raise WrongError(f"failed without a reason: {error!r} {said}") from error
 
     def _furnish(self) -> None:
         """Import the units, trust the CA, bind a signer to each sender."""
@@ -116,24 +146,27 @@ class Session:
     ) -> Answer | None:
         """Ask the engine; None when it died before it answered, `lost` being called then."""
         try:
-            return question(self.engine)
-        except (CrashError, StorageError) as error:
-            if not self._store.dead:
-                raise WrongError(f"the engine failed without a reason: {error!r}") from error
-            lost()
-            self.crash()
-            return None
+            answer = question(self.engine)
+        except StorageError as error:
+            self._require_planned(error)
         except VanbanError as error:
             raise WrongError(f"the engine refused a call: {error}") from error
+        else:
+            if not self.plan.loses_answer():
+                self.plan.forget_tolerated(self.disk)
+                return answer
+        lost()
+        self.crash()
+        return None
 
     def crash(self) -> None:
-        """Let the process die where it stands, and open the engine on what was flushed."""
+        """Let the process die where it stands, and open the engine on what it left."""
         self.crashes += 1
-        self._store.dead = True
-        self.note("crash", self.disk.last)
+        self.note("crash", self.plan.death.name, self.disk.flushes)
+        self.plan.die(self.disk, self.random)
         self._let_go()
         self.model.crashed()
-        self.engine = self._open()
+        self._open()
         self._learn_directory()
 
     def _learn_directory(self) -> None:
@@ -153,7 +186,8 @@ class Session:
             if reform.change.title in made:
                 reform.learn()
         self.pending_places, self.pending_closings, self.pending_reforms = [], [], []
-        for place in self.world.places.values():
+        places = list(self.world.places.values())
+        for place in self.random.sample(places, min(len(places), UNITS_LOOKED_AT)):
             known = self.engine.unit(place.number)
             standing = known.kind, known.parent
             lasts = place.standing(max(self.now_us(), place.valid_from))
@@ -163,17 +197,17 @@ class Session:
                 raise WrongError(f"unit {place.code}: what was answered is forgotten")
 
     def check_disk(self) -> None:
-        """Let the engine check its own state: it must equal the replay of its log."""
-        wrong = self.call(lambda engine: engine.check())
-        if wrong:
-            raise WrongError("the stored state is broken: " + "; ".join(wrong[:3]))
+        """Hold the state against replays of the log from every checkpoint that was kept."""
+        self.call(lambda _: self.history.check(self.store))
+        self.freezing = False
 
     def close(self) -> None:
         """End the run."""
-        self._store.dead = True
+        self.plan.end(self.disk)
+        self.disk.files = self.disk.files.clone()
         self._let_go()
 
     def _let_go(self) -> None:
-        """Free the threads of a dead process; what it had not flushed stays lost."""
-        with contextlib.suppress(CrashError):
+        """Free the threads of a dead process; what it still writes, nobody sees."""
+        with contextlib.suppress(StorageError):
             self.engine.close()

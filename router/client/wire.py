@@ -24,6 +24,7 @@ from router.errors import (
     SignatureRefusedError,
     StorageError,
     TooLargeError,
+    TooManyOpenError,
     VanbanError,
 )
 from router.model.answers import (
@@ -72,10 +73,14 @@ _BY_STATUS: Final[dict[int, type[VanbanError]]] = {
     413: TooLargeError,
     415: MalformedError,
     422: InputError,
+    429: TooManyOpenError,
     503: OverloadedError,
 }
 _BY_PREFIX: Final[dict[str, type[VanbanError]]] = {
     "store.": StorageError,
+    "store.nearly_full": OverloadedError,
+    "store.checkpoint_behind": OverloadedError,
+    "store.busy": OverloadedError,
     "engine.closed": ClosedError,
     "signature.": SignatureRefusedError,
     "certificate.": SignatureRefusedError,

@@ -34,6 +34,7 @@ class SnapshotMade(msgspec.Struct, frozen=True, array_like=True):
     valid_from: int
 
 
+_ROOMS = (DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT)
 _snapshots: msgspec.msgpack.Decoder[SnapshotMade] = msgspec.msgpack.Decoder(SnapshotMade)
 encode_record = msgspec.msgpack.Encoder().encode
 
@@ -58,9 +59,25 @@ class Rooms:
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
         self._digests = Digests()
-        for room in (DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT):
-            for sequence, record in queue.room_records(room):
-                self._apply(record, sequence)
+        self._taken_in = 0
+        self.catch_up(queue)
+
+    def catch_up(self, queue: Queue) -> None:
+        """Take in what the log has beyond what was taken in: all of it at an opening.
+
+        After a failed flush a record may have been kept although nobody was answered.
+        Raises StorageError `store.corrupt` when what was answered is not there.
+        """
+        with self.lock:
+            after = self._taken_in
+            if queue.store.last < after:
+                raise StorageError(
+                    "store.corrupt", path=f"log[{queue.store.last + 1}]",
+                    reason=f"the log ends at {queue.store.last}, and held {after} before",
+                )  # fmt: skip
+            for room in _ROOMS:
+                for sequence, record in queue.room_records(room, after):
+                    self._apply(record, sequence)
 
     def append(self, records: Sequence[RoomRecord]) -> list[int]:
         """Flush records of the rooms, then take them in; return their sequences."""
@@ -72,6 +89,7 @@ class Rooms:
 
     def _apply(self, record: RoomRecord, sequence: int) -> None:
         room, body = record.room, record.body
+        self._taken_in = max(self._taken_in, sequence)
         if room == DIRECTORY:
             self.directory.apply(decode_directory(body), sequence, record.at)
         elif room == TRUST:
@@ -119,7 +137,9 @@ class Rooms:
         """Return what says where the unit stands in numbered snapshots (-1: nowhere)."""
 
         def positions(snapshots: Sequence[int]) -> dict[int, int]:
-            return {number: self.snapshot(number).hierarchy.position(address) for number in snapshots}
+            return {
+                number: self.snapshot(number).hierarchy.position(address) for number in snapshots
+            }
 
         return positions
 

@@ -257,11 +257,54 @@ OPERATION: Final[dict[str, Words]] = {
     "store.failed": Words(
         "A write or flush failed: {reason}.  Nothing more is accepted.",
         "Ghi dữ liệu thất bại: {reason}.  Ngừng tiếp nhận.",
-        "Check the disk, then restart.", "Kiểm tra ổ đĩa rồi khởi động lại.",
+        "Check the disk.  The daemon opens the store again by itself; an embedding host calls "
+        "Engine.reopen().",
+        "Kiểm tra ổ đĩa.  Máy chủ tự mở lại kho; ứng dụng nhúng gọi Engine.reopen().",
     ),
     "store.full": Words(
         "The disk or the data quota is full.", "Ổ đĩa hoặc hạn mức dữ liệu đã đầy.",
-        "Free space, then restart.", "Giải phóng dung lượng rồi khởi động lại.",
+        "Free space.  The daemon opens the store again by itself; an embedding host calls "
+        "Engine.reopen().",
+        "Giải phóng dung lượng.  Máy chủ tự mở lại kho; ứng dụng nhúng gọi Engine.reopen().",
+    ),
+    "store.nearly_full": Words(
+        "The disk is nearly full: documents are not taken, acknowledgements are; try again in "
+        "{retry_after_s} seconds.",
+        "Ổ đĩa sắp đầy: tạm ngừng nhận văn bản, vẫn nhận xác nhận; thử lại sau "
+        "{retry_after_s} giây.",
+        "Free space on the disk, or lower store.reserve_bytes; nothing has to be restarted.",
+        "Giải phóng dung lượng, hoặc giảm store.reserve_bytes; không cần khởi động lại.",
+    ),
+    "store.checkpoint_behind": Words(
+        "The disk does not keep up, and memory is bounded; try again in {retry_after_s} seconds.",
+        "Ổ đĩa không theo kịp, bộ nhớ có giới hạn; thử lại sau {retry_after_s} giây.",
+        "Send less at once; look for what else writes to this disk.",
+        "Gửi ít hơn mỗi lần; kiểm tra tiến trình khác đang ghi ổ đĩa này.",
+    ),
+    "store.busy": Words(
+        "Too much waits to be written; try again in {retry_after_s} seconds.",
+        "Quá nhiều dữ liệu đang chờ ghi; thử lại sau {retry_after_s} giây.",
+        "Send again later, and less at once.", "Gửi lại sau, và ít hơn mỗi lần.",
+    ),
+    "sender.too_many_in_flight": Words(
+        "The sender has {limit} documents in flight that not all recipients have taken.",
+        "Đơn vị gửi đang có {limit} văn bản chưa được mọi nơi nhận tiếp nhận.",
+        "See who has not taken them and remind them, or raise store.in_flight_per_sender_max.",
+        "Xem nơi nào chưa tiếp nhận và nhắc, hoặc tăng store.in_flight_per_sender_max.",
+    ),
+    "recipient.too_many_pending": Words(
+        "The recipient {unit} has {limit} deliveries waiting that were written to it by name.",
+        "Nơi nhận {unit} đang có {limit} lượt gửi đích danh chưa tiếp nhận.",
+        "Remind that unit, send without it (on_bad_recipient “skip”), or raise "
+        "store.pending_per_recipient_max.",
+        "Nhắc đơn vị đó, gửi không kèm đơn vị đó (on_bad_recipient “skip”), hoặc tăng "
+        "store.pending_per_recipient_max.",
+    ),
+    "unit.too_many_leased": Words(
+        "The unit holds {limit} deliveries under lease that it has not settled.",
+        "Đơn vị đang giữ {limit} lượt gửi đã nhận tạm mà chưa xác nhận.",
+        "Acknowledge, refuse or give back some first, or raise inbox.leases_max.",
+        "Xác nhận, từ chối hoặc trả lại bớt trước, hoặc tăng inbox.leases_max.",
     ),
     "record.too_large": Words(
         "A record of {bytes} bytes exceeds {limit}.",

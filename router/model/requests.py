@@ -80,6 +80,10 @@ class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The answer of the health checks: `status` is "ok" or "ready"."""
+    """The answer of the health checks: `status` is "ok" or "ready".
+
+    `refusing` is the code of what documents are refused for while all else works, or "".
+    """
 
     status: str
+    refusing: str = ""

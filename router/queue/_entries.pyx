@@ -15,15 +15,15 @@ from router.queue._intake cimport (
     Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics,
 )
 from router.queue._layout cimport (
-    DEAD, DELIVERED, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_SINCE,
-    ENT_SIZE, ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, FEED_EVENTS,
+    DELIVERED, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_SINCE, ENT_SIZE,
+    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, FEED_EVENTS,
     FEED_FIXED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE,
     JOIN_POSTINGS, JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, MOVE_DOCUMENT,
     MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
     TOPICS, WITHDRAWN,
 )
 from router.queue._moves cimport (
-    LANES, Counters, entry_key, final, legal, note_over, sender_of,
+    LANES, Counters, entry_key, final, is_over, legal, note_over, sender_of,
 )
 from router.queue._state cimport State
 
@@ -97,11 +97,12 @@ cdef void release(
     if row == NULL or final(row[ENT_STANDING]):
         return
     forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
+    if not is_over(row):
+        note_over(state, counters, sender_of(state, document))
     row[ENT_STANDING] = RELEASED
     store64(row + ENT_SINCE, <uint64_t>at)
     store64(row + ENT_CHANGED, sequence)
     counters.recipients -= load32(row + ENT_SIZE)
-    note_over(state, counters, sender_of(state, document))
 
 
 cdef int apply_entry(
@@ -141,8 +142,7 @@ cdef void close_members(
     """Count an entry's untouched members as final; note when none is left open."""
     cdef uint32_t untouched = load32(row + ENT_SIZE) - load32(row + ENT_TOUCHED)
     cdef uint8_t *count = row + ENT_COUNTS + 4 * (to - DELIVERED)
-    cdef uint32_t over = 0
-    cdef int i
+    cdef bint was_over = is_over(row)
     store32(count, load32(count) + untouched)
     if to == EXPIRED:
         counters.expired += untouched
@@ -150,10 +150,7 @@ cdef void close_members(
         counters.withdrawn += untouched
     elif to == EXCLUDED:
         counters.excluded += untouched
-    for i in range(DELIVERED, EXCLUDED + 1):
-        if i != DEAD:
-            over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
-    if untouched and over == load32(row + ENT_SIZE):  # else it was noted with the last member
+    if not was_over and is_over(row):
         note_over(state, counters, sender_of(state, document))
 
 

@@ -5,6 +5,7 @@ from libc.stdint cimport uint64_t
 
 from router.queue._base cimport Base
 from router.queue._bytes cimport Slice
+from router.queue._disk cimport Disk
 from router.queue._lmdb_calls cimport Blob
 from router.queue._overlay cimport TABLES_MAX, Overlay
 
@@ -26,10 +27,15 @@ cdef class LmdbBase(Base):
     cdef int _depth
     cdef unsigned int _dbi[TABLES_MAX]
     cdef Held *_free[TABLES_MAX]
+    cdef void *_near[TABLES_MAX]     # where `get` found something last, by table
+    cdef uint64_t _near_as_of[TABLES_MAX]
+    cdef uint64_t _readings          # begun so far
     cdef int _failure            # 0, or the number of what failed first
     cdef int _file
     cdef size_t _page_size
     cdef uint64_t _length        # of the file; only `write` changes it
+    cdef Disk _owner_disk        # says who owns the directory now, or None
+    cdef uint64_t _owner_epoch
 
     cdef uint64_t _open_file(self, const char *path, size_t map_bytes) except? 0
     cdef int _failed(self, int number) noexcept nogil
@@ -37,4 +43,5 @@ cdef class LmdbBase(Base):
     cdef int _read(
         self, void *cursor, Blob *key, Slice *key_found, Slice *value, int operation
     ) noexcept nogil
+    cdef int _come_near(self, int table) noexcept nogil
     cdef void _shut(self) noexcept

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from os import PathLike
 
 from router.queue._base import Base
+from router.queue._disk import Disk
+from router.queue._pylmdb import PyLmdbBase
 
 __all__ = ["LmdbBase"]
 
@@ -25,7 +27,7 @@ class LmdbBase(Base):
         map_bytes: int = 0,
         *,
         fallback: bool = False,
-    ) -> Base:
+    ) -> LmdbBase | PyLmdbBase:
         """Open the environment in directory `path`, or make it; its parent must be there.
 
         `map_bytes` bounds the data (0: the default, 1 TiB of address space, no disk).  Where
@@ -33,6 +35,9 @@ class LmdbBase(Base):
         same interface; `fallback` asks for that one.  Raises StorageError `store.locked`,
         `store.foreign`, `store.corrupt`, `store.full`, `store.failed`, and leaves nothing open.
         """
+
+    def belong_to(self, disk: Disk, epoch: int) -> None:
+        """Refuse to write once that disk was claimed for another opening than `epoch`."""
 
     def info(self) -> dict[str, int]:
         """Return sizes by name: bytes of the map, the file, its used part; free pages; readers.

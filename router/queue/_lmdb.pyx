@@ -16,10 +16,11 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
+from router.queue._disk cimport Disk
 from router.queue._lmdb_calls cimport (
     LMDB_COMPACT, LMDB_CREATE, LMDB_FIRST, LMDB_LAST, LMDB_NEXT, LMDB_NO_LOCK,
     LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY,
-    LMDB_SET_RANGE, Blob, EnvironmentInfo, TableInfo, lmdb, open_environment,
+    LMDB_SET, LMDB_SET_RANGE, Blob, EnvironmentInfo, TableInfo, lmdb, open_environment,
 )
 from router.queue._lmdb_write cimport NOT_SORTED, apply_changes, keep_ahead, length_of, true_reason
 from router.queue._overlay cimport TABLES_MAX, Overlay
@@ -207,6 +208,7 @@ cdef class LmdbBase(Base):
             failed = lmdb.txn_renew(self._reading)
             if failed:
                 return self._failed(failed)
+            self._readings += 1
         self._depth += 1
         return 0
 
@@ -220,11 +222,25 @@ cdef class LmdbBase(Base):
         cdef Blob found
         cdef int failed = LMDB_NOT_FOUND
         if size:
-            failed = lmdb.get(self._reading, self._dbi[table], &wanted, &found)
+            failed = self._come_near(table)
+            if not failed:  # a key near the last one is found without a walk from the root
+                failed = lmdb.cursor_get(self._near[table], &wanted, &found, LMDB_SET)
         if failed:
             return ABSENT if failed == LMDB_NOT_FOUND else self._failed(failed)
         value[0] = Slice(<const uint8_t *>found.data, found.size)
         return FOUND
+
+    cdef int _come_near(self, int table) noexcept nogil:
+        """Have the table's own cursor stand in this reading."""
+        cdef int failed = 0
+        if self._near[table] is NULL:
+            failed = lmdb.cursor_open(self._reading, self._dbi[table], &self._near[table])
+            if failed:
+                self._near[table] = NULL
+        elif self._near_as_of[table] != self._readings:
+            failed = lmdb.cursor_renew(self._reading, self._near[table])
+        self._near_as_of[table] = self._readings
+        return failed
 
     cdef void *cursor(self, int table) noexcept nogil:
         cdef Held *held = self._free[table]
@@ -301,6 +317,11 @@ cdef class LmdbBase(Base):
         failed = lmdb.txn_begin(self._env, NULL, 0, &txn)
         if failed:
             return self._failed(failed)
+        # Whoever opens the directory claims it before it begins a writing transaction of its
+        # own, so from here on either the claim is seen or this commit is seen by them.
+        if self._owner_disk is not None and self._owner_disk.claimed() != self._owner_epoch:
+            lmdb.txn_abort(txn)
+            return FAILED
         failed = apply_changes(txn, self._dbi, self._count, changes)
         if failed:
             lmdb.txn_abort(txn)
@@ -314,6 +335,11 @@ cdef class LmdbBase(Base):
             (after.last_page - before.last_page) * self._page_size,
         )
         return 0
+
+    def belong_to(self, Disk disk, uint64_t epoch):
+        """Refuse to write once that disk was claimed for another opening than `epoch`."""
+        self._owner_disk = disk
+        self._owner_epoch = epoch
 
     def fault(self):
         """Return what the first failure was, as a StorageError, or None."""
@@ -380,6 +406,9 @@ cdef class LmdbBase(Base):
         if self._env is NULL:
             return
         for table in range(TABLES_MAX):
+            if self._near[table] is not NULL and vanban_forks == self._forks:
+                lmdb.cursor_close(self._near[table])
+            self._near[table] = NULL
             while self._free[table] is not NULL:
                 held = self._free[table]
                 self._free[table] = held.next

@@ -33,14 +33,18 @@ class SegmentLog(LogWriter):
         checkpoint_sequence: int = 0,
         checkpoint_spot: tuple[int, int, int] = (0, 0, 0),
         epoch_min: int = 0,
+        claimed: int = 0,
         segment_bytes_max: int = 67_108_864,
+        number_min: int = 0,
     ) -> SegmentLog:
         """Open the log of a directory: fence former owners, find what is kept, begin a segment.
 
         `checkpoint_sequence` is the last sequence that the state holds; `checkpoint_spot`
         is where its record lies (nowhere: a log that begins after it).  The epoch is higher
-        than any before and than `epoch_min`.  Raises StorageError `store.corrupt` (with the
-        place), `store.foreign`, `store.format`, `store.full`, `store.failed`.
+        than any before and than `epoch_min`, the segment's number than `number_min`; `claimed`
+        is one that the caller has claimed for this opening already.  Raises StorageError
+        `store.corrupt` (with the place), `store.foreign`, `store.format`, `store.full`,
+        `store.failed`.
         """
 
     def append(self, record: bytes) -> tuple[int, tuple[int, int, int]]:

@@ -74,18 +74,23 @@ cdef class SegmentLog(LogWriter):
     @staticmethod
     def open(
         Disk disk not None, *, uint64_t checkpoint_sequence=0, checkpoint_spot=(0, 0, 0),
-        uint64_t epoch_min=0, uint64_t segment_bytes_max=LOG_SEGMENT_BYTES_MAX,
+        uint64_t epoch_min=0, uint64_t claimed=0,
+        uint64_t segment_bytes_max=LOG_SEGMENT_BYTES_MAX, uint32_t number_min=0,
     ):
         """Open the log of a directory: fence former owners, find what is kept, begin a segment.
 
         `checkpoint_sequence` is the last sequence that the state holds; `checkpoint_spot`
         is where its record lies (nowhere: a log that begins after it).  The epoch is higher
-        than any before and than `epoch_min`.  Raises StorageError `store.corrupt` (with the
-        place), `store.foreign`, `store.format`, `store.full`, `store.failed`.
+        than any before and than `epoch_min`, the segment's number than `number_min`; `claimed`
+        is one that the caller has claimed for this opening already.  Raises StorageError
+        `store.corrupt` (with the place), `store.foreign`, `store.format`, `store.full`,
+        `store.failed`.
         """
         cdef Segments segments = Segments(disk)
         cdef SegmentLog log = SegmentLog(disk, segments)
-        cdef uint64_t epoch = max(disk.claimed(), epoch_min) + 1
+        cdef uint64_t epoch = claimed
+        if epoch <= epoch_min or epoch != disk.claimed():
+            epoch = max(disk.claimed(), epoch_min) + 1
         log._claim(epoch)
         recovery = Recovery(segments, checkpoint_sequence)
         number, highest = recovery.load()
@@ -93,7 +98,7 @@ cdef class SegmentLog(LogWriter):
             epoch = highest + 1
             log._claim(epoch)
         recovery.walk(checkpoint_spot)
-        log.numbers = number
+        log.numbers = max(number, number_min)
         log.bytes_max = min(max(segment_bytes_max, 2 * HEADER_BYTES), OFFSET_MAX)
         log._begin(recovery)
         return log

@@ -69,6 +69,7 @@ ctypedef struct Cell:  # where one delivery stands
 
 cdef bint legal(int old, int new) noexcept nogil
 cdef bint final(int state) noexcept nogil
+cdef bint is_over(const uint8_t *row) noexcept nogil
 cdef size_t changes_bytes_max(const Changes *changes) noexcept nogil
 cdef size_t write_changes(const Changes *changes, uint8_t *into) noexcept nogil
 cdef int read_changes(

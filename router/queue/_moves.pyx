@@ -35,9 +35,12 @@ cdef enum:
     HAS_TURN = 4
     HAS_REASONS = 8
     EXTENDS = 16
+    CURSOR_AT_MOVE = 1
+    CURSOR_FOLLOWS = 2
     ITEM_BYTES_MAX = 32
     HEAD_BYTES_MAX = 160
 
+cdef int64_t SECOND_US = 1_000_000
 cdef uint64_t SEQUENCE_MASK = 0xFFFFFFFFFFFF
 cdef uint32_t[16] LEGAL  # RELEASED included: nothing follows it
 
@@ -105,12 +108,9 @@ cdef size_t write_changes(const Changes *changes, uint8_t *into) noexcept nogil:
     memcpy(at, changes.actor, changes.actor_size)
     at += changes.actor_size
     if changes.until:
-        at = write_number(at, <uint64_t>(changes.until - changes.at))
+        at = write_number(at, packed_span(changes.until - changes.at))
     if has_cursors:
-        store64(at, changes.digest)
-        at += 8
-        for i in range(LANES):
-            at = write_number(at, changes.cursors[i])
+        at = write_cursors(changes, at)
     if changes.turn:
         at[0] = changes.turn
         at += 1
@@ -133,6 +133,60 @@ cdef size_t write_changes(const Changes *changes, uint8_t *into) noexcept nogil:
     return at - into
 
 
+cdef inline uint64_t packed_span(int64_t span) noexcept nogil:
+    """Pack a span of time: in whole seconds if it is, else in microseconds."""
+    if span % SECOND_US == 0:
+        return <uint64_t>(span // SECOND_US) << 1
+    return <uint64_t>span << 1 | 1
+
+
+cdef inline int64_t span_of(uint64_t packed) noexcept nogil:
+    return <int64_t>(packed >> 1) * (1 if packed & 1 else SECOND_US)
+
+
+cdef uint64_t last_entry(const Changes *changes, uint32_t lane) noexcept nogil:
+    """Return the last entry of a lane among the moves, or 0."""
+    cdef uint32_t i = changes.count
+    while i:
+        i -= 1
+        if changes.moves[i].lane == lane:
+            return changes.moves[i].entry
+    return 0
+
+
+cdef uint8_t *write_cursors(const Changes *changes, uint8_t *at) noexcept nogil:
+    """Write the cursors: two bits a lane (none, as the last move says, as follows)."""
+    cdef uint8_t *kinds
+    cdef uint32_t i
+    store64(at, changes.digest)
+    kinds = at + 8
+    kinds[0] = 0
+    at += 9
+    for i in range(LANES):
+        if not changes.cursors[i]:
+            continue
+        if changes.cursors[i] == last_entry(changes, i):
+            kinds[0] |= <uint8_t>(CURSOR_AT_MOVE << (2 * i))
+        else:
+            kinds[0] |= <uint8_t>(CURSOR_FOLLOWS << (2 * i))
+            at = write_number(at, changes.cursors[i])
+    return at
+
+
+cdef uint8_t read_cursors(Reader *reader, Changes *changes) noexcept nogil:
+    """Read digest and cursors; return their kinds, for those that are as the moves say."""
+    cdef uint8_t kinds
+    cdef uint32_t i
+    if read_bytes(reader, 9) == NULL:
+        return 0
+    changes.digest = load64(reader.at - 9)
+    kinds = (reader.at - 1)[0]
+    for i in range(LANES):
+        if (kinds >> (2 * i)) & 3 == CURSOR_FOLLOWS:
+            changes.cursors[i] = read_number(reader)
+    return kinds
+
+
 cdef inline uint64_t signed_up(int64_t value) noexcept nogil:
     """Fold a signed number so that small ones of either sign stay small."""
     return (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
@@ -148,7 +202,7 @@ cdef int read_changes(
     """Read a record into `changes` and `moves`: FOUND, or FAILED when it is none."""
     cdef Reader reader
     cdef uint64_t count, i
-    cdef uint8_t flags
+    cdef uint8_t flags, kinds = 0
     memset(changes, 0, sizeof(Changes))
     if size < 12 or data[0] != KIND_CHANGES or data[1] != RECORD_VERSION:
         return FAILED
@@ -162,13 +216,9 @@ cdef int read_changes(
     changes.actor = read_bytes(&reader, changes.actor_size)
     changes.extends = (flags & EXTENDS) != 0
     if flags & HAS_UNTIL:
-        changes.until = changes.at + <int64_t>read_number(&reader)
+        changes.until = changes.at + span_of(read_number(&reader))
     if flags & HAS_CURSORS:
-        if read_bytes(&reader, 8) == NULL:
-            return FAILED
-        changes.digest = load64(reader.at - 8)
-        for i in range(LANES):
-            changes.cursors[i] = read_number(&reader)
+        kinds = read_cursors(&reader, changes)
     if flags & HAS_TURN:
         if read_bytes(&reader, 1) == NULL:
             return FAILED
@@ -185,7 +235,12 @@ cdef int read_changes(
     if reader.bad or changes.count > room:
         return FAILED
     changes.moves = moves
-    return read_moves(&reader, changes)
+    if read_moves(&reader, changes) == FAILED:
+        return FAILED
+    for i in range(LANES):
+        if (kinds >> (2 * i)) & 3 == CURSOR_AT_MOVE:
+            changes.cursors[i] = last_entry(changes, <uint32_t>i)
+    return FOUND
 
 
 cdef int read_moves(Reader *reader, Changes *changes) noexcept nogil:
@@ -320,11 +375,20 @@ cdef void count_move(Counters *counters, int old, int new, bint anew) noexcept n
         counters.attempts += 1
 
 
+cdef bint is_over(const uint8_t *row) noexcept nogil:
+    """Say whether all members of an entry are final, by its counters."""
+    cdef uint32_t over = 0
+    cdef int i
+    for i in range(DELIVERED, EXCLUDED + 1):
+        if i != DEAD:
+            over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
+    return over == load32(row + ENT_SIZE)
+
+
 cdef void count_in_entry(
     State state, Counters *counters, uint8_t *row, uint64_t document, int old, int new
 ) noexcept nogil:
     """Keep an entry's counters of final and dead members; note when it is over."""
-    cdef uint32_t over = 0
     cdef int i
     if old >= DELIVERED and old <= EXCLUDED:
         i = ENT_COUNTS + 4 * (old - DELIVERED)
@@ -332,12 +396,8 @@ cdef void count_in_entry(
     if new >= DELIVERED and new <= EXCLUDED:
         i = ENT_COUNTS + 4 * (new - DELIVERED)
         store32(row + i, load32(row + i) + 1)
-    if final(new):
-        for i in range(DELIVERED, EXCLUDED + 1):
-            if i != DEAD:
-                over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
-        if over == load32(row + ENT_SIZE):
-            note_over(state, counters, sender_of(state, document))
+    if final(new) and row[ENT_STANDING] != RELEASED and is_over(row):
+        note_over(state, counters, sender_of(state, document))
 
 
 cdef void keep_open(

@@ -36,7 +36,8 @@ cdef enum:  # what became of a ticket
     IN_LINE = 0
     DONE = 1
     BROKEN = 2     # nothing of it may be counted on
-    BUSY = 3       # refused before anything was done: the overlay or the disk is full
+    BUSY = 3       # refused before anything was done: the disk is nearly full
+    CROWDED = 4    # likewise: memory waits for a checkpoint that does not come to its end
 
 
 ctypedef struct Ticket:  # one caller's wishes in a group
@@ -69,13 +70,19 @@ cdef class Pipeline:
     cdef readonly uint64_t stored_bytes  # of all records since the start
     cdef uint64_t checkpoint_bytes
     cdef uint64_t frozen_last
+    cdef readonly uint64_t written_bytes # by checkpoints
     cdef readonly size_t flushes
     cdef readonly size_t checkpoints
     cdef public size_t overlay_bytes_max
+    cdef public double overlay_wait_s    # how long writers wait for room before they are refused
+    cdef public size_t line_bytes_max    # of all tickets in line together
     cdef public size_t checkpoint_overlay_bytes
     cdef public uint64_t checkpoint_log_bytes
-    cdef public uint64_t in_flight_max
+    cdef public uint64_t in_flight_max   # of one sender; 0: no bound
+    cdef public uint32_t pending_max     # written to one address by name and open; 0: no bound
+    cdef public uint32_t leases_max      # of one address; 0: no bound
     cdef public bint refusing            # the disk is nearly full: documents are refused
+    cdef bint crowded                    # writers waited that long: the next are not let wait
     cdef bint dirty                      # something is applied, not flushed
     cdef bint broken
     cdef bint closed
@@ -90,6 +97,7 @@ cdef class Pipeline:
     cdef Ticket *completed_first
     cdef Ticket *completed_newest
     cdef size_t in_line
+    cdef size_t line_bytes
     cdef int signal_file
     cdef Move *replay_moves
 
@@ -113,3 +121,5 @@ cdef class Pipeline:
     cdef void keep_meta(self) noexcept nogil
     cdef bint checkpoint_due(self) noexcept nogil
     cdef void wait_for_room(self) noexcept nogil
+    cdef bint swamped(self) noexcept nogil
+    cdef int write_checkpoint(self) noexcept nogil

@@ -12,6 +12,7 @@ A failed write, flush or reading breaks the pipeline: it refuses everything from
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, store32, store64
 from router.queue._crc cimport crc32c
@@ -30,7 +31,7 @@ from router.queue._moves cimport (
 from router.queue._settle cimport Wish, grant
 from router.queue._state cimport State
 
-from router.limits import GROUP_BYTES_MAX, RECORD_BYTES_MAX
+from router.limits import GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S, RECORD_BYTES_MAX
 
 __all__ = ["Pipeline"]
 
@@ -56,6 +57,8 @@ cdef class Pipeline:
         memset(&self.last_spot, 0, sizeof(Spot))
         self.signal_file = -1
         self.overlay_bytes_max = <size_t>512 << 20
+        self.overlay_wait_s = OVERLAY_WAIT_S
+        self.line_bytes_max = LINE_BYTES_MAX
         self.checkpoint_overlay_bytes = <size_t>128 << 20
         self.checkpoint_log_bytes = <uint64_t>512 << 20
         self.replay_moves = <Move *>malloc(MOVES_MAX * sizeof(Move))
@@ -100,6 +103,7 @@ cdef class Pipeline:
             self.newest.behind = ticket
         self.newest = ticket
         self.in_line += 1
+        self.line_bytes += ticket.bytes
         if ticket.queued:
             pthread_cond_signal(&self.arrived)
         pthread_mutex_unlock(&self.arriving)
@@ -124,10 +128,12 @@ cdef class Pipeline:
             end = line
             bytes = line.bytes
             self.in_line -= 1
+            self.line_bytes -= end.bytes
             while end.behind != NULL and bytes + end.behind.bytes <= GROUP_MAX:
                 end = end.behind
                 bytes += end.bytes
                 self.in_line -= 1
+                self.line_bytes -= end.bytes
             self.first = end.behind
             end.behind = NULL
         pthread_mutex_unlock(&self.arriving)
@@ -154,12 +160,29 @@ cdef class Pipeline:
             pthread_cond_broadcast(&self.wanted)
 
     cdef void wait_for_room(self) noexcept nogil:
-        """Let a checkpoint that is on its way end before memory grows past its bound."""
-        while (
-            self.state.freezing and not self.broken and not self.closed
-            and self.state.bytes() > self.overlay_bytes_max
-        ):
-            pthread_cond_wait(&self.thawed, &self.lock)
+        """Let a checkpoint that is on its way end before memory grows past its bound.
+
+        Who waited in vain for `overlay_wait_s` waits no more, and neither does anybody after:
+        documents are refused until it has ended.
+        """
+        cdef timespec until
+        cdef double seconds = self.overlay_wait_s
+        if not self.state.freezing or self.state.bytes() <= self.overlay_bytes_max:
+            return
+        clock_gettime(CLOCK_REALTIME, &until)
+        until.tv_sec += <long>seconds
+        until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
+        until.tv_sec += until.tv_nsec // 1000000000
+        until.tv_nsec %= 1000000000
+        while self.state.freezing and not (self.broken or self.closed or self.crowded):
+            if pthread_cond_timedwait(&self.thawed, &self.lock, &until):
+                self.crowded = self.state.freezing
+
+    cdef bint swamped(self) noexcept nogil:
+        """Say whether not even what recipients want may take more memory."""
+        return self.crowded and self.state.bytes() > (
+            self.overlay_bytes_max + self.overlay_bytes_max // 4
+        )
 
     cdef void finish(self, Ticket *line) noexcept nogil:
         """Answer a group."""
@@ -169,7 +192,7 @@ cdef class Pipeline:
         cdef bint signalled = False
         while ticket != NULL:
             behind = ticket.behind
-            if self.broken and ticket.outcome != BUSY:
+            if self.broken and ticket.outcome < BUSY:
                 ticket.outcome = BROKEN
             elif ticket.outcome == IN_LINE:
                 ticket.outcome = DONE
@@ -193,6 +216,8 @@ cdef class Pipeline:
         """Judge and apply one ticket."""
         if self.broken or self.closed:
             ticket.outcome = BROKEN
+        elif self.crowded and (ticket.documents or self.swamped()):
+            ticket.outcome = CROWDED
         elif ticket.wishes != NULL:
             self.serve_wishes(ticket)
         elif self.refusing and ticket.documents:
@@ -333,7 +358,7 @@ cdef class Pipeline:
         if self.log is not None:
             if self.log.flush() == FAILED:
                 return FAILED
-        elif self.freeze() == FAILED or self.thaw(self.state.write_frozen()) == FAILED:
+        elif self.freeze() == FAILED or self.thaw(self.write_checkpoint()) == FAILED:
             return FAILED
         self.dirty = False
         self.durable = self.last
@@ -377,6 +402,17 @@ cdef class Pipeline:
         self.frozen_last = self.last
         return self.state.freeze()
 
+    cdef int write_checkpoint(self) noexcept nogil:
+        """Write what is frozen into the base, unless another owner has opened the directory:
+        the base is theirs then, and what is frozen here is in the log that they replay."""
+        if self.log is not None and self.log.sound() == FAILED:
+            return FAILED
+        if self.state.write_frozen() == FAILED:
+            if self.log is not None:
+                self.log.sound()  # it was claimed meanwhile: that is the reason to be told
+            return FAILED
+        return FOUND
+
     cdef int thaw(self, int written) noexcept nogil:
         """End a checkpoint: the base has it, or the pipeline is broken."""
         if written == FAILED:
@@ -384,6 +420,7 @@ cdef class Pipeline:
             pthread_cond_broadcast(&self.thawed)
             return FAILED
         self.state.thaw()
+        self.crowded = False
         self.checkpoints += 1
         self.checkpointed = self.frozen_last
         pthread_cond_broadcast(&self.thawed)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 
 from router.queue._base import Base
+from router.queue._disk import Disk
 
 __all__ = ["PyLmdbBase"]
 
@@ -14,6 +15,9 @@ class PyLmdbBase(Base):
         self, path: str | PathLike[str], tables: Sequence[str], map_bytes: int = 0
     ) -> None:
         """See `LmdbBase.open`."""
+
+    def belong_to(self, disk: Disk, epoch: int) -> None:
+        """Refuse to write once that disk was claimed for another opening than `epoch`."""
 
     def info(self) -> dict[str, int]:
         """Return sizes by name: bytes of the map, the file, its used part; readers.

@@ -7,10 +7,11 @@ gives it up and retakes it within: beside a busy Python thread this is slow (doc
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from router.queue._base cimport Base
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
+from router.queue._disk cimport Disk
 from router.queue._overlay cimport Overlay, Walk
 
 import errno
@@ -54,6 +55,8 @@ cdef class PyLmdbBase(Base):
     cdef int _depth
     cdef list _kept              # what slices handed out since `begin` point into
     cdef object _fault
+    cdef Disk _owner_disk        # says who owns the directory now, or None
+    cdef uint64_t _owner_epoch
 
     def __init__(self, path, tables, map_bytes=0):
         """See `LmdbBase.open`."""
@@ -236,6 +239,10 @@ cdef class PyLmdbBase(Base):
                 return FAILED
             try:
                 with self._env.begin(write=True) as txn:
+                    if self._owner_disk is not None and (
+                        self._owner_disk.claimed() != self._owner_epoch
+                    ):
+                        return FAILED
                     for table, db in enumerate(self._dbs):
                         apply_table(txn, db, changes, table)
                 self._reach()
@@ -251,6 +258,11 @@ cdef class PyLmdbBase(Base):
         needed = self._used()
         if (self._path / DATA).stat().st_size < needed:
             os.truncate(self._path / DATA, needed)
+
+    def belong_to(self, Disk disk, uint64_t epoch):
+        """Refuse to write once that disk was claimed for another opening than `epoch`."""
+        self._owner_disk = disk
+        self._owner_epoch = epoch
 
     def fault(self):
         """Return what the first failure was, as a StorageError, or None."""

@@ -67,7 +67,7 @@ cdef class Readings(Pipeline):
 
     cdef object failure(self):
         """Return the error that says why nothing works any more."""
-        if self.closed:
+        if self.closed and not self.broken:
             return ClosedError("engine.closed")
         if self.store_fault is None:
             self.store_fault = self.state.base.fault()
@@ -90,6 +90,10 @@ cdef class Readings(Pipeline):
         """Return False once a write, flush or reading has failed, or after `close`."""
         return not self.broken and not self.closed
 
+    def fault(self):
+        """Return the StorageError that everything is refused with, or None while all is well."""
+        return self.failure() if self.broken else None
+
     def counts(self):
         """Return the counters by name; see `tables.COUNTERS`."""
         cdef const int64_t *values = <const int64_t *>&self.counters
@@ -100,10 +104,29 @@ cdef class Readings(Pipeline):
         """Return sizes of what is in memory and on the disk, in bytes and pieces."""
         return {
             "overlay_bytes": self.state.bytes(), "in_line": self.in_line,
+            "line_bytes": self.line_bytes, "crowded": self.crowded,
             "last": self.last, "durable": self.durable, "checkpointed": self.checkpointed,
-            "stored_bytes": self.stored_bytes, "flushes": self.flushes,
+            "stored_bytes": self.stored_bytes, "checkpoint_bytes": self.written_bytes,
+            "log_bytes": self.stored_bytes if self.log is None else self.log.added_bytes, "flushes": self.flushes,
             "checkpoints": self.checkpoints, "epoch": self.epoch,
         }
+
+    def base_info(self):
+        """Return sizes of the base: bytes of its map, file and used part; free pages; readers."""
+        self.check()
+        return self.state.base.info()
+
+    def log_bytes(self):
+        """Return what the log's segments take on the disk; 0 where there is no log."""
+        return 0 if self.log is None else self.log.bytes_kept
+
+    def copy_base(self, path):
+        """Write the state as of the last checkpoint as `path`/data.mdb, beside all others.
+
+        The one reading that may take long: see `LmdbBase.copy_to`.
+        """
+        self.check()
+        self.state.base.copy_to(path)
 
     # Documents.
 
@@ -247,7 +270,7 @@ cdef class Readings(Pipeline):
             if found == FOUND:
                 found = self.log.read(spot, sequence, &into, &size)
         if found != FOUND:
-            fault = self.log.fault() if found == FAILED else None
+            fault = self.log.read_fault() if found == FAILED else None
             free(into)
             if fault is not None:
                 raise fault

@@ -36,6 +36,8 @@ cdef class State:
     cdef uint32_t due_hour       # no work is due in an hour before
     cdef uint8_t *scratch
     cdef size_t scratch_size
+    cdef uint8_t *joint       # for values in two pieces; the second may lie in `scratch`
+    cdef size_t joint_size
     cdef Filter names            # of IDS, IDEMPOTENCY, NUMBERS, without their years
     cdef bint failed   # a reading or a change failed: nothing since may be believed
 
@@ -51,6 +53,7 @@ cdef class State:
         const uint8_t *rest, size_t rest_size
     ) noexcept nogil
     cdef uint8_t *room(self, size_t size) noexcept nogil
+    cdef uint8_t *grown(self, uint8_t **held, size_t *room, size_t size) noexcept nogil
     cdef bint any_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_due(self, uint32_t hour) noexcept nogil

@@ -34,11 +34,14 @@ cdef class State:
         self.failed = False
         self.scratch = NULL
         self.scratch_size = 0
+        self.joint = NULL
+        self.joint_size = 0
         self.due_hour = 0xFFFFFFFF
         memset(self.years, 0, sizeof(self.years))
 
     def __dealloc__(self):
         free(self.scratch)
+        free(self.joint)
 
     cdef void begin(self) noexcept nogil:
         """Begin a reading of the base."""
@@ -105,7 +108,7 @@ cdef class State:
         const uint8_t *rest, size_t rest_size
     ) noexcept nogil:
         """Store a value that comes in two pieces."""
-        cdef uint8_t *whole = self.room(first_size + rest_size)
+        cdef uint8_t *whole = self.grown(&self.joint, &self.joint_size, first_size + rest_size)
         if whole == NULL:
             return
         memcpy(whole, first, first_size)
@@ -114,15 +117,19 @@ cdef class State:
 
     cdef uint8_t *room(self, size_t size) noexcept nogil:
         """Give so many bytes to write in, until the next call; NULL: no memory."""
+        return self.grown(&self.scratch, &self.scratch_size, size)
+
+    cdef uint8_t *grown(self, uint8_t **held, size_t *room, size_t size) noexcept nogil:
+        """Let a piece of memory have so many bytes; NULL: no memory."""
         cdef uint8_t *more
-        if size > self.scratch_size:
-            more = <uint8_t *>realloc(self.scratch, size + size // 2 + 64)
+        if size > room[0]:
+            more = <uint8_t *>realloc(held[0], size + size // 2 + 64)
             if more == NULL:
                 self.failed = True
                 return NULL
-            self.scratch = more
-            self.scratch_size = size + size // 2 + 64
-        return self.scratch
+            held[0] = more
+            room[0] = size + size // 2 + 64
+        return held[0]
 
     cdef bint any_names(self, int table, uint32_t year) noexcept nogil:
         """Say whether IDS, IDEMPOTENCY or NUMBERS may hold a name of that year."""

@@ -19,9 +19,9 @@ from router.queue._layout cimport (
     LEASED, META,
 )
 from router.queue._log cimport SegmentLog, Visitor
-from router.queue._moves cimport LANES, Changes, Counters, Move
+from router.queue._moves cimport LANES, MOVES_MAX, Changes, Counters, Move, changes_bytes_max
 from router.queue._pipeline cimport (
-    BROKEN, BUSY, Ticket, pthread_cond_broadcast, pthread_cond_timedwait,
+    BROKEN, BUSY, CROWDED, Ticket, pthread_cond_broadcast, pthread_cond_timedwait,
     pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from router.queue._readings cimport Places, Readings
@@ -29,7 +29,9 @@ from router.queue._settle cimport Wish
 from router.queue._state cimport State
 from router.queue._walk cimport Ask, Walk, walk, walk_done
 
-from router.errors import OverloadedError, StorageError
+from router.errors import OverloadedError, StorageError, TooLargeError, TooManyOpenError
+from router.limits import DISK_RETRY_S, RECORD_BYTES_MAX, RETRY_AFTER_S
+from router.queue.records import Leased
 
 __all__ = ["Store", "place_of", "taken_apart"]
 
@@ -37,6 +39,9 @@ cdef enum:
     MORE_MOVES = 1024    # deliveries found over that one lease's record may name
     TURNS = 8
     PASSED_WORTH = 512   # candidates passed by: worth a record even when nothing is handed out
+
+
+cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 
 
 cdef class Replay(Visitor):
@@ -134,15 +139,23 @@ cdef class Store(Readings):
         if outcome == BROKEN:
             self.broken = True
             raise self.failure()
-        if outcome == BUSY:
-            raise OverloadedError("store.nearly_full")
+        refusal = refusal_of(outcome)
+        if refusal is not None:
+            raise refusal
+        return 0
+
+    cdef int admit(self, Ticket *ticket) except -1:
+        """Raise when the line is too long for one more; whoever is alone in it is let in."""
+        if self.line_bytes and self.line_bytes + ticket.bytes > self.line_bytes_max:
+            raise OverloadedError("store.busy", retry_after_s=RETRY_AFTER_S)
         return 0
 
     def take(self, list records not None, *, bint documents=True):
         """Store records in one group; return (kind, sequence, twin) for each, in order.
 
         An acceptance record is judged (`_intake.Answer`); others are taken as they are.
-        Flushed on return.  Raises StorageError, ClosedError, OverloadedError `store.nearly_full`.
+        Flushed on return.  Raises StorageError, ClosedError, and OverloadedError
+        `store.nearly_full` (the disk), `store.checkpoint_behind`, `store.busy` (memory).
         """
         cdef Ticket *ticket
         cdef size_t i
@@ -151,6 +164,7 @@ cdef class Store(Readings):
         self.check()
         ticket = self.ticket_of(records, documents)
         try:
+            self.admit(ticket)
             with nogil:
                 self.run(ticket)
             self.raise_outcome(ticket.outcome)
@@ -164,12 +178,18 @@ cdef class Store(Readings):
     def enqueue(self, list records not None):
         """Line records up and return the ticket's number at once; see `completed`.
 
-        A writer (`write_until_closed`) must be running.
+        A writer (`write_until_closed`) must be running.  Raises StorageError, ClosedError,
+        and OverloadedError `store.busy` while the line is full.
         """
         cdef Ticket *ticket
         self.check()
         records = list(records)
         ticket = self.ticket_of(records, True)
+        try:
+            self.admit(ticket)
+        except OverloadedError:
+            free(ticket)
+            raise
         self.numbers += 1
         ticket.number = self.numbers
         ticket.queued = True
@@ -182,7 +202,7 @@ cdef class Store(Readings):
         """Return (number, answers) of queued tickets that were answered since the last call.
 
         The answers are as of `take`; None instead of them means that nothing of it may be
-        counted on.
+        counted on, an OverloadedError that nothing of it was done.
         """
         cdef Ticket *ticket
         cdef Ticket *behind
@@ -195,8 +215,8 @@ cdef class Store(Readings):
         found = []
         while ticket != NULL:
             behind = ticket.behind
-            answers = None
-            if ticket.outcome not in (BROKEN, BUSY):
+            answers = refusal_of(ticket.outcome)
+            if ticket.outcome not in (BROKEN, BUSY, CROWDED):
                 answers = [
                     (ticket.answers[i].kind, ticket.answers[i].sequence, ticket.answers[i].twin)
                     for i in range(ticket.count)
@@ -232,7 +252,8 @@ cdef class Store(Readings):
         `topics` are sorted, `digest` differs when they differ.  Returns a list of snapshots
         that must be in `places` first, or a tuple (handed out, further lanes).  Each is
         (document, entry, rank, lane, hand-outs so far, state, spot).  `look` changes nothing
-        and lists what is leased as well.
+        and lists what is leased as well.  Raises TooManyOpenError `unit.too_many_leased` when
+        `leases_max` leases run already, OverloadedError `store.checkpoint_behind`.
         """
         cdef Ask ask
         cdef Walk found
@@ -240,11 +261,14 @@ cdef class Store(Readings):
         cdef bytes joined = b"".join([bytes((len(topic),)) + topic for topic in topics])
         cdef size_t room = <size_t>limit + MORE_MOVES
         self.check()
+        if self.swamped() and not look:
+            raise refusal_of(CROWDED)
         memset(&ask, 0, sizeof(Ask))
         memset(&found, 0, sizeof(Walk))
         memset(&changes, 0, sizeof(Changes))
         ask.address, ask.at, ask.limit, ask.attempts_max = address, at, limit, attempts_max
         ask.digest, ask.lanes, ask.leased_too = digest, lanes, look
+        ask.leases_max = 0 if look else self.leases_max
         ask.topics = <const uint8_t *>PyBytes_AS_STRING(joined)
         ask.topics_size, ask.topics_count = PyBytes_GET_SIZE(joined), len(topics)
         changes.address, changes.unit, changes.at, changes.until = address, unit, at, until
@@ -263,10 +287,58 @@ cdef class Store(Readings):
             self.check()
             if found.unsure:
                 return places.unknown()
-            return handed_out(&found), bool(found.full)
+            if not found.ready and ask.leases_max and found.running >= ask.leases_max:
+                raise TooManyOpenError(
+                    "unit.too_many_leased", limit=self.leases_max, retry_after_s=RETRY_AFTER_S
+                )
+            if look:
+                return handed_out(&found), bool(found.full)
+            return self.with_bodies(&found), bool(found.full)
         finally:
             free(found.moves)
             free(found.spots)
+
+    cdef list with_bodies(self, Walk *found):
+        """Return what a walk hands out: (key, document, lane, hand-out, envelope, facts,
+        instant) of each."""
+        cdef uint8_t **bodies = <uint8_t **>calloc(found.count + 1, sizeof(uint8_t *))
+        cdef size_t *sizes = <size_t *>calloc(found.count + 1, sizeof(size_t))
+        cdef list handed = []
+        cdef uint32_t i
+        cdef int read = FOUND
+        cdef Move *move
+        try:
+            if bodies == NULL or sizes == NULL:
+                raise MemoryError
+            if self.log is not None:
+                with nogil:
+                    for i in range(found.count):
+                        if found.moves[i].state == LEASED and read == FOUND:
+                            read = self.log.read(
+                                found.spots[i], found.moves[i].document, &bodies[i], &sizes[i]
+                            )
+                if read != FOUND:
+                    raise self.log.read_fault() or StorageError(
+                        "store.corrupt", reason="the record of a document is missing"
+                    )
+            for i in range(found.count):
+                move = &found.moves[i]
+                if move.state != LEASED:
+                    continue
+                if self.log is None:
+                    key, envelope, facts, at = taken_apart(self.record(move.document))
+                else:
+                    key, envelope, facts, at = apart(bodies[i], sizes[i])
+                handed.append(Leased(
+                    key, move.document, move.lane, move.attempts + 1, envelope, facts, at
+                ))
+            return handed
+        finally:
+            for i in range(found.count):
+                if bodies != NULL:
+                    free(bodies[i])
+            free(bodies)
+            free(sizes)
 
     def inbox_keys(
         self, uint32_t address, topics, uint64_t digest, Places places not None, uint32_t limit,
@@ -350,43 +422,12 @@ cdef class Store(Readings):
         ):
             changes.moves, changes.count = found.moves, found.count
             changes.digest = found.ask.digest
-            changes.turn = found.turn + 1
+            changes.turn = found.turn + 1 if found.turned else 0
             if self.append_changes(changes) == FAILED or (
                 self.log is not None and self.log.write() == FAILED
             ):
                 self.broken = True
         self.leave()
-
-    def bodies(self, list handed not None):
-        """Return (key, envelope, facts, instant) of each document handed out, in order.
-
-        Raises StorageError when a record is damaged.
-        """
-        cdef uint64_t document
-        cdef Spot spot
-        cdef uint8_t *into
-        cdef size_t size
-        cdef int read
-        found = []
-        for one in handed:
-            document = one[0]
-            if self.log is None or not one[6]:
-                found.append(taken_apart(self.record(document)))
-                continue
-            spot.segment, spot.offset, spot.size = one[6]
-            into = NULL
-            with nogil:
-                read = self.log.read(spot, document, &into, &size)
-            if read != FOUND:
-                raise self.log.fault() or StorageError(
-                    "store.corrupt", path=f"log[{document}]",
-                    reason=f"log record {document} is missing",
-                )
-            try:
-                found.append(apart(into, size))
-            finally:
-                free(into)
-        return found
 
     def settle(
         self, uint32_t address, uint32_t unit, int64_t at, bytes actor not None, list wishes,
@@ -424,6 +465,7 @@ cdef class Store(Readings):
             changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
             changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
             changes.reason_count = <uint32_t>len(reasons)
+            one_record(&changes, count)
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
             ticket.positions = &places.positions
             ticket.bytes = 64 * count
@@ -436,6 +478,60 @@ cdef class Store(Readings):
                 (bool(asked[i].found), asked[i].now, bool(asked[i].repeated))
                 for i in range(count)
             ])
+        finally:
+            free(asked)
+            free(changes.moves)
+
+    def settle_alike(
+        self, uint32_t address, uint32_t unit, int64_t at, bytes actor not None, list keys,
+        uint8_t state, bytes reason not None, Places places not None,
+    ):
+        """Settle many deliveries the same way; each key once.
+
+        As `settle`, but answers with one byte each: 0 not found, else 32 + the state after,
+        and 16 more when it was final before.
+        """
+        cdef Ticket ticket
+        cdef Changes changes
+        cdef size_t count = len(keys), i
+        cdef Wish *asked = <Wish *>calloc(count + 1, sizeof(Wish))
+        cdef bytes written = written_reasons((reason,)) if reason else b""
+        cdef bytes answers = PyBytes_FromStringAndSize(NULL, count)
+        cdef uint8_t *answer = <uint8_t *>PyBytes_AS_STRING(answers)
+        cdef object key
+        memset(&ticket, 0, sizeof(Ticket))
+        memset(&changes, 0, sizeof(Changes))
+        changes.moves = <Move *>malloc((count + 1) * sizeof(Move))
+        try:
+            if asked == NULL or changes.moves == NULL:
+                raise MemoryError
+            self.check()
+            for i in range(count):
+                key = keys[i]
+                if type(key) is not bytes or PyBytes_GET_SIZE(key) != 16:
+                    raise ValueError("a key has 16 bytes")
+                asked[i].key = <const uint8_t *>PyBytes_AS_STRING(key)
+                asked[i].state, asked[i].reason = state, 1 if reason else 0
+            changes.address, changes.unit, changes.at = address, unit, at
+            changes.actor = <const uint8_t *>PyBytes_AS_STRING(actor)
+            changes.actor_size = <uint32_t>PyBytes_GET_SIZE(actor)
+            changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
+            changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
+            changes.reason_count = 1 if reason else 0
+            one_record(&changes, count)
+            ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
+            ticket.positions = &places.positions
+            ticket.bytes = 64 * count
+            with nogil:
+                self.run(&ticket)
+            self.raise_outcome(ticket.outcome)
+            if places.positions.unknown_count:
+                return places.unknown()
+            for i in range(count):
+                answer[i] = (
+                    32 + asked[i].now + (16 if asked[i].repeated else 0) if asked[i].found else 0
+                )
+            return answers
         finally:
             free(asked)
             free(changes.moves)
@@ -478,7 +574,15 @@ cdef class Store(Readings):
 
         Raises StorageError; then the store must be opened anew.
         """
-        cdef int begun, written
+        self.begin_checkpoint()
+        self.end_checkpoint()
+
+    def begin_checkpoint(self):
+        """Freeze the state as of now, flushed, for `end_checkpoint` to write.
+
+        Waits for a checkpoint that another thread has begun.  Raises StorageError.
+        """
+        cdef int begun
         self.check()
         with nogil:
             self.enter()
@@ -490,14 +594,26 @@ cdef class Store(Readings):
             if begun == FOUND and self.log is not None:
                 begun = self.freeze()
             self.leave()
-            if begun == FOUND and self.log is not None:
-                written = self.state.write_frozen()
-                self.enter()
-                self.thaw(written)
-                self.leave()
-            elif begun == FAILED:
+            if begun == FAILED:
                 self.broken = True
         self.check()
+
+    def end_checkpoint(self):
+        """Write what `begin_checkpoint` froze; nothing when it froze nothing.
+
+        For the caller that began it.  Raises StorageError.
+        """
+        cdef int written
+        if not self.state.freezing:
+            return
+        before = bytes_written()
+        with nogil:
+            written = self.write_checkpoint()
+            self.enter()
+            self.thaw(written)
+            self.leave()
+        self.check()
+        self.written_bytes += bytes_written() - before
 
     def tend(self, double flush_s, double checkpoint_s):
         """Keep house until the store is closed, for a thread of its own: flush what was handed
@@ -569,12 +685,23 @@ cdef class Store(Readings):
         except StorageError:
             pass  # what was answered is in the log: the next opening reads it from there
         with nogil:
-            self.enter()
+            pthread_mutex_lock(&self.lock)
+        try:  # whoever waits for the lock finds everything shut, and touches none of it
             self.closed = True
-            self.leave()
-        if self.log is not None:
-            self.log.close()
-        self.state.base.close()
+            if self.log is not None:
+                self.log.close()
+            self.state.base.close()
+        finally:
+            pthread_mutex_unlock(&self.lock)
+
+
+def bytes_written():
+    """Return what this thread ever handed to write calls; 0 where the system does not tell."""
+    try:
+        with open("/proc/thread-self/io", "rb") as file:
+            return int(file.read().split(b"wchar: ")[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def place_of(Base base not None):
@@ -587,6 +714,15 @@ def place_of(Base base not None):
         tuple(int.from_bytes(found[i:i + 4], "big") for i in (8, 12, 16)),
         int.from_bytes(found[20:28], "big"),
     )
+
+
+cdef object refusal_of(int outcome):
+    """Return the error of a ticket that was refused before anything was done, or None."""
+    if outcome == BUSY:
+        return OverloadedError("store.nearly_full", retry_after_s=DISK_RETRY_S)
+    if outcome == CROWDED:
+        return OverloadedError("store.checkpoint_behind", retry_after_s=RETRY_AFTER_S)
+    return None
 
 
 cdef list handed_out(Walk *found):
@@ -607,6 +743,16 @@ cdef list handed_out(Walk *found):
             move.document, move.entry, move.rank, move.lane, move.attempts, move.state, where
         ))
     return handed
+
+
+cdef int one_record(Changes *changes, size_t count) except -1:
+    """Raise when so many changes can't be one record."""
+    changes.count = <uint32_t>count
+    if count > MOVES_MAX or changes_bytes_max(changes) > RECORD_MAX:
+        raise TooLargeError(
+            "record.too_large", bytes=changes_bytes_max(changes), limit=RECORD_MAX
+        )
+    return 0
 
 
 cdef bytes written_reasons(tuple reasons):

@@ -25,6 +25,7 @@ ctypedef struct Ask:
     int64_t at
     uint32_t limit
     uint32_t attempts_max
+    uint32_t leases_max     # that may run at once, what is handed out now included; 0: no bound
     uint64_t digest         # of the topics
     const uint8_t *topics   # each with its length before it, sorted
     size_t topics_size
@@ -60,7 +61,9 @@ ctypedef struct Walk:
     uint32_t room
     uint32_t count
     uint32_t ready      # of them, handed out
+    uint32_t running    # leases met that have not run out
     uint8_t turn
+    bint turned         # it changed: the record says so
     bint unsure         # a snapshot is unknown: ask again with its position
     bint full
 

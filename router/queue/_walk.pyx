@@ -166,6 +166,7 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
         to = stands_below(state, found.ask, move, row)
         state.advance(&lane.open)
         if to == LEASED:
+            found.running += 1
             continue
         name_before(state, move)
         if to == QUEUED:
@@ -174,6 +175,8 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
             return
         if not found.ask.leased_too:
             note_over(found, lane, move, to)
+    if found.full or state.failed:
+        return  # what is left below comes before anything above
     lane.below = False
     state.close(&lane.open)
     open_topics(state, found, lane)
@@ -217,13 +220,19 @@ cdef void next_above(State state, Walk *found, Lane *lane) noexcept nogil:
     cdef Stream *first
     cdef size_t i
     cdef Cell cell
+    cdef bint twice
     cdef Move *move = &lane.next
     while not state.failed:
         first = NULL
         least = <uint64_t>-1
+        twice = False
         for i in range(lane.topics_count):
-            if lane.topics[i].left and lane.topics[i].suffix < least:
-                least, first = lane.topics[i].suffix, &lane.topics[i]
+            if not lane.topics[i].left:
+                continue
+            if lane.topics[i].suffix < least:
+                least, first, twice = lane.topics[i].suffix, &lane.topics[i], False
+            elif lane.topics[i].suffix == least:
+                twice = True
         if first == NULL:
             lane.over = True
             return
@@ -238,6 +247,8 @@ cdef void next_above(State state, Walk *found, Lane *lane) noexcept nogil:
         move.lane = <uint8_t>lane.lane
         state.advance(first)
         if rank < 0:
+            if twice:  # another topic of the entry may hold the address
+                continue
             pass_by(lane, least)
             if lane.passed >= PASSED_MAX:
                 found.full = True
@@ -302,6 +313,15 @@ cdef Lane *whose_turn(Walk *found) noexcept nogil:
     return top
 
 
+cdef bint contested(const Walk *found, const Lane *served) noexcept nogil:
+    """Say whether another lane waited while one was served: only then are turns counted."""
+    cdef int i
+    for i in range(LANES):
+        if found.lanes[i].ready and i != served.lane:
+            return True
+    return False
+
+
 cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil:
     """Find what is to be handed out, lanes in turn, entries in order: FOUND or a failure.
 
@@ -324,7 +344,10 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
                 next_below(state, found, lane)
             if not lane.over and not lane.ready and not lane.below:
                 next_above(state, found, lane)
-        if found.unsure or state.failed:
+        if found.unsure or found.full or state.failed:
+            break
+        # Each lane's leases were met by now, but those behind one that ran out.
+        if found.ask.leases_max and found.running + found.ready >= found.ask.leases_max:
             break
         lane = whose_turn(found)
         if lane == NULL or not fits(state, found, lane):
@@ -336,7 +359,9 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
         lane.ready = False
         found.count += 1
         found.ready += 1
-        found.turn = (found.turn + 1) % TURNS
+        if contested(found, lane):
+            found.turn = (found.turn + 1) % TURNS
+            found.turned = True
         found.full = found.count >= found.room
     return FOUND
 

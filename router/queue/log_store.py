@@ -6,7 +6,7 @@
 An accepted change is durable when its record is flushed.  LMDB is committed, synced, at
 checkpoints together with the sequence it contains; at an opening the log's tail is replayed
 from there.  Threads: one tends (flushes leases, takes checkpoints), one makes segments ahead,
-and one serves queued groups once somebody queues any.
+one looks at the free space, and one serves queued groups once somebody queues any.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
 from router.queue._store import Store, place_of
 from router.queue.datadir import DataDirectory
+from router.queue.guard import SpaceGuard, SpaceWatch, check_reserve, segment_bytes
 from router.queue.tables import TABLES
 
 _FLUSH_S: Final = 0.1
@@ -38,27 +39,53 @@ _SEGMENT_S: Final = 0.05
 class LogStore(Store):
     """A data directory opened by its one owner.  Made by `open`."""
 
-    _directory: DataDirectory
+    _directory: DataDirectory | None
     _threads: list[threading.Thread]
     _signal: int
     _owner: int
+    _map_bytes: int
+    _space: SpaceWatch
 
     @classmethod
-    def open(cls, path: str | Path, *, clock_us: int, map_bytes: int = 0) -> LogStore:
+    def open(
+        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int = 0,
+        backup: bool = False,
+    ) -> LogStore:  # fmt: skip
         """Own the directory, recover what is kept, begin a new epoch; make it when there is none.
 
-        Raises StorageError `store.locked`, `store.foreign`, `store.format`, `store.corrupt`,
-        `store.full`, `store.failed`.
+        Documents are refused while fewer than `reserve_bytes` are free on the disk.  `backup`
+        opens a backup, to check it or to restore from it.  Raises StorageError
+        `store.locked`, `store.foreign`, `store.format`, `store.format_old`, `store.backup`,
+        `store.corrupt`, `store.full`, `store.read_only`, `store.failed`, and SettingsError for a
+        reserve larger than the disk.
         """
-        directory = DataDirectory(Path(path))
+        directory = DataDirectory(Path(path), backup=backup)
+        try:
+            return cls._opened(directory, clock_us, map_bytes, reserve_bytes)
+        except BaseException:
+            directory.release()
+            raise
+
+    @classmethod
+    def _opened(
+        cls, directory: DataDirectory, clock_us: int, map_bytes: int, reserve_bytes: int
+    ) -> LogStore:
+        if reserve_bytes:
+            check_reserve(directory.path, reserve_bytes)
         base = log = None
         try:
+            disk = PosixDisk(directory.log_path)
+            # Former owners are fenced before the base is read: none of them may write it then.
+            claimed = disk.call("claimed") + 1
+            disk.call("claim", claimed)
             base = LmdbBase.open(directory.store_path, TABLES, map_bytes)
             place = place_of(base)
             log = SegmentLog.open(
-                PosixDisk(directory.log_path), checkpoint_sequence=place[0],
-                checkpoint_spot=place[1], epoch_min=place[2],
+                disk, checkpoint_sequence=place[0], checkpoint_spot=place[1],
+                epoch_min=place[2], claimed=claimed,
+                segment_bytes_max=segment_bytes(directory.path),
             )  # fmt: skip
+            base.belong_to(disk, log.epoch)
             store = cls(base, log, place)
             if directory.fresh:
                 directory.finish_creation(clock_us)
@@ -67,19 +94,20 @@ class LogStore(Store):
                 log.close()
             if base is not None:
                 base.close()
-            directory.release()
             raise
-        store._begin(directory)
+        store._begin(directory, map_bytes, reserve_bytes)
         return store
 
-    def _begin(self, directory: DataDirectory) -> None:
+    def _begin(self, directory: DataDirectory, map_bytes: int, reserve_bytes: int) -> None:
         self._directory = directory
+        self._map_bytes = map_bytes
         self._owner = os.getpid()
         self._signal = -1
         self._threads = []
         self.overlay_bytes_max = OVERLAY_BYTES_MAX
         self.checkpoint_overlay_bytes = CHECKPOINT_OVERLAY_BYTES
         self.checkpoint_log_bytes = CHECKPOINT_LOG_BYTES
+        self._space = SpaceWatch(self, directory.path, reserve_bytes)
         self._start("vanban-store-tend", self.tend, _FLUSH_S, CHECKPOINT_S)
         self._start("vanban-store-segments", self.make_segments, _SEGMENT_S)
 
@@ -96,22 +124,54 @@ class LogStore(Store):
             self._start("vanban-store-writer", self.write_until_closed, self._signal)
         return self._signal
 
+    @property
+    def path(self) -> Path:
+        """The data directory."""
+        return self._directory.path
+
     def clear_signal(self) -> None:
         """Make the eventfd unreadable until further groups are answered."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._signal)
 
+    @property
+    def space(self) -> SpaceGuard:
+        """What was last seen of the free space."""
+        return self._space.guard
+
+    def renew(self, *, clock_us: int) -> LogStore:
+        """Close this store after a failure and open its directory again, owned throughout.
+
+        Raises StorageError when it can't be opened: the failure lasts, and may be tried again.
+        Raises ClosedError when this store was closed.
+        """
+        if self._directory is None or self._owner != os.getpid():
+            raise ClosedError("engine.closed")
+        self._release(clean=False)
+        store = self._opened(
+            self._directory, clock_us, self._map_bytes, self._space.guard.reserve_bytes
+        )
+        self._directory = None  # the new one owns it
+        return store
+
     def close(self) -> None:
         """Take a last checkpoint, release everything; idempotent."""
         if self._owner != os.getpid():
             raise ClosedError("engine.closed")
+        self._release(clean=True)
+        if self._directory is not None:
+            self._directory.release()
+            self._directory = None
+
+    def _release(self, *, clean: bool) -> None:
+        """End the threads, close log and base."""
+        self._space.stop()
         self.stop()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join()
         self._threads.clear()
-        self.shut(clean=True)
+        self.shut(clean=clean)
         if self._signal >= 0:
             os.close(self._signal)
             self._signal = -1
-        self._directory.release()

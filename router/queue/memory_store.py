@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from router.errors import StorageError
 from router.queue._base import MemoryBase
 from router.queue._log import SegmentLog
 from router.queue._simulated_disk import SimulatedDisk
 from router.queue._store import Store, place_of
+from router.queue.guard import SpaceGuard
 from router.queue.tables import TABLES
 
 _SEGMENT_BYTES = 262_144
@@ -37,9 +38,13 @@ class Trouble(Enum):
 
 
 class MemoryDisk:
-    """What survives a crash: the log's files and the base of the last checkpoint."""
+    """What survives a crash: the log's files and the base of the last checkpoint.
 
-    def __init__(self) -> None:
+    `segment_bytes` bounds a segment of the log.
+    """
+
+    def __init__(self, segment_bytes: int = _SEGMENT_BYTES) -> None:
+        self.segment_bytes = segment_bytes
         self.files = SimulatedDisk()
         self.base = MemoryBase(TABLES)
         self._trouble: Trouble | None = None
@@ -62,7 +67,8 @@ class MemoryDisk:
         trouble, self._trouble = self._trouble, None
         if trouble is None:
             return False
-        self.files.crash(Random(0), "all" if trouble is Trouble.CRASH_AFTER else "none")
+        mode: Literal["all", "none"] = "all" if trouble is Trouble.CRASH_AFTER else "none"
+        self.files.crash(Random(0), mode)  # noqa: S311 - chance decides nothing here
         return trouble in {Trouble.CRASH_BEFORE, Trouble.CRASH_AFTER}
 
 
@@ -70,8 +76,9 @@ class MemoryStore(Store):
     """One opening of a `MemoryDisk`.  A later opening fences this one."""
 
     _disk: MemoryDisk
+    segments: SegmentLog
 
-    def __new__(cls, disk: MemoryDisk) -> MemoryStore:
+    def __new__(cls, *_: object) -> MemoryStore:
         """Make the store; see `__init__`."""
         return super().__new__(cls)
 
@@ -80,9 +87,10 @@ class MemoryStore(Store):
         place = place_of(base)
         log = SegmentLog.open(
             disk.files, checkpoint_sequence=place[0], checkpoint_spot=place[1],
-            epoch_min=place[2], segment_bytes_max=_SEGMENT_BYTES,
+            epoch_min=place[2], segment_bytes_max=disk.segment_bytes,
         )  # fmt: skip
         super().__init__(base, log, place)
+        self.segments = log
         disk.base = base
         self._disk = disk
 
@@ -109,6 +117,20 @@ class MemoryStore(Store):
         """Make everything durable.  Raises SimulatedCrashError, too."""
         with self._dying():
             super().flush()
+
+    def make_segment(self) -> bool:
+        """Make the next segment ahead if one is wanted; say whether.  Raises StorageError."""
+        return self.segments.make_ready()
+
+    @property
+    def space(self) -> SpaceGuard:
+        """What the disk says of its free space; watched by nobody."""
+        return SpaceGuard(self._disk.files.free_bytes, 0)
+
+    def renew(self, *, clock_us: int = 0) -> MemoryStore:  # noqa: ARG002
+        """Close this store after a failure and open its disk again.  Raises StorageError."""
+        self.close()
+        return MemoryStore(self._disk)
 
     def close(self) -> None:
         """Close; idempotent.  No last checkpoint: the next opening replays the log."""

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
+    ACKNOWLEDGE_DELIVERIES_MAX,
     DELIVERY_ATTEMPTS_MAX,
     HISTORY_EVENTS_MAX,
     LANES,
@@ -30,6 +31,7 @@ from router.limits import (
 from router.queue import reading, records
 from router.queue._readings import Places
 from router.queue._store import Store
+from router.queue.check import check_store
 from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
@@ -46,6 +48,7 @@ from router.queue.records import (
     StoredDocument,
 )
 from router.queue.transport import FINAL, NAMES, NUMBERS, State
+from router.queue.wishes import wishes_of
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
@@ -54,6 +57,14 @@ Positions = Callable[[Sequence[int]], Mapping[int, int]]
 
 _PAGE: Final = 2_048
 _NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY = range(6)
+
+
+_SETTLEMENTS: Final = {
+    0: Settlement(False),
+    **{32 + state: Settlement(True, name) for state, name in enumerate(NAMES)},
+    **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
+}
+"""What the store's short answers say."""
 
 
 class Waiting(NamedTuple):
@@ -142,21 +153,16 @@ class Queue:
         (0: the address itself).  What would exceed `bytes_max` stored bytes is left for the
         next call, save the first.  `lanes` narrows the call to some lanes.
         """
-        handed: list[Any] = []
+        handed: list[Leased] = []
         limit = min(limit, LEASE_DELIVERIES_MAX)
         while limit > 0:
-            found, further = self._walk(
+            handed, further = self._walk(
                 address, subscriptions, positions, limit, until, at, unit or address, actor,
                 bytes_max, lanes, attempts_max,
             )  # fmt: skip
-            handed += found
-            if found or not further:  # so much had run out that nothing was left to hand out
+            if handed or not further:  # else so much had run out that nothing was left
                 break
-        bodies = self.store.bodies(handed)
-        return [
-            Leased(key, one[0], one[3], one[4] + 1, envelope, facts, accepted)
-            for one, (key, envelope, facts, accepted) in zip(handed, bodies, strict=True)
-        ]
+        return handed
 
     def _walk(
         self, address: int, subscriptions: Sequence[bytes], positions: Positions, limit: int,
@@ -193,7 +199,26 @@ class Queue:
         """
         if any(state not in {"delivered", "refused"} for _, state, _ in items):
             raise ValueError("a delivery is settled as delivered or refused")
+        first = items[0][1:] if items else ("", "")
+        keys = [item[0] for item in items]
+        alike = all(item[1:] == first for item in items) and len(set(keys)) == len(keys)
+        if 0 < len(items) <= ACKNOWLEDGE_DELIVERIES_MAX and alike:
+            return self._settle_alike(address, keys, first, at, unit, actor, positions)
         return self._wish(address, items, at, unit, actor, positions)
+
+    def _settle_alike(
+        self, address: int, keys: list[bytes], how: tuple[str, str], at: int, unit: int,
+        actor: str, positions: Positions,
+    ) -> list[Settlement]:  # fmt: skip
+        known = self._known_places(address)
+        while True:
+            found = self.store.settle_alike(
+                address, unit or address, at, actor.encode("utf-8", "surrogatepass"), keys,
+                NUMBERS[how[0]], how[1].encode("utf-8", "surrogatepass"), Places(dict(known)),
+            )  # fmt: skip
+            if isinstance(found, bytes):
+                return [_SETTLEMENTS[code] for code in found]
+            known.update(positions(found))
 
     def extend(
         self, address: int, keys: Sequence[bytes], until: int, at: int, unit: int, actor: str,
@@ -215,32 +240,27 @@ class Queue:
         self, address: int, items: Sequence[tuple[bytes, str, str]], at: int, unit: int,
         actor: str, positions: Positions, *, until: int = 0,
     ) -> list[Settlement]:  # fmt: skip
-        places: dict[bytes, int] = {}
-        reasons: dict[str, int] = {}
-        wishes = []
-        for key, state, reason in items:
-            if key not in places:
-                places[key] = len(wishes)
-                number = reasons.setdefault(reason, len(reasons) + 1) if reason else 0
-                wishes.append((key, NUMBERS[state], number))
+        found: dict[bytes, tuple[bool, int, bool]] = {}
         known = self._known_places(address)
-        while True:
-            found = self.store.settle(
-                address, unit or address, at, actor.encode("utf-8", "surrogatepass"), wishes,
-                Places(dict(known)), tuple(text.encode("utf-8", "surrogatepass") for text in reasons),
-                until=until,
-            )  # fmt: skip
-            if isinstance(found, tuple):
-                break
-            known.update(positions(found))
-        answers = []
+        for wishes in wishes_of(items):
+            while True:
+                answers = self.store.settle(
+                    address, unit or address, at, actor.encode("utf-8", "surrogatepass"),
+                    wishes.items, Places(dict(known)), wishes.reasons, until=until,
+                )  # fmt: skip
+                if isinstance(answers, tuple):
+                    break
+                known.update(positions(answers))
+            found |= {wish[0]: answer for wish, answer in zip(wishes.items, answers, strict=True)}
         seen: set[bytes] = set()
+        settled = []
         for key, _, _ in items:
-            there, now, repeated = found[places[key]]
-            again = key in seen and there
+            there, now, repeated = found[key]
+            settled.append(
+                Settlement(there, NAMES[now] if there else "", there and (repeated or key in seen))
+            )
             seen.add(key)
-            answers.append(Settlement(there, NAMES[now] if there else "", bool(repeated or again)))
-        return answers
+        return settled
 
     def _known_places(self, address: int) -> dict[int, int]:
         """Return the positions of an address that were looked up before: they never change."""
@@ -279,21 +299,25 @@ class Queue:
         return Conflict(found.key, "document_id" if kind == _OTHER_ID else "idempotency_key")
 
     def _acceptance(self, sequence: int) -> Acceptance:
+        return records.decode_acceptance(self._kept(sequence), sequence)
+
+    def _kept(self, sequence: int) -> bytes:
         data = self.store.record(sequence)
         if data is None:
             raise StorageError(
                 "store.corrupt", path=f"log[{sequence}]", reason=f"log record {sequence} is missing"
             )
-        return records.decode_acceptance(data, sequence)
+        return data
 
-    def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
-        """Yield (sequence, record) of one room in order."""
-        prefix, start = records.room_prefix(room), 0
+    def room_records(self, room: str, after: int = 0) -> Iterator[tuple[int, RoomRecord]]:
+        """Yield (sequence, record) of one room in order, from after that sequence on.
+
+        Raises StorageError `store.corrupt`.
+        """
+        prefix, start = records.room_prefix(room), after + 1
         while page := self.store.page(TABLE["rooms"], prefix, start, _PAGE):
             for sequence, _ in page:
-                data = self.store.record(sequence)
-                if data is not None:
-                    yield sequence, records.decode_room(data, sequence)
+                yield sequence, records.decode_room(self._kept(sequence), sequence)
             start = page[-1][0] + 1
 
     def document(self, key: bytes) -> StoredDocument | None:
@@ -441,12 +465,12 @@ class Queue:
         self, address: int, subscriptions: Sequence[bytes], positions: Positions, at: int
     ) -> bool:
         """Say whether `lease` would hand out anything now."""
-        found, _ = self._walk(
+        found, further = self._walk(
             address, subscriptions, positions, 1, 0, at, address, "", LEASE_BYTES_MAX, None,
             0xFF, look=True,
         )  # fmt: skip
-        if any(one[5] == State.QUEUED for one in found):
-            return True
+        if any(one[5] == State.QUEUED for one in found) or (further and not found):
+            return True  # also when so much is others' that only a lease gets past it
         return bool(found) and bool(self.inbox(address, subscriptions, positions, at).queued)
 
     def inbox(
@@ -454,7 +478,7 @@ class Queue:
         *, limit: int = _PAGE, lanes: Sequence[int] | None = None,
     ) -> Inbox:  # fmt: skip
         """Return what is open for an address in the order it would be handed out."""
-        found, _ = self._walk(
+        found, further = self._walk(
             address, subscriptions, positions, limit, 0, at, address, "", LEASE_BYTES_MAX, lanes,
             0xFF, look=True,
         )  # fmt: skip
@@ -462,7 +486,7 @@ class Queue:
         return Inbox(
             tuple(line for line in lines if line.state == "queued"),
             tuple(line for line in lines if line.state == "leased"),
-            len(lines) >= limit,
+            further or len(lines) >= limit,
         )
 
     def inbox_keys(
@@ -474,9 +498,7 @@ class Queue:
         digest = topics_digest(topics)
         known = self._known_places(address)
         while True:
-            found = self.store.inbox_keys(
-                address, topics, digest, Places(dict(known)), limit, at
-            )
+            found = self.store.inbox_keys(address, topics, digest, Places(dict(known)), limit, at)
             if isinstance(found, tuple):
                 return list(found)
             known.update(positions(found))
@@ -505,6 +527,11 @@ class Queue:
         """Return the counters: see `tables.COUNTERS`."""
         self.flush()
         return self.store.counts()
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the idle store, in words with the place: see `check`."""
+        self.flush()
+        return check_store(self.store)
 
     def healthy(self) -> bool:
         """Return False once a write or flush has failed."""

@@ -21,6 +21,7 @@ _SEQUENCE_MASK: Final = 0xFFFFFFFFFFFF
 _DUE: Final = struct.Struct(">QQ")
 _HAS_UNTIL, _HAS_CURSORS, _HAS_TURN, _HAS_REASONS = 1, 2, 4, 8
 _LANES: Final = 4
+_CURSOR_FOLLOWS: Final = 2
 _JOIN_TEXTS: Final = 92
 _JOIN_FIXED: Final = 96
 _MOVE_FIXED: Final = 40
@@ -74,6 +75,7 @@ class Made(NamedTuple):
     actor: str
     reason: str
     before: int
+    document: int
 
 
 def read_entry(number: int, value: bytes) -> EntryRow:
@@ -122,7 +124,7 @@ class _Reader:
             byte = self.data[self.at]
             self.at += 1
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:  # noqa: PLR2004
+            if byte < 0x80:
                 return value
             shift += 7
 
@@ -136,55 +138,35 @@ class _Reader:
         return found
 
 
+def address_of(data: bytes) -> int:
+    """Return the address whose deliveries a record of changes moves."""
+    return _Reader(data, 11).number()
+
+
 def made_of(data: bytes, sequence: int, entry: int, rank: int) -> Made:
     """Return what the record of a sequence says about one delivery.
 
     Raises StorageError `store.corrupt` for a record that does not name it.
     """
     try:
-        return _changes(data, entry, rank)
+        return next(made for *place, made in changes_of(data) if place == [entry, rank])
+    except StopIteration:
+        raise _silent(sequence) from None
     except (IndexError, UnicodeDecodeError, LookupError) as error:
-        raise StorageError(
-            "store.corrupt", path=f"log[{sequence}]",
-            reason=f"log record {sequence} does not say what it should",
-        ) from error  # fmt: skip
+        raise _silent(sequence) from error
 
 
-def _changes(data: bytes, entry: int, rank: int) -> Made:
-    found = changes_of(data)
-    for one in found.moves:
-        if (one.entry, one.rank) == (entry, rank):
-            said = found.reasons[one.reason - 1] if one.reason else ""
-            return Made(one.state, found.at, found.unit, found.actor, said, one.before)
-    raise LookupError
+def _silent(sequence: int) -> StorageError:
+    return StorageError(
+        "store.corrupt", path=f"log[{sequence}]",
+        reason=f"log record {sequence} does not say what it should",
+    )  # fmt: skip
 
 
-class Moved(NamedTuple):
-    """One move of a record of changes; `reason` is 1 + its place among the reasons, or 0."""
+def changes_of(data: bytes) -> Iterator[tuple[int, int, Made]]:
+    """Yield (entry, rank, what is said) of a record of changes.
 
-    state: int
-    document: int
-    entry: int
-    rank: int
-    before: int
-    reason: int
-
-
-class ChangesRead(NamedTuple):
-    """A record of changes: whose deliveries, who acted, and the moves one by one."""
-
-    at: int
-    address: int
-    unit: int
-    actor: str
-    reasons: tuple[str, ...]
-    moves: Iterator[Moved]
-
-
-def changes_of(data: bytes) -> ChangesRead:
-    """Return what a record of changes says; its moves are read as they are asked for.
-
-    Raises IndexError or UnicodeDecodeError for what is no such record.
+    Raises IndexError, UnicodeDecodeError for bytes that are none.
     """
     flags, at = data[2], int.from_bytes(data[3:11], "big", signed=True)
     reader = _Reader(data, 11)
@@ -194,9 +176,10 @@ def changes_of(data: bytes) -> ChangesRead:
     if flags & _HAS_UNTIL:
         reader.number()
     if flags & _HAS_CURSORS:
-        reader.take(8)
-        for _ in range(_LANES):
-            reader.number()
+        kinds = reader.take(9)[8]
+        for lane in range(_LANES):
+            if kinds >> 2 * lane & 3 == _CURSOR_FOLLOWS:
+                reader.number()
     if flags & _HAS_TURN:
         reader.take(1)
     reasons = []
@@ -205,19 +188,21 @@ def changes_of(data: bytes) -> ChangesRead:
             reader.take(reader.number()).decode("utf-8", "surrogatepass")
             for _ in range(reader.number())
         ]
-    moves = _moves(reader, bool(reasons))
-    return ChangesRead(at, address, unit - 1 if unit else address, actor, tuple(reasons), moves)
-
-
-def _moves(reader: _Reader, reasoned: bool) -> Iterator[Moved]:
     document = 0
     for _ in range(reader.number()):
         state = reader.take(1)[0] >> 4
         document += reader.signed()
-        entry = (document << ENTRY_SHIFT) + reader.signed()
-        rank, before = reader.number(), reader.number()
-        reason = reader.take(1)[0] if reasoned else 0
-        yield Moved(state, document, entry, rank, before - 1 + document if before else 0, reason)
+        found = (document << ENTRY_SHIFT) + reader.signed()
+        place, before = reader.number(), reader.number()
+        reason = reader.take(1)[0] if reasons else 0
+        yield (
+            found, place,
+            Made(
+                state, at, unit - 1 if unit else address, actor,
+                reasons[reason - 1] if reason else "", before - 1 + document if before else 0,
+                document,
+            ),
+        )  # fmt: skip
 
 
 def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:

@@ -145,7 +145,7 @@ def encode_acceptance(item: Acceptance) -> bytes:
     flags = (_FLAG_IDEMPOTENCY if key is not None else 0) | (
         _FLAG_NUMBER if item.number_notation else 0
     )
-    if len(years) > 2:  # noqa: PLR2004
+    if len(years) > 2:
         flags |= _FLAG_NEXT_YEAR
     parts = b"".join(_encode_part(part) for part in item.parts)
     texts = _pack((item.document_id, item.act, key, item.number_notation, item.actor))

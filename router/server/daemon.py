@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from router.engine import Engine
+from router.engine.pressure import Mender
 from router.errors import ClosedError, SettingsError
 from router.server.app import Service
 from router.server.connections import bounded_protocol
@@ -93,7 +94,8 @@ def serve(
             address = base_url_of(listener)
             if ready is not None:
                 server.on_ready = lambda: ready(address)
-            _run(server, listener)
+            with Mender(engine) if settings.store.reopen else contextlib.nullcontext():
+                _run(server, listener)
     finally:
         engine.close()
 

@@ -23,7 +23,16 @@ from router.model.requests import (
     Settlements,
 )
 from router.server.batcher import Batcher
-from router.server.requests import JSON, NDJSON, PROBLEM, Call, ClientGoneError, decode, encode
+from router.server.requests import (
+    JSON,
+    NDJSON,
+    PROBLEM,
+    Call,
+    ClientGoneError,
+    decode,
+    encode,
+    retry_after_s,
+)
 from router.server.waiters import Waiter, Waiters
 from router.settings import Settings
 
@@ -57,7 +66,8 @@ class HotEndpoints:
             await call.answer(status, encode(outcome), JSON, ((b"location", location),))
             return
         call.code = outcome.code
-        retry = ((b"retry-after", b"%d" % limits.RETRY_AFTER_S),) if outcome.status == 503 else ()
+        wait = retry_after_s(outcome)
+        retry = () if wait is None else ((b"retry-after", b"%d" % wait),)
         await call.answer(outcome.status, encode(outcome), PROBLEM, retry)
 
     async def submit_batch(self, call: Call) -> None:

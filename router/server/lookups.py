@@ -29,7 +29,7 @@ from router.errors import (
 from router.model.answers import Explanation, Principal, Resolved, TrackedDelivery, Tracking
 from router.model.requests import Health, ResolveRequest
 from router.model.units import Unit
-from router.server.requests import PROBLEM, Call, encode, problem_with_status
+from router.server.requests import PROBLEM, Call, encode, problem_with_status, retry_after_s
 
 CALL: Final = "vanban.call"
 """Where the `Call` stands in the ASGI scope."""
@@ -125,12 +125,19 @@ def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
 
     @get("/readyz", sync_to_thread=False, operation_id="readyz")
     def readyz(request: AnyRequest) -> Health:
-        """Whether documents are taken: the store is whole and no stop is under way."""
+        """Whether the service works: the store is whole and no stop is under way.
+
+        While only documents are refused (a disk nearly full) it stays ready, and says so:
+        acknowledgements must still come through.
+        """
         if call_of(request).stopping:
             raise OverloadedError("server.stopping", retry_after_s=limits.RETRY_AFTER_S)
+        found = engine.trouble()
         if not engine.healthy():
-            raise StorageError("store.failed", reason="an earlier write failed")
-        return Health("ready")
+            if found is None:
+                raise StorageError("store.failed", reason="an earlier write failed")
+            raise StorageError(found.code, path=found.path, **found.facts)
+        return Health("ready", "" if found is None else found.code)
 
     return [healthz, readyz]
 
@@ -145,8 +152,8 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
     headers = {"content-language": call.language}
     if isinstance(error, HTTPException) and problem.status == 405:
         headers["allow"] = str(known.facts["allowed"])
-    if isinstance(known, OverloadedError):
-        headers["retry-after"] = str(limits.RETRY_AFTER_S)
+    if (wait := retry_after_s(known)) is not None:
+        headers["retry-after"] = str(wait)
     return Response(
         encode(problem),
         status_code=problem.status,

@@ -27,7 +27,12 @@ _SINCE_OPENING: Final = {
     "stage_seconds": ("Seconds spent in the stages of submission since the opening.", "stage"),
 }
 """What only grows: its help text, and the label of a table."""
-_STORED: Final = ("What the data directory holds.", "what")
+_GAUGES: Final = {
+    "stored": ("What the data directory holds.", "what"),
+    "pressure": ("How near the store is to its bounds, in bytes; 1 where it refuses.", "what"),
+    "fault": ("1 for what documents are refused for.", "code"),
+}
+_OTHER: Final = ("What the engine tells of itself.", "what")
 
 
 class EngineCollector(Collector):
@@ -53,7 +58,7 @@ class EngineCollector(Collector):
             "vanban_healthy", "1 while documents can be stored, else 0.", value=self._healthy()
         )
         for name, value in sorted(self._counters().items()):
-            words, label = _SINCE_OPENING.get(name, _STORED)
+            words, label = _SINCE_OPENING.get(name) or _GAUGES.get(name, _OTHER)
             family: CounterMetricFamily | GaugeMetricFamily
             if name in _SINCE_OPENING:
                 family = CounterMetricFamily(

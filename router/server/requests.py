@@ -21,6 +21,7 @@ from router.errors import (
     InputError,
     MalformedError,
     OverloadedError,
+    StorageError,
     TooLargeError,
     VanbanError,
 )
@@ -217,8 +218,7 @@ class Call:
         headers: list[tuple[bytes, bytes]] = []
         if "allowed" in error.facts:
             headers.append((b"allow", str(error.facts["allowed"]).encode()))
-        if isinstance(error, OverloadedError):
-            wait = error.facts.get("retry_after_s", limits.RETRY_AFTER_S)
+        if (wait := retry_after_s(error)) is not None:
             headers.append((b"retry-after", str(wait).encode()))
         if isinstance(error, AuthenticationError):
             headers.append((b"www-authenticate", b'Bearer realm="vanban"'))
@@ -239,6 +239,20 @@ class Call:
         except (TimeoutError, ClientGoneError):
             return False
         return self.body_read
+
+
+def retry_after_s(error: VanbanError | Problem) -> int | None:
+    """Return when to come again, for errors that time may mend; None for all others.
+
+    A failed store is opened again by the daemon: its clients may wait for that.
+    """
+    if isinstance(error, VanbanError):
+        mends = isinstance(error, OverloadedError | StorageError)
+    else:
+        mends = error.status in (429, 503)
+    if not mends:
+        return None
+    return int(error.facts.get("retry_after_s", limits.RETRY_AFTER_S))
 
 
 def problem_with_status(error: VanbanError, language: str) -> Problem:

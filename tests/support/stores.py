@@ -1,42 +1,58 @@
 """Stores under test and documents to fill them with.
 
 A `StoreBox` opens the same data again and again, whatever the kind of store.  Audiences
-are written as the core writes them: little-endian pairs of start and stop.
+are written as the core writes them: little-endian pairs of start and stop; here the position
+of a unit is its address in every snapshot, unless a test says otherwise.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from router.ports import Store
+from router.queue.group_store import GroupStore
 from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
+from router.queue.queue import Queue
 from router.queue.records import Acceptance, StoredAudience
 
 AT = 1_725_411_600_000_000
 """2024-09-04 08:00 +07:00."""
 SECOND = 1_000_000
+KINDS = ("log", "group", "memory")
+"""The durability ports by name; see `box_of`."""
 _PAIR = struct.Struct("<II")
+_RUN = struct.Struct(">III")
+_POSTED_RUNS_MAX = 4
 
 
 class StoreBox(Protocol):
     """One set of data that can be opened repeatedly."""
 
-    def open(self) -> Store: ...
+    def open(self) -> LogStore | GroupStore | MemoryStore: ...
 
 
-class LmdbBox:
-    """A data directory."""
+class LogBox:
+    """A data directory with a segment log."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def open(self) -> Store:
+    def open(self) -> LogStore:
         return LogStore.open(self.path, clock_us=AT)
+
+
+class GroupBox:
+    """A data directory that is synced per group."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self) -> GroupStore:
+        return GroupStore.open(self.path, clock_us=AT)
 
 
 class MemoryBox:
@@ -45,28 +61,78 @@ class MemoryBox:
     def __init__(self) -> None:
         self.disk = MemoryDisk()
 
-    def open(self) -> Store:
+    def open(self) -> MemoryStore:
         return MemoryStore(self.disk)
+
+
+LmdbBox = LogBox
+
+
+def box_of(kind: str, path: Path) -> LogBox | GroupBox | MemoryBox:
+    """Return an empty box of a kind; `path` is where a directory may be made."""
+    if kind == "log":
+        return LogBox(path)
+    return GroupBox(path) if kind == "group" else MemoryBox()
+
+
+def state_of(queue: Queue) -> list[tuple[str, bytes, bytes]]:
+    """Return the whole state but for where the log stands, which differs from port to port."""
+    return [row for row in queue.store.dump() if row[:2] != ("meta", b"place")]
+
+
+def pairs_of(members: Iterable[int]) -> list[tuple[int, int]]:
+    """Return a set of positions as runs of start and stop."""
+    runs: list[tuple[int, int]] = []
+    for member in sorted(set(members)):
+        if runs and runs[-1][1] == member:
+            runs[-1] = (runs[-1][0], member + 1)
+        else:
+            runs.append((member, member + 1))
+    return runs
 
 
 def runs_of(members: Iterable[int]) -> bytes:
     """Return the stored form of a set of positions."""
-    runs: list[list[int]] = []
-    for member in sorted(set(members)):
-        if runs and runs[-1][1] == member:
-            runs[-1][1] = member + 1
-        else:
-            runs.append([member, member + 1])
-    return b"".join(_PAIR.pack(start, stop) for start, stop in runs)
+    return b"".join(_PAIR.pack(start, stop) for start, stop in pairs_of(members))
 
 
-def member_of(address: int) -> Callable[[int, bytes], bool]:
-    """Return the membership test of one address (position and number are the same here)."""
+def audience_of(
+    members: Iterable[int], snapshot: int = 1, place: Callable[[int], int] = int
+) -> StoredAudience:
+    """Return the audience of some addresses; `place` gives their positions."""
+    wanted = sorted(set(members))
+    numbers = b"".join(struct.pack(">I", member) for member in wanted)
+    runs = runs_of(place(member) for member in wanted)
+    return StoredAudience(snapshot, runs, sha256(numbers).digest(), len(wanted))
 
-    def test(_snapshot: int, runs: bytes) -> bool:
-        return any(start <= address < stop for start, stop in _PAIR.iter_unpack(runs))
 
-    return test
+def posted(topics: Mapping[bytes, Iterable[int]], audience: StoredAudience) -> bytes:
+    """Return the postings of topics, each with the positions of the audience it stands for.
+
+    A topic with more runs than a posting holds says none: the audience is asked.
+    """
+    rank, before = {}, 0
+    for start, stop in _PAIR.iter_unpack(audience.runs):
+        for position in range(start, stop):
+            rank[position] = before
+            before += 1
+    parts = []
+    for topic in sorted(topics):
+        runs = pairs_of(position for position in topics[topic] if position in rank)
+        if len(runs) > _POSTED_RUNS_MAX:
+            runs = []
+        parts.append(bytes((len(topic),)) + topic + bytes((len(runs),)))
+        parts += [_RUN.pack(start, stop, rank[start]) for start, stop in runs]
+    return b"".join(parts)
+
+
+def member_of(address: int) -> Callable[[Sequence[int]], Mapping[int, int]]:
+    """Return where an address stands: at its own number in every snapshot."""
+
+    def positions(snapshots: Sequence[int]) -> Mapping[int, int]:
+        return dict.fromkeys(snapshots, address)
+
+    return positions
 
 
 def topics_for(address: int) -> list[bytes]:
@@ -75,12 +141,21 @@ def topics_for(address: int) -> list[bytes]:
 
 
 def acceptance(number: int, members: Iterable[int], **changes: object) -> Acceptance:
-    """Return a plausible document; `broadcast=True` posts it under one topic for all."""
+    """Return a plausible document.
+
+    `broadcast=True` posts it under one topic for all; `topics` under those, without runs.
+    """
     wanted = sorted(set(members))
     broadcast = bool(changes.pop("broadcast", False))
-    runs = runs_of(wanted)
-    numbers = b"".join(struct.pack(">I", member) for member in wanted)
-    topics = (b"ALL",) if broadcast else tuple(b"U%06d" % member for member in wanted)
+    audience = audience_of(wanted)
+    topics: dict[bytes, Iterable[int]]
+    if "topics" in changes:
+        named: Iterable[bytes] = changes.pop("topics")  # type: ignore[assignment]
+        topics = dict.fromkeys(named, ())
+    elif broadcast:
+        topics = {b"ALL": wanted}
+    else:
+        topics = {b"U%06d" % member: (member,) for member in wanted}
     fields: dict[str, object] = {
         "key": sha256(b"key %d" % number).digest()[:16],
         "sender": 7,
@@ -93,8 +168,8 @@ def acceptance(number: int, members: Iterable[int], **changes: object) -> Accept
         "lane": 3,
         "envelope": b"envelope %d" % number,
         "facts": b"facts %d" % number,
-        "audience": StoredAudience(1, runs, sha256(numbers).digest(), len(wanted)),
-        "topics": topics,
+        "audience": audience,
+        "postings": posted(topics, audience),
         "at": AT,
         "unit": 7,
         "actor": "văn thư",

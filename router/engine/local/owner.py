@@ -82,6 +82,10 @@ class Sharing:
         _SHARED.add(self)
         self._accepting.start()
 
+    def renewed(self, epoch: int) -> None:
+        """Tell clients from now on that the directory was opened again."""
+        self._epoch = epoch
+
     def stop(self) -> None:
         """Take no new calls, finish those under way, end the connections.  Call it once.
 

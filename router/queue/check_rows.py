@@ -1,0 +1,505 @@
+"""What must be true of each row of the state's tables: the one judge a table.
+
+A judge is shown every row of its table and looks up what the row refers to.  `Tally` carries
+the store, where findings go, and what is counted on the way.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from router.limits import LANES
+from router.queue import reading, records
+from router.queue.reading import CELLS_A_BLOCK, ENTRY_SHIFT, RELEASED, TABLE, CellRow, EntryRow
+from router.queue.transport import FINAL, NAMES, State
+
+if TYPE_CHECKING:
+    from router.queue._store import Store
+
+Judge = Callable[["Tally", bytes, bytes], None]
+
+_PAIR: Final = struct.Struct("<II")
+_RUN: Final = struct.Struct(">III")
+_OPEN_KEY: Final = struct.Struct(">IBQ")
+_OPEN: Final = struct.Struct(">qQqIBBH")
+_CURSOR_KEY: Final = struct.Struct(">IB")
+_CURSOR: Final = struct.Struct(">QQQ")
+_TOPIC: Final = struct.Struct(">QqQIB")
+_PLACE: Final = struct.Struct(">QIIIQ")
+_HOUR_US: Final = 3_600_000_000
+_CELL_BYTES: Final = 16
+_TURNS: Final = 8
+_TURN_LANE: Final = 0xFF
+_MORE: Final = 11
+_COUNTED: Final = tuple(range(State.DELIVERED, State.EXCLUDED + 1))
+_FINAL: Final = frozenset(int(state) for state in FINAL)
+_PAGE: Final = 64
+_REMEMBERED_MAX: Final = 256
+
+
+class Changes(NamedTuple):
+    """What a record of changes says: whose deliveries, and the state of each (entry, rank)."""
+
+    address: int
+    states: dict[tuple[int, int], int]
+
+
+class Tally:
+    """The store, its findings, and what the rows come to."""
+
+    def __init__(self, store: Store, tell: Callable[[str], None]) -> None:
+        self.store = store
+        self.tell = tell
+        self.counters: Counter[str] = Counter()
+        self.stored_counters: list[int] = []
+        self.in_flight: Counter[int] = Counter()
+        self.senders: dict[int, int] = {}
+        self.years: set[tuple[str, int]] = set()
+        self.years_kept: set[tuple[str, int]] = set()
+        self._read: dict[int, Changes | None] = {}
+
+    def row(self, table: str, key: bytes) -> bytes | None:
+        """Return the value of a key, or None."""
+        return self.store.row(TABLE[table], key)
+
+    def number(self, table: str, key: bytes) -> int | None:
+        """Return the number that a value begins with, or None."""
+        found = self.row(table, key)
+        return None if found is None else int.from_bytes(found[:8], "big")
+
+    def entry(self, document: int, entry: int) -> EntryRow | None:
+        """Return the row of an entry, or None."""
+        found = self.row("entries", _entry_key(document, entry))
+        return None if found is None else reading.read_entry(entry, found)
+
+    def audience(self, audience: int) -> records.StoredAudience | None:
+        """Return an audience, or None."""
+        found = self.row("audiences", audience.to_bytes(8, "big"))
+        return None if found is None else reading.read_audience(found)
+
+    def changes(self, sequence: int) -> Changes | None:
+        """Return what a record of changes says, or None when it was cut; some are remembered."""
+        if sequence not in self._read:
+            data = self.store.record(sequence)
+            if len(self._read) >= _REMEMBERED_MAX:
+                self._read.clear()
+            self._read[sequence] = None if data is None else Changes(
+                reading.address_of(data),
+                {(entry, rank): made.state for entry, rank, made in reading.changes_of(data)},
+            )  # fmt: skip
+        return self._read[sequence]
+
+    def document_of(self, entry: int) -> int | None:
+        """Return the document that the record of an entry names, or None."""
+        sequence = entry >> ENTRY_SHIFT
+        data = self.store.record(sequence)
+        if data is None:
+            return None
+        if data[0] == records.KIND_ACCEPTANCE:
+            return sequence
+        if data[0] == records.KIND_JOIN:
+            return int.from_bytes(data[16:24], "big")
+        return None
+
+
+def _entry_key(document: int, entry: int) -> bytes:
+    return document.to_bytes(8, "big") + entry.to_bytes(8, "big")
+
+
+def _meta(tally: Tally, key: bytes, value: bytes) -> None:
+    if key == b"counters":
+        tally.stored_counters = [
+            int.from_bytes(value[i : i + 8], "big", signed=True) for i in range(0, len(value), 8)
+        ]
+    elif key == b"place":
+        sequence, *_, epoch = _PLACE.unpack(value)
+        if sequence > tally.store.last or epoch > tally.store.epoch:
+            tally.tell(f"meta[place]: sequence {sequence} of epoch {epoch} is beyond the log's end")
+    elif key[:1] == b"y" and len(key) == 4 and key[1] in _YEARLY:
+        tally.years_kept.add((_YEARLY[key[1]], int.from_bytes(key[2:], "big")))
+    else:
+        tally.tell(f"meta[{key.hex()}]: nobody wrote this row")
+
+
+_YEARLY: Final = {TABLE[name]: name for name in ("ids", "idempotency", "numbers")}
+
+
+def _documents(tally: Tally, key: bytes, value: bytes) -> None:
+    sequence, row = int.from_bytes(key, "big"), reading.read_document(value)
+    place = f"documents[{sequence}]"
+    tally.counters["documents"] += 1
+    if tally.number("keys", row.key) != sequence:
+        tally.tell(f"{place}: its key does not lead back to it")
+    data = tally.store.record(sequence)
+    if data is None:
+        return  # cut, or told with the log
+    said = records.decode_acceptance(data, sequence)
+    if (said.key, said.sender, said.at) != (row.key, row.sender, row.at):
+        tally.tell(f"{place}: key, sender or instant are not those of its record")
+    _names(tally, place, sequence, said, row.twin)
+    entries = tally.store.page(TABLE["entries"], key, 0, 2)
+    if not entries and (said.audience.size or said.parts):
+        tally.tell(f"{place}: it has no entry")
+
+
+def _names(tally: Tally, place: str, sequence: int, said: records.Acceptance, twin: int) -> None:
+    year = said.year.to_bytes(2, "big")
+    content = said.content[:16]
+    expected = sequence.to_bytes(8, "big") + content
+    name = records.name_of_id(said.sender, said.act, said.document_id)
+    if tally.row("ids", year + name) != expected:
+        tally.tell(f"{place}: its document id does not lead back to it")
+    if said.idempotency_key is not None:
+        name = records.name_of_idempotency_key(said.sender, said.idempotency_key)
+        if tally.row("idempotency", year + name) != expected:
+            tally.tell(f"{place}: its idempotency key does not lead back to it")
+    first = 0
+    if said.number_notation:
+        name = records.name_of_number(said.sender, said.number_notation)
+        first = tally.number("numbers", year + name) or 0
+        if not first:
+            tally.tell(f"{place}: its number and notation are not kept")
+    if twin != (0 if first == sequence else first):
+        tally.tell(f"{place}: its twin is {twin}, the first of its number is {first}")
+
+
+def _keys(tally: Tally, key: bytes, value: bytes) -> None:
+    row = tally.row("documents", value)
+    if row is None or reading.read_document(row).key != key:
+        tally.tell(f"keys[{key.hex()}]: there is no such document")
+
+
+def _dated(table: str) -> Judge:
+    def judge(tally: Tally, key: bytes, value: bytes) -> None:
+        year, sequence = int.from_bytes(key[:2], "big"), int.from_bytes(value[:8], "big")
+        tally.years.add((table, year))
+        place = f"{table}[{year}, {key[2:].hex()}]"
+        if tally.row("documents", value[:8]) is None:
+            tally.tell(f"{place}: there is no document {sequence}")
+            return
+        data = tally.store.record(sequence)
+        if data is None:
+            return
+        said = records.decode_acceptance(data, sequence)
+        names = {
+            "ids": records.name_of_id(said.sender, said.act, said.document_id),
+            "idempotency": None if said.idempotency_key is None
+            else records.name_of_idempotency_key(said.sender, said.idempotency_key),
+            "numbers": records.name_of_number(said.sender, said.number_notation),
+        }  # fmt: skip
+        if (said.year, names[table]) != (year, key[2:]):
+            tally.tell(f"{place}: document {sequence} does not bear that name")
+
+    return judge
+
+
+def _audiences(tally: Tally, key: bytes, value: bytes) -> None:
+    number, row = int.from_bytes(key, "big"), reading.read_audience(value)
+    place = f"audiences[{number}]"
+    members, end = 0, -1
+    if len(row.runs) % _PAIR.size:
+        tally.tell(f"{place}: its runs end in the middle")
+        return
+    for start, stop in _PAIR.iter_unpack(row.runs):
+        if not end < start < stop:
+            tally.tell(f"{place}: its runs are not in order")
+            break
+        members, end = members + stop - start, stop
+    else:
+        if members != row.size:
+            tally.tell(f"{place}: it has {members} members, and says {row.size}")
+    name = row.snapshot.to_bytes(8, "big") + row.sha256[:16]
+    if tally.number("audience_ids", name) != number:
+        tally.tell(f"{place}: its members' digest does not lead back to it")
+    document = tally.document_of(number)
+    entry = None if document is None else tally.entry(document, number)
+    if document is not None and (entry is None or entry.audience != number):
+        tally.tell(f"{place}: its first entry does not have it")
+
+
+def _audience_ids(tally: Tally, key: bytes, value: bytes) -> None:
+    row = tally.audience(int.from_bytes(value, "big"))
+    if row is None or (row.snapshot.to_bytes(8, "big") + row.sha256[:16]) != key:
+        tally.tell(f"audience_ids[{key.hex()}]: there is no such audience")
+
+
+def cells_of(store: Store, entry: int) -> Iterator[tuple[int, CellRow]]:
+    """Yield (rank, cell) of the members of an entry that have one."""
+    block, prefix = 0, entry.to_bytes(8, "big")
+    while page := store.page(TABLE["cells"], prefix, block, _PAGE):
+        for number, value in page:
+            for place, cell in enumerate(reading.read_cells(value)):
+                if cell is not None:
+                    yield number * CELLS_A_BLOCK + place, cell
+        block = page[-1][0] + 1
+
+
+def _entries(tally: Tally, key: bytes, value: bytes) -> None:
+    document, entry = int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
+    row = reading.read_entry(entry, value)
+    place = f"entries[{document}, {entry}]"
+    owner = tally.row("documents", key[:8])
+    if owner is None:
+        tally.tell(f"{place}: there is no document {document}")
+        return
+    audience = tally.audience(row.audience)
+    if audience is None or audience.size != row.size:
+        tally.tell(f"{place}: its audience {row.audience} is missing or of another size")
+    if row.lane >= LANES or row.cause >= len(records.CAUSES):
+        tally.tell(f"{place}: lane {row.lane} or cause {row.cause} is none")
+        return
+    if row.standing not in (*range(len(NAMES)), RELEASED):
+        tally.tell(f"{place}: standing {row.standing} is none")
+        return
+    if entry == document << ENTRY_SHIFT and (
+        bool(value[_MORE]) != (len(tally.store.page(TABLE["entries"], key[:8], 0, 2)) > 1)
+    ):
+        tally.tell(f"{place}: it is wrong about further entries of its document")
+    _joined(tally, place, document, row)
+    _add_up(tally, place, row, reading.read_document(owner).sender)
+
+
+def _joined(tally: Tally, place: str, document: int, row: EntryRow) -> None:
+    """Hold an entry against the record that made it, and its topics against it."""
+    sequence = row.number >> ENTRY_SHIFT
+    data = tally.store.record(sequence)
+    if data is None:
+        return
+    if tally.document_of(row.number) != document:
+        tally.tell(f"{place}: record {sequence} does not join that document")
+        return
+    if data[0] == records.KIND_ACCEPTANCE:
+        said = records.decode_acceptance(data, sequence)
+        postings = said.postings if row.number == document << ENTRY_SHIFT else b""
+        lane = said.lane
+    else:
+        runs = int.from_bytes(data[84:88], "big")
+        postings = data[96 + runs : 96 + runs + int.from_bytes(data[88:92], "big")]
+        lane = data[3]
+    if lane != row.lane:
+        tally.tell(f"{place}: its lane is {row.lane}, its record says {lane}")
+    if row.standing == State.QUEUED:
+        for topic in _topics_of(postings):
+            at = bytes((row.lane, len(topic))) + topic + row.number.to_bytes(8, "big")
+            if tally.row("topics", at) is None:
+                tally.tell(f"{place}: it is missing under topic {topic.hex()}")
+    if row.expires and row.standing not in _FINAL and row.standing != RELEASED:
+        _due_for(tally, place, document, row)
+
+
+def _topics_of(postings: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(postings):
+        size = postings[at]
+        yield postings[at + 1 : at + 1 + size]
+        at += size + 2 + _RUN.size * postings[at + 1 + size]
+
+
+def _due_for(tally: Tally, place: str, document: int, row: EntryRow) -> None:
+    """Look for the row that reminds of an entry, a microsecond later for each row before."""
+    when = row.expires
+    first = tally.store.due_from()
+    if first is not None and when // _HOUR_US < first:
+        return  # that hour's work is done
+    while True:
+        hour, rest = divmod(when, _HOUR_US)
+        key = struct.pack(">IQ", hour, rest << 32 | row.number & 0xFFFFFFFF)
+        found = tally.row("due", key)
+        if found is None:
+            tally.tell(f"{place}: nothing reminds of its end at {row.expires}")
+            return
+        if reading.read_due(found) == (document, row.number):
+            return
+        when += 1
+
+
+def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> None:
+    """Hold an entry's counts against its cells; add it to the counters."""
+    states: Counter[int] = Counter()
+    touched = attempts = 0
+    for rank, cell in cells_of(tally.store, row.number):
+        states[cell.state] += 1
+        touched += 1
+        attempts += cell.attempts
+        if rank >= row.size or cell.state >= len(NAMES):
+            tally.tell(f"{place}: rank {rank} in state {cell.state} is no member's")
+    if touched != row.touched:
+        tally.tell(f"{place}: {touched} members have a cell, it says {row.touched}")
+    began_final = row.standing == State.EXCLUDED and row.changed == row.number >> ENTRY_SHIFT
+    expected = dict.fromkeys(_COUNTED, 0)
+    expected |= {state: states[state] for state in _COUNTED}
+    if row.standing in _FINAL and not began_final:
+        expected[row.standing] += row.size - touched
+    if row.counts != tuple(expected.values()):
+        tally.tell(f"{place}: its counts are {row.counts}, its cells say {(*expected.values(),)}")
+    if began_final:
+        expected[State.EXCLUDED] += row.size
+    for state in _COUNTED:
+        tally.counters[NAMES[state]] += expected[state]
+    tally.counters["leased"] += states[State.LEASED]
+    tally.counters["attempts"] += attempts
+    tally.counters["entries"] += 1
+    tally.counters[f"lane {row.lane}"] += 1
+    over = sum(expected[state] for state in _COUNTED if state != State.DEAD)
+    if row.standing != RELEASED:
+        tally.counters["recipients"] += row.size
+        if over < row.size:
+            tally.counters["in_flight"] += 1
+            tally.in_flight[sender] += 1
+
+
+def _topics(tally: Tally, key: bytes, value: bytes) -> None:
+    lane, topic, entry = key[0], key[2:-8], int.from_bytes(key[-8:], "big")
+    place = f"topics[{lane}, {topic.hex()}, {entry}]"
+    document, expires, number, snapshot, count = _TOPIC.unpack_from(value)
+    row = tally.entry(document, entry)
+    if row is None or len(topic) != key[1]:
+        tally.tell(f"{place}: there is no such entry")
+        return
+    if (lane, expires, number) != (row.lane, row.expires, row.audience):
+        tally.tell(f"{place}: lane, expiry or audience are not its entry's")
+    audience = tally.audience(number)
+    if audience is None:
+        return
+    if snapshot != audience.snapshot:
+        tally.tell(f"{place}: its snapshot is {snapshot}, its audience's {audience.snapshot}")
+    runs = list(_RUN.iter_unpack(value[_TOPIC.size :]))
+    if len(runs) != count or not all(_lies_in(audience.runs, *run) for run in runs):
+        tally.tell(f"{place}: its runs are not its audience's")
+
+
+def _lies_in(runs: bytes, start: int, stop: int, rank: int) -> bool:
+    """Say whether a run lies in stored runs, its first member at that rank."""
+    before = 0
+    for low, high in _PAIR.iter_unpack(runs):
+        if low <= start < stop <= high:
+            return before + start - low == rank
+        before += high - low
+    return False
+
+
+def _cells(tally: Tally, key: bytes, value: bytes) -> None:
+    entry, block = int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
+    place = f"cells[{entry}, {block}]"
+    document = tally.document_of(entry)
+    row = None if document is None else tally.entry(document, entry)
+    if row is None:
+        tally.tell(f"{place}: there is no such entry")
+        return
+    members = min(row.size - block * CELLS_A_BLOCK, CELLS_A_BLOCK)
+    if members * _CELL_BYTES != len(value):
+        tally.tell(f"{place}: it has {len(value)} bytes, {members} members belong there")
+    for number, cell in enumerate(reading.read_cells(value)):
+        if cell is not None:
+            _cell(tally, f"{place}, rank {block * CELLS_A_BLOCK + number}", row, cell,
+                  block * CELLS_A_BLOCK + number)  # fmt: skip
+
+
+def _cell(tally: Tally, place: str, row: EntryRow, cell: CellRow, rank: int) -> None:
+    """Hold a cell against the record that changed it last, and against OPEN."""
+    if not row.number >> ENTRY_SHIFT < cell.sequence <= tally.store.last:
+        tally.tell(f"{place}: record {cell.sequence} can't have changed it")
+        return
+    said = tally.changes(cell.sequence)
+    if said is None:
+        return
+    state = said.states.get((row.number, rank))
+    if state != cell.state:
+        tally.tell(f"{place}: it is in state {cell.state}, record {cell.sequence} says {state}")
+    if cell.state in {State.QUEUED, State.LEASED}:
+        key = _OPEN_KEY.pack(said.address, row.lane, row.number)
+        if tally.row("open", key) is None:
+            tally.tell(f"{place}: it is open, and no inbox finds it")
+
+
+def _open(tally: Tally, key: bytes, value: bytes) -> None:
+    address, lane, entry = _OPEN_KEY.unpack(key)
+    place = f"open[{address}, {lane}, {entry}]"
+    until, document, expires, rank, attempts, state, _ = _OPEN.unpack(value)
+    row = tally.entry(document, entry)
+    if row is None or (lane, expires) != (row.lane, row.expires) or rank >= row.size:
+        tally.tell(f"{place}: there is no such entry, or it says other things")
+        return
+    block = entry.to_bytes(8, "big") + (rank // CELLS_A_BLOCK).to_bytes(8, "big")
+    cells = tally.row("cells", block)
+    cell = None if cells is None else list(reading.read_cells(cells))[rank % CELLS_A_BLOCK]
+    if (
+        cell is None
+        or (cell.state, cell.attempts) != (state, attempts)
+        or (
+            state not in {State.QUEUED, State.LEASED}
+            or until != (cell.at if state == State.LEASED else 0)
+        )
+    ):
+        tally.tell(f"{place}: it is not what the cell of rank {rank} says")
+        return
+    said = tally.changes(cell.sequence)
+    if said is not None and said.address != address:
+        tally.tell(f"{place}: record {cell.sequence} handed it to another address")
+    cursor = tally.row("cursors", _CURSOR_KEY.pack(address, lane))
+    if cursor is None or _CURSOR.unpack(cursor)[2] < entry:
+        tally.tell(f"{place}: it lies above what was ever touched")
+
+
+def _cursors(tally: Tally, key: bytes, value: bytes) -> None:
+    address, lane = _CURSOR_KEY.unpack(key)
+    place = f"cursors[{address}, {lane}]"
+    if lane == _TURN_LANE:
+        if len(value) != 1 or value[0] >= _TURNS:
+            tally.tell(f"{place}: it is no turn")
+        return
+    digest, cursor, mark = _CURSOR.unpack(value)
+    if (
+        lane >= LANES
+        or cursor > mark
+        or mark >> ENTRY_SHIFT > tally.store.last
+        or (cursor and not digest)
+    ):
+        tally.tell(f"{place}: cursor {cursor} and mark {mark} can't be")
+
+
+def _due(tally: Tally, key: bytes, value: bytes) -> None:
+    hour, rest = struct.unpack(">IQ", key)
+    document, entry = reading.read_due(value)
+    when = hour * _HOUR_US + (rest >> 32)
+    row = tally.entry(document, entry)
+    if row is None or row.expires > when or rest & 0xFFFFFFFF != entry & 0xFFFFFFFF:
+        tally.tell(f"due[{when}, {entry}]: there is no such entry, or it ends later")
+
+
+def _feed(tally: Tally, key: bytes, value: bytes) -> None:
+    sender, sequence = struct.unpack(">IQ", key)
+    data = tally.store.record(sequence)
+    if data is None:
+        return
+    said = struct.pack(">II", sender, len(value)) + value
+    if data[0] != records.KIND_FEED or said not in data:
+        tally.tell(f"feed[{sender}, {sequence}]: record {sequence} does not say so")
+
+
+def _rooms(tally: Tally, key: bytes, value: bytes) -> None:
+    sequence = int.from_bytes(key[-8:], "big")
+    tally.counters["rooms"] += 1
+    data = tally.store.record(sequence)
+    if value or (data is not None and (
+        data[0] != records.KIND_ROOM or data[16 : 17 + data[16]] != key[:-8]
+    )):  # fmt: skip
+        tally.tell(f"rooms[{key[1:-8]!r}, {sequence}]: record {sequence} is none of that room")
+
+
+def _senders(tally: Tally, key: bytes, value: bytes) -> None:
+    tally.senders[int.from_bytes(key, "big")] = int.from_bytes(value, "big")
+
+
+JUDGES: Final[Mapping[str, Judge]] = MappingProxyType({
+    "meta": _meta, "documents": _documents, "keys": _keys, "ids": _dated("ids"),
+    "idempotency": _dated("idempotency"), "numbers": _dated("numbers"), "audiences": _audiences,
+    "audience_ids": _audience_ids, "entries": _entries, "topics": _topics, "cells": _cells,
+    "open": _open, "cursors": _cursors, "due": _due, "feed": _feed, "rooms": _rooms,
+    "senders": _senders,
+})  # fmt: skip
+"""The judge of each table."""
