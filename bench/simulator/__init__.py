@@ -4,6 +4,6 @@ One seed is one run.  A model of plain dicts says after each step whether every 
 document reaches every entitled unit once, and nobody else.  docs/simulator.md tells more.
 """
 
-from vanban_bench.simulator.run import STEPS_DEFAULT, Report, Violation, run_seed
+from vanban_bench.simulator.run import Report, Violation, run_seed, steps_of
 
-__all__ = ["STEPS_DEFAULT", "Report", "Violation", "run_seed"]
+__all__ = ["Report", "Violation", "run_seed", "steps_of"]

@@ -34,7 +34,6 @@ def finish(session: Session) -> None:
     session.check_disk()
     session.crash()
     _check_boards(session)
-    _drain(session)
 
 
 def _answer_all(session: Session) -> None:
@@ -73,9 +72,10 @@ def _drain(session: Session) -> None:
     leases += session.model.lease_lost_until.values()
     session.clock.instant_us = max([session.now_us(), *leases]) + SECOND_US
     _settle_again(session)
+    left = session.world.open(session.now_us())
     for _ in range(ROUNDS_MAX):
-        open_now = session.world.open(session.now_us())
-        if not sum(_empty_inbox(session, place.number) for place in open_now):
+        left = [place for place in left if _empty_inbox(session, place.number)]
+        if not left:
             return _settle_dead(session)
     return require(False, "the inboxes do not run dry")
 

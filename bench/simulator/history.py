@@ -23,6 +23,7 @@ class History:
         self._disk = disk
         self._bases = [disk.base.copy()]
         self._taken = 0
+        self.replays = 0
 
     def keep(self) -> None:
         """Keep the base as it is: a checkpoint was just taken."""
@@ -46,6 +47,7 @@ class History:
             again = MemoryStore(disk)
             found = dump_of(again)
             again.close()
+            self.replays += 1
             if found != live:
                 said = f"a replay from checkpoint {place} of {len(self._bases)} differs: "
                 raise WrongError(said + _difference(live, found))

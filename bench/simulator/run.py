@@ -12,6 +12,13 @@ from vanban_bench.simulator.paper import Standing
 from vanban_bench.simulator.session import OpenStore, Session
 
 STEPS_DEFAULT = 60
+STEPS_LONG = 300
+LONG_EVERY = 25
+
+
+def steps_of(seed: int) -> int:
+    """Return how many steps the run of a seed has: most are short, some are long."""
+    return STEPS_LONG if seed % LONG_EVERY == LONG_EVERY - 1 else STEPS_DEFAULT
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -23,6 +30,8 @@ class Report(msgspec.Struct, frozen=True):
     documents: int
     deliveries: int
     crashes: int
+    faults: int
+    replays: int
     digest: str
 
 
@@ -36,12 +45,13 @@ class Violation(Exception):  # noqa: N818 - it is no error of the simulator
         self.what = what
 
 
-def run_seed(seed: int, steps: int = STEPS_DEFAULT, open_store: OpenStore = MemoryStore) -> Report:
-    """Run one seed to its end.
+def run_seed(seed: int, steps: int | None = None, open_store: OpenStore = MemoryStore) -> Report:
+    """Run one seed to its end, in so many steps (None: `steps_of` it).
 
     `open_store` opens the durability port under test on a memory disk.  Raises Violation
     when the engine does what it must not; an unexpected exception is one, too.
     """
+    steps = steps_of(seed) if steps is None else steps
     session: Session | None = None
     step = 0
     try:
@@ -76,5 +86,7 @@ def _report(session: Session, seed: int, steps: int) -> Report:
         documents=sum(paper.standing is Standing.STORED for paper in model.papers),
         deliveries=sum(row.state != "open" for row in model.rows.values()),
         crashes=session.crashes,
+        faults=session.plan.struck,
+        replays=session.history.replays,
         digest=session.digest.hexdigest(),
     )

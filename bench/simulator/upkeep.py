@@ -31,5 +31,10 @@ def make_segment(session: Session) -> None:
 
 def flush(session: Session) -> None:
     """Flush what was handed out, as the store's thread does when nothing else comes."""
-    if session.call(lambda _: (session.store.flush(), True)):
+
+    def flushed(_: Engine) -> bool:
+        session.store.flush()
+        return True
+
+    if session.call(flushed):
         session.model.flushed()

@@ -24,7 +24,10 @@ COMMANDS: Final[dict[str, str]] = {
     "token": "manage",
     "right": "rights",
     "trust": "manage",
-    "check": "manage",
+    "queue": "queue",
+    "check": "backups",
+    "backup": "backups",
+    "restore": "backups",
     "bench": "bench",
 }
 """Command -> the module of router.cli that holds it."""

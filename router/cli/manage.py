@@ -1,4 +1,4 @@
-"""Commands on a data directory, or on the daemon that holds it: init, token, trust, check."""
+"""Commands on a data directory, or on the daemon that holds it: init, token, trust."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import rich_click as click
 
 from router.cli.output import (
-    EXIT_REFUSED,
     json_option,
     print_json,
     print_line,
@@ -20,7 +19,9 @@ from router.cli.output import (
     warn_line,
 )
 from router.cli.words import count as counted
+from router.cli.words import word
 from router.engine import Engine
+from router.engine.migrating import migration_needed
 from router.engine.rights import wanted_of
 from router.errors import InputError, OwnerError, StorageError
 from router.limits import CERTIFICATE_BYTES_MAX
@@ -58,6 +59,7 @@ def open_existing(data: str) -> Engine:
     """
     if not Path(data).is_dir() or not any(Path(data).iterdir()):
         raise StorageError("store.missing", path=data)
+    tell_migration(data)
     try:
         return Engine.open(data)
     except StorageError as locked:
@@ -69,6 +71,13 @@ def open_existing(data: str) -> Engine:
             if error.code != "owner.absent":
                 raise
         raise
+
+
+def tell_migration(data: str) -> None:
+    """Say on standard error that opening a directory will rewrite it in the present format."""
+    if migration_needed(Path(data)):
+        warn_line(word("This data directory is of an older format: it is rewritten now, and the "
+                       "old files stay in store-format-1/."))  # fmt: skip
 
 
 @click.command(epilog="Example: vanban init --data vanban-data --sample")
@@ -265,22 +274,3 @@ def _refuse_issuer(der: bytes, name: str) -> None:
             reason="this is a CA's certificate, which “vanban trust add” takes; "
             "a unit is bound to its own",
         )
-
-
-@click.command(epilog="Example: vanban check --data vanban-data")
-@data_option
-def check(data: str, as_json: bool) -> None:
-    """Verify every invariant of a data directory; exit 1 when one is broken."""
-    with open_existing(data) as engine:
-        wrong = engine.check()
-        stored = engine.counters()["stored"]
-    if as_json:
-        print_json({"wrong": wrong, "stored": stored})
-    elif not wrong:
-        print_table(
-            "All well", ("what", "#count"), dict(stored).items() if isinstance(stored, dict) else ()
-        )
-    for line in () if as_json else wrong:
-        print_line((line, "red"))
-    if wrong:
-        raise SystemExit(EXIT_REFUSED)

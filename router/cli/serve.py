@@ -29,6 +29,7 @@ def serve(
     ready_file: str | None,
 ) -> None:
     """Run the daemon on a data directory until SIGTERM or Ctrl-C."""
+    from router.cli.manage import tell_migration
     from router.engine import Engine
     from router.errors import SettingsError, StorageError
     from router.server import serve as run
@@ -40,6 +41,7 @@ def serve(
     settings = load_settings(config, environment)
     if not (Path(settings.data) / "FORMAT").exists():
         raise StorageError("store.missing", path=settings.data)
+    tell_migration(settings.data)
     engine = Engine.open(settings.data, settings=settings, share=True)
     if ready_file is not None:
         Path(ready_file).unlink(missing_ok=True)  # of a run that was killed

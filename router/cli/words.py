@@ -154,6 +154,58 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "Write successors.json, e.g.": "Ghi tệp successors.json, ví dụ",
     "all that is to be named": "mọi đơn vị cần chỉ định",
     "All of it is known already: nothing changes.": "Đã biết tất cả: không có thay đổi.",
+    # the queue and its files
+    "queue": "hàng đợi",
+    "dead": "quá số lần giao",
+    "withdrawn": "đã thu hồi",
+    "excluded": "bị loại",
+    "held": "chờ duyệt",
+    "waiting": "chờ xác minh",
+    "hand-outs": "số lần giao",
+    "last record": "bản ghi cuối",
+    "epoch": "lần mở",
+    "log": "nhật ký",
+    "used of": "đã dùng trong",
+    "in memory only": "chỉ trong bộ nhớ",
+    "not in LMDB yet": "chưa vào LMDB",
+    "waits longest": "chờ lâu nhất",
+    "restored": "đã khôi phục",
+    "from": "từ bản sao lưu",
+    "The queue at": "Hàng đợi lúc",
+    "nothing": "không có",
+    "record": "bản ghi",
+    "records": "bản ghi",
+    "the oldest of": "cũ nhất từ",
+    "not found yet: ask again": "chưa tìm thấy: hãy hỏi lại",
+    "done": "đã xong",
+    "History": "Lịch sử",
+    "actor": "người thực hiện",
+    "Counting": "Đang đếm",
+    "destination": "nơi nhận",
+    "destinations": "nơi nhận",
+    "minutes waited at": "số phút đã chờ lúc",
+    "More is open than is counted at once: see --within.": (
+        "Số lượt đang mở vượt mức đếm một lần: xem --within."
+    ),
+    "Copying": "Đang sao chép",
+    "Checking": "Đang kiểm tra",
+    "Backup made and verified": "Đã sao lưu và kiểm tra",
+    "Restored and verified": "Đã khôi phục và kiểm tra",
+    "What was open then may have been handed out since: it comes again.": (
+        "Lượt gửi còn mở khi sao lưu có thể đã được giao sau đó: nay được giao lại."
+    ),
+    "size": "dung lượng",
+    "All well": "Mọi thứ đều tốt",
+    "thing is wrong": "điểm sai",
+    "things are wrong": "điểm sai",
+    "→ Restore the last backup; keep this directory for analysis.": (
+        "→ Khôi phục bản sao lưu gần nhất; giữ thư mục này để phân tích."
+    ),
+    "This data directory is of an older format: it is rewritten now, and the old files stay in "
+    "store-format-1/.": (
+        "Thư mục dữ liệu ở định dạng cũ: dữ liệu được ghi lại ngay bây giờ, tệp cũ giữ trong "
+        "store-format-1/."
+    ),
     # groups and audiences
     "selector": "biểu thức",
     "depends on the sender": "tùy đơn vị gửi",

@@ -10,6 +10,7 @@ from router.model.instants import show_instant
 from router.model.operations import Backup, Checked
 from router.ports import Clock, SystemClock
 from router.queue import backup as queue_backup
+from router.queue.checking import check
 
 
 def check_directory(path: Path, clock: Clock | None = None) -> Checked:
@@ -20,7 +21,7 @@ def check_directory(path: Path, clock: Clock | None = None) -> Checked:
     """
     if not path.is_dir() or not any(path.iterdir()):
         raise StorageError("store.missing", path=str(path))
-    found = queue_backup.check(path, (clock or SystemClock()).now_us())
+    found = check(path, (clock or SystemClock()).now_us(), rows=True)
     return Checked(tuple(found.wrong), found.counts, found.sequence)
 
 

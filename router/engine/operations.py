@@ -29,8 +29,9 @@ from router.model.operations import (
 )
 from router.ports import Clock
 from router.queue import Queue
-from router.queue.backup import back_up, restorations
+from router.queue.backup import back_up
 from router.queue.listing import instant_of, oldest_open
+from router.queue.restored import restorations
 
 _log: Final = logging.getLogger("router.engine")
 
@@ -82,7 +83,7 @@ class OperationsFace:
                 Restoration(
                     act.sequence, show_instant(act.made_at), show_instant(record.at), record.actor
                 )
-                for _, record, act in restorations(self._queue)
+                for _, record, act in restorations(store)
             ),
         )
 
@@ -91,9 +92,7 @@ class OperationsFace:
 
         What is over stays so, so each call goes on where the last one found something open.
         """
-        found, reached = oldest_open(
-            self._queue, self._oldest_from, OLDEST_LOOKED_MAX, now_us
-        )
+        found, reached = oldest_open(self._queue, self._oldest_from, OLDEST_LOOKED_MAX, now_us)
         self._oldest_from = reached
         if found is None:
             return None, reached > self._queue.store.last
@@ -181,4 +180,3 @@ class OperationsFace:
             str(target), made.sequence, made.epoch, show_instant(made.at), made.bytes,
             made.documents,
         )  # fmt: skip
-

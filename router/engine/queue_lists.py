@@ -37,9 +37,8 @@ class QueueLists:
         """List documents of a sender (None: of all) with deliveries in a state ("": any)."""
         _check_state(state)
         found: list[ListedDocument] = []
-        sequence, looked = _number_of(after), 0
-        for sequence, row in documents_from(self._queue, sequence + 1):
-            looked += 1
+        rows = documents_from(self._queue, _number_of(after) + 1)
+        for looked, (sequence, row) in enumerate(rows, 1):
             if row.at > before_us:
                 return Listed(documents=tuple(found))
             if sender is None or row.sender == sender:
@@ -82,9 +81,8 @@ class QueueLists:
             return self._of_inbox(state, address, before_us, limit, after)
         found: list[ListedDelivery] = []
         document, _, place = after.partition(".")
-        sequence, skipped = _number_of(document), _number_of(place)
-        looked = 0
-        for sequence, row in documents_from(self._queue, max(sequence, 1)):
+        skipped, looked = _number_of(place), 0
+        for sequence, row in documents_from(self._queue, _number_of(document)):
             if row.at > before_us:
                 return Listed(deliveries=tuple(found))
             stored = self._queue.document(row.key)
@@ -102,9 +100,7 @@ class QueueLists:
                 return Listed(deliveries=tuple(found), next_after=f"{sequence + 1}")
         return Listed(deliveries=tuple(found))
 
-    def _of_inbox(
-        self, state: str, address: int, before_us: int, limit: int, after: str
-    ) -> Listed:
+    def _of_inbox(self, state: str, address: int, before_us: int, limit: int, after: str) -> Listed:
         """List what waits for one address, in the order in which it is handed out."""
         places = self._rooms.places(address)
         topics = self._rooms.subscriptions(address)

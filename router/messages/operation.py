@@ -241,7 +241,37 @@ OPERATION: Final[dict[str, Words]] = {
     "store.format": Words(
         "The data directory is of format {found}; this version reads {known}.",
         "Thư mục dữ liệu ở định dạng {found}; bản này đọc {known}.",
-        "Use the version that wrote it.", "Dùng đúng phiên bản đã ghi.",
+        "Use the version that wrote it, or a newer one.",
+        "Dùng phiên bản đã ghi thư mục này, hoặc bản mới hơn.",
+    ),
+    "store.format_old": Words(
+        "The data directory is of the older format {found}.",
+        "Thư mục dữ liệu ở định dạng cũ {found}.",
+        "Start “vanban serve” on it once: it is rewritten, and the old files stay beside it.",
+        "Chạy “vanban serve” trên thư mục một lần: dữ liệu được ghi lại, tệp cũ giữ bên cạnh.",
+    ),
+    "store.backup": Words(
+        "This is a backup: nothing runs on it.",
+        "Đây là bản sao lưu: không chạy trực tiếp trên đó.",
+        "Make a data directory from it with “vanban restore BACKUP NEW”.",
+        "Tạo thư mục dữ liệu từ bản này bằng “vanban restore BẢN_SAO THƯ_MỤC_MỚI”.",
+    ),
+    "store.no_backup": Words(
+        "This is no backup made by “vanban backup”.",
+        "Đây không phải bản sao lưu do “vanban backup” tạo.",
+        "Name a directory that “vanban backup” wrote to its end.",
+        "Chỉ định thư mục mà “vanban backup” đã ghi xong.",
+    ),
+    "store.no_log": Words(
+        "This store has no log of its own that could be backed up.",
+        "Kho dữ liệu này không có nhật ký riêng để sao lưu.",
+        "Open the data directory with “Engine.open”.", "Mở thư mục dữ liệu bằng “Engine.open”.",
+    ),
+    "store.read_only": Words(
+        "The data directory can't be written: {reason}.",
+        "Không ghi được vào thư mục dữ liệu: {reason}.",
+        "Let this user write there, and mount the disk for writing.",
+        "Cấp quyền ghi cho người dùng này và gắn ổ đĩa ở chế độ ghi.",
     ),
     "store.foreign": Words(
         "This is no data directory of vanban: {reason}.",

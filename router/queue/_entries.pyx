@@ -10,14 +10,14 @@ changed stand where the entry stands; the others move one by one.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from router.queue._bytes cimport FAILED, FOUND, load32, load64, store32, store64
+from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._intake cimport (
     Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics,
 )
 from router.queue._layout cimport (
-    DELIVERED, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_SINCE, ENT_SIZE,
-    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, FEED_EVENTS,
-    FEED_FIXED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE,
+    DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_SINCE,
+    ENT_SIZE, ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED,
+    FEED_EVENTS, FEED_FIXED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE,
     JOIN_POSTINGS, JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, MOVE_DOCUMENT,
     MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
     TOPICS, WITHDRAWN,
@@ -67,10 +67,23 @@ cdef int apply_join(
         release(state, counters, entry.document, load64(record + JOIN_FROM), entry.at, sequence)
     entry.audience = audience_of(state, &members, entry.number)
     keep_entry(state, counters, &entry)
+    entry.key = key_of(state, entry.document)
+    if entry.key == NULL:
+        return FAILED
     keep_topics(
         state, &entry, members.runs + members.runs_size, load32(record + JOIN_POSTINGS)
     )
     return FAILED if state.failed else FOUND
+
+
+cdef const uint8_t *key_of(State state, uint64_t document) noexcept nogil:
+    """Return the 16 bytes of a document's key, or NULL: there is no such document."""
+    cdef uint8_t[8] key
+    cdef Slice row
+    store64(key, document)
+    if state.get(DOCUMENTS, key, 8, &row) != FOUND:
+        return NULL
+    return row.data
 
 
 cdef void mark_more(State state, uint64_t document) noexcept nogil:

@@ -43,6 +43,7 @@ ctypedef struct Entry:  # an entry on its way into the tables
     uint8_t lane
     uint8_t cause
     uint8_t standing
+    const uint8_t *key  # the document's
     uint8_t more       # whether the document has further entries
 
 

@@ -22,7 +22,7 @@ from router.queue._layout cimport (
     ENT_LANE, ENT_MORE, ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM,
     FLAG_NEXT_YEAR, FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, KIND_ENTRY, KIND_JOIN,
     NAME_BYTES, NUMBERS, QUEUED, RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT,
-    TOP_EXPIRES, TOP_HEAD, TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS,
+    TOP_EXPIRES, TOP_HEAD, TOP_KEY, TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS,
 )
 from router.queue._moves cimport LANES, Counters, entry_key, final, legal, note_over, sender_of
 from router.queue._state cimport State
@@ -152,8 +152,8 @@ cdef void judge(
     )
     if answer.kind != NEW:
         return
-    # A key begins with its milliseconds: one that is in use twice is in use lately.
-    if state.above(KEYS, record + ACC_KEY, 16, &value) == FOUND:
+    # A key begins with its milliseconds, so this look is always at the end of the table.
+    if state.get(KEYS, record + ACC_KEY, 16, &value) == FOUND:
         answer.kind = KEY_IN_USE
     elif in_flight_max and state.get(SENDERS, record + ACC_SENDER, 4, &value) == FOUND:
         if load64(value.data) >= in_flight_max:
@@ -302,6 +302,7 @@ cdef void keep_topics(
     store64(row + TOP_EXPIRES, <uint64_t>entry.expires)
     store64(row + TOP_AUDIENCE, entry.audience)
     store32(row + TOP_SNAPSHOT, <uint32_t>entry.snapshot)
+    memcpy(row + TOP_KEY, entry.key, 16)
     while at < stop:
         topic = at[0]
         memcpy(key + 1, at, topic + 1)
@@ -351,6 +352,7 @@ cdef int apply_acceptance(
     entry.snapshot, entry.size = members.snapshot, members.size
     entry.at, entry.expires = <int64_t>load64(record + 8), <int64_t>load64(record + ACC_EXPIRES)
     entry.sender = load32(record + ACC_SENDER)
+    entry.key = record + ACC_KEY
     entry.lane, entry.cause, entry.standing = record[ACC_LANE], 0, QUEUED
     entry.more = load32(record + ACC_PARTS) != 0
     counters.documents += 1

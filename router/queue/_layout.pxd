@@ -152,6 +152,7 @@ cdef enum:  # values of other tables
     TOP_EXPIRES = 8
     TOP_AUDIENCE = 16
     TOP_SNAPSHOT = 24
-    TOP_RUNS = 28     # how many, then start, stop, rank of the start, u32 each
-    TOP_HEAD = 29
+    TOP_KEY = 28      # the document's, so that an inbox is listed from its topics alone
+    TOP_RUNS = 44     # how many, then start, stop, rank of the start, u32 each
+    TOP_HEAD = 45
     TOPIC_RUNS_MAX = 4

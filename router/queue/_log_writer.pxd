@@ -47,6 +47,7 @@ cdef class LogWriter:
     ) noexcept nogil
     cdef int write(self) noexcept nogil
     cdef int flush(self) noexcept nogil
+    cdef void drop(self) noexcept nogil
     cdef bint wanting(self) noexcept nogil
     cdef int prepare(self) noexcept nogil
     cdef int cut_below(self, uint64_t before) noexcept nogil

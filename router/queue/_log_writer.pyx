@@ -323,6 +323,10 @@ cdef class LogWriter:
         """Write what was added, without flushing it: it survives us, not the machine."""
         return self.spill()
 
+    cdef void drop(self) noexcept nogil:
+        """Forget what was added and not written: its group came to nothing.  Then only `close`."""
+        self.filled = 0
+
     cdef int flush(self) noexcept nogil:
         """Make all that was added durable, with one flush."""
         cdef int status

@@ -15,6 +15,7 @@ from router.queue._intake cimport Answer, look_up
 from router.queue._layout cimport (
     CELL_BYTES, CELLS, CELLS_A_BLOCK, LEASED, QUEUED, RECORDS, SPOTS, STATES, TABLES as TABLE_COUNT,
 )
+from router.queue._moves cimport Counters
 from router.queue._pipeline cimport Pipeline
 from router.queue._settle cimport Standing, document_of, look
 from router.queue._state cimport Stream
@@ -96,7 +97,13 @@ cdef class Readings(Pipeline):
 
     def counts(self):
         """Return the counters by name; see `tables.COUNTERS`."""
-        cdef const int64_t *values = <const int64_t *>&self.counters
+        cdef Counters counters
+        cdef const int64_t *values = <const int64_t *>&counters
+        self.check()
+        with nogil:
+            self.enter()
+            counters = self.counters
+            self.leave()
         self.check()
         return {name: values[i] for i, name in enumerate(COUNTERS)}
 
@@ -270,10 +277,12 @@ cdef class Readings(Pipeline):
             if found == FOUND:
                 found = self.log.read(spot, sequence, &into, &size)
         if found != FOUND:
-            fault = self.log.read_fault() if found == FAILED else None
             free(into)
-            if fault is not None:
-                raise fault
+            if found == FAILED:
+                raise self.log.fault() or self.log.read_fault() or StorageError(
+                    "store.corrupt", path=f"log[{sequence}]",
+                    reason=f"log record {sequence} can't be read",
+                )
             return None
         try:
             return PyBytes_FromStringAndSize(<char *>into, size)

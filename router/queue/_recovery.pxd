@@ -47,4 +47,5 @@ cdef class Recovery:
     ) noexcept nogil
     cdef int _load_one(self, uint32_t number, Segment *segment) except -1
     cdef bint _joins(self, Segment *segment) except -1
+    cdef bint _stands_again(self, size_t index) except -1
     cdef int _check_spot(self, Segment *segment, uint64_t offset) except -1

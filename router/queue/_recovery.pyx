@@ -255,13 +255,41 @@ cdef class Recovery:
             status = self.reader.frame(HEADER_BYTES, &frame, &data)
             if status == FAILED:
                 raise disk_error(self.reader.error, "log")
-            if status == GONE and sure:
+            if status == GONE and sure and not self._stands_again(i):
                 raise corrupt(
                     self.segments.items[i].number, HEADER_BYTES, 0,
                     "its checksum does not match",
                 )
             if status == FOUND:
                 self.segments.items[i].first = frame.sequence
+
+    cdef bint _stands_again(self, size_t index) except -1:
+        """Say whether a later opening holds all that a rolled segment may have held.
+
+        What a killed process had written there, unflushed, was copied into the segment of
+        the next opening; a power cut may then tear the place where it had been.
+        """
+        cdef Segment *before
+        cdef size_t i
+        cdef uint64_t offset = HEADER_BYTES, following
+        cdef Frame frame
+        cdef const uint8_t *data
+        for i in range(index, 0, -1):
+            before = &self.segments.items[i - 1]
+            if before.first:
+                break
+        else:
+            return False
+        following = before.first
+        if self.reader.open(before) == FAILED:
+            raise disk_error(self.reader.error, "log")
+        while self.reader.frame(offset, &frame, &data) == FOUND and frame.sequence == following:
+            following += 1
+            offset += frame_bytes(frame.length)
+        for i in range(index + 1, self.segments.count):
+            if self.segments.items[i].opening:
+                return self.segments.items[i].first <= following
+        return False
 
     def _start(self, spot):
         """Return (index, offset) where the walk begins; sets what is expected there."""

@@ -23,5 +23,4 @@ cdef class Store(Readings):
     cdef int admit(self, Ticket *ticket) except -1
     cdef void hand_out(self, Walk *found, Changes *changes, bint look) noexcept nogil
     cdef uint64_t look_in(self, Walk *found, Changes *changes) noexcept nogil
-    cdef void copy_keys(self, const Walk *found, uint8_t *keys) noexcept nogil
     cdef list with_bodies(self, Walk *found)

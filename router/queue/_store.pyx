@@ -8,14 +8,14 @@ hand in a base and, all but one, a log.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from router.queue._base cimport Base
-from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32, store64
+from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32
 from router.queue._intake cimport Answer
 from router.queue._layout cimport (
-    ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, DOCUMENTS, IDS,
+    ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, IDS,
     LEASED, META,
 )
 from router.queue._log cimport SegmentLog, Visitor
@@ -129,6 +129,9 @@ cdef class Store(Readings):
             if type(record) is not bytes or not record:
                 free(ticket)
                 raise TypeError("a record is bytes, and not empty")
+            if <size_t>PyBytes_GET_SIZE(record) > RECORD_MAX:
+                free(ticket)
+                raise TooLargeError("record.too_large", bytes=len(record), limit=RECORD_MAX)
             slices[i].data = <const uint8_t *>PyBytes_AS_STRING(record)
             slices[i].size = PyBytes_GET_SIZE(record)
             ticket.bytes += slices[i].size
@@ -367,11 +370,10 @@ cdef class Store(Readings):
         try:
             if found.moves == NULL or keys == NULL:
                 raise MemoryError
+            found.keys = keys
             with nogil:
                 self.enter()
                 self.look_in(&found, &changes)
-                if not found.unsure:
-                    self.copy_keys(&found, keys)
                 self.leave()
             self.check()
             if found.unsure:
@@ -382,18 +384,6 @@ cdef class Store(Readings):
         finally:
             free(found.moves)
             free(keys)
-
-    cdef void copy_keys(self, const Walk *found, uint8_t *keys) noexcept nogil:
-        """Copy the keys of what a walk found."""
-        cdef uint8_t[8] key
-        cdef Slice row
-        cdef uint32_t i
-        for i in range(found.count):
-            store64(key, found.moves[i].document)
-            if self.state.get(DOCUMENTS, key, 8, &row) != FOUND:
-                self.state.failed = True
-                return
-            memcpy(keys + 16 * i, row.data, 16)
 
     cdef uint64_t look_in(self, Walk *found, Changes *changes) noexcept nogil:
         """Walk an inbox; return how many entries of others were passed by."""
@@ -604,8 +594,8 @@ cdef class Store(Readings):
         For the caller that began it.  Raises StorageError.
         """
         cdef int written
-        if not self.state.freezing:
-            return
+        if self.log is None or not self.state.freezing:
+            return  # without a log a group is written by whoever leads it, under the lock
         before = bytes_written()
         with nogil:
             written = self.write_checkpoint()
@@ -689,6 +679,8 @@ cdef class Store(Readings):
         try:  # whoever waits for the lock finds everything shut, and touches none of it
             self.closed = True
             if self.log is not None:
+                if self.broken:
+                    self.log.drop()  # else a record that can't be applied is found for ever
                 self.log.close()
             self.state.base.close()
         finally:

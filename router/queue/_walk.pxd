@@ -47,6 +47,7 @@ ctypedef struct Lane:
     bint over
     bint ready          # `next` holds something to hand out
     Move next
+    uint8_t[16] next_key
     uint64_t next_cursor
     Spot next_spot
 
@@ -57,6 +58,7 @@ ctypedef struct Walk:
     Lane[LANES] lanes
     Spot *spots         # where the records of what is handed out lie; NULL: not wanted
     uint64_t bytes_left  # of stored documents; the first is handed out in any case
+    uint8_t *keys       # of the documents found, 16 bytes each; NULL: not wanted
     Move *moves         # handed out, and those that turned out to be over
     uint32_t room
     uint32_t count

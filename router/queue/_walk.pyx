@@ -19,10 +19,10 @@ from libc.string cimport memcpy, memset
 
 from router.queue._bytes cimport FOUND, Slice, Spot, load32, load64, store32, store64
 from router.queue._layout cimport (
-    AUD_RUNS, AUDIENCES, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD, ENT_STANDING,
+    AUD_RUNS, AUDIENCES, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD, DOCUMENTS, ENT_STANDING,
     ENTRIES, EXPIRED, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK,
     OPEN_STATE, OPEN_UNTIL, QUEUED, RECORDS, SPOTS, TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES,
-    TOP_HEAD, TOP_RUNS, TOP_SNAPSHOT, TOPICS,
+    TOP_HEAD, TOP_KEY, TOP_RUNS, TOP_SNAPSHOT, TOPICS,
 )
 from router.queue._moves cimport LANES, Cell, Counters, Move, entry_key, final, legal, read_cell
 from router.queue._state cimport State, Stream
@@ -171,7 +171,7 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
         name_before(state, move)
         if to == QUEUED:
             lane.next_cursor = lane.cursor
-            lane.ready = True
+            lane.ready = found.keys == NULL or find_key(state, lane)
             return
         if not found.ask.leased_too:
             note_over(found, lane, move, to)
@@ -180,6 +180,18 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
     lane.below = False
     state.close(&lane.open)
     open_topics(state, found, lane)
+
+
+cdef bint find_key(State state, Lane *lane) noexcept nogil:
+    """Find the key of the next document where its row says it."""
+    cdef uint8_t[8] key
+    cdef Slice row
+    store64(key, lane.next.document)
+    if state.get(DOCUMENTS, key, 8, &row) != FOUND:
+        state.failed = True
+        return False
+    memcpy(lane.next_key, row.data, 16)
+    return True
 
 
 cdef void name_before(State state, Move *move) noexcept nogil:
@@ -245,6 +257,8 @@ cdef void next_above(State state, Walk *found, Lane *lane) noexcept nogil:
         move.document, move.entry = load64(first.value.data + TOP_DOCUMENT), least
         move.expires = <int64_t>load64(first.value.data + TOP_EXPIRES)
         move.lane = <uint8_t>lane.lane
+        if found.keys != NULL:
+            memcpy(lane.next_key, first.value.data + TOP_KEY, 16)
         state.advance(first)
         if rank < 0:
             if twice:  # another topic of the entry may hold the address
@@ -355,6 +369,8 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
         found.moves[found.count] = lane.next
         if found.spots != NULL:
             found.spots[found.count] = lane.next_spot
+        if found.keys != NULL:
+            memcpy(found.keys + 16 * <size_t>found.count, lane.next_key, 16)
         lane.cursor = lane.next_cursor
         lane.ready = False
         found.count += 1

@@ -34,23 +34,23 @@ from router.queue.datadir import (
     FORMAT_VERSION,
     LOG_KIND,
     PRODUCT,
-    DataDirectory,
+    Format,
     file_errors,
     flush_directory,
     lock,
     read_format,
+    write_format,
     write_whole,
 )
-from router.queue.environment import DATA, damage
 from router.queue.log_store import LogStore
 from router.queue.queue import Queue
 from router.queue.reading import TABLE
 from router.queue.records import RoomRecord
+from router.queue.restored import ROOM, Restored
 from router.queue.tables import ORDERED, TABLES
+from router.queue.verifying import verify
 
 EPOCH_GAP: Final = 1 << 32
-ROOM: Final = "operations"
-"""The room of operators' acts."""
 _OURS: Final = frozenset(("LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new"))
 _PLACE: Final = b"place"
 _COPY_BYTES: Final = 8 << 20
@@ -69,18 +69,6 @@ class BackupMade(msgspec.Struct, frozen=True):
     at: int
     bytes: int
     documents: int
-
-
-class Restored(msgspec.Struct, frozen=True, array_like=True, tag="restored"):
-    """The operator's act of restoring, as a record of the log.
-
-    All that was queued at or below `sequence` may have been handed out since the backup was
-    made at `made_at`: its deliveries come again under their old ids.
-    """
-
-    sequence: int
-    made_at: int
-    epoch: int
 
 
 def quiet(_what: str, _done: int, _all: int) -> None:
@@ -107,52 +95,18 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
         _copy_log(store, sequence, making / "log", needed, progress)
         for name in ("log", "store", "."):
             flush_directory(making / name)
+        _with_format(making, at)
         progress("check", needed, needed)
-        found = check(making, at)
+        found = verify(making, at)
         if found.sequence != sequence or found.wrong:
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(target), reason=f"the copy: {reason}")
         made = BackupMade(
-            PRODUCT, FORMAT_VERSION, sequence, store.epoch, at, size_of(making), found.counts["documents"]
-        )
+            PRODUCT, FORMAT_VERSION, sequence, store.epoch, at, size_of(making),
+            found.counts["documents"],
+        )  # fmt: skip
         write_whole(making / BACKUP, msgspec.json.encode(made) + b"\n")
     return made
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What an offline check saw: the last sequence, what is stored, and what is wrong."""
-
-    sequence: int
-    counts: dict[str, int]
-    wrong: list[str]
-
-
-def check(path: Path, at: int) -> Found:
-    """Verify a directory that nobody has open, a backup too: files, then every invariant.
-
-    Every frame of every segment and every page of LMDB is looked at before anything is opened,
-    for LMDB ends the process at some kinds of damage.  Raises StorageError `store.locked`,
-    `store.foreign`, `store.format`, `store.format_old`, ….
-    """
-    with file_errors(path):
-        DataDirectory(path, backup=True).release()
-        inspected = segments.Inspection(path / "log")
-    pages = [f"store/{DATA}: {one}" for one in damage(path / "store")]
-    if pages:
-        return Found(0, {}, [*inspected.wrong, *pages])
-    try:
-        store = LogStore.open(path, clock_us=at, backup=True)
-    except StorageError as error:
-        if error.code != "store.corrupt":
-            raise
-        return Found(0, {}, [*inspected.wrong, str(error.facts.get("reason", error))])
-    try:
-        checking = getattr(Queue(store), "check", None)
-        wrong = inspected.damage(store.last)
-        wrong += [] if checking is None else checking()
-        return Found(store.last, store.counts(), wrong)
-    finally:
-        store.close()
 
 
 def _copy_log(store: LogStore, sequence: int, into: Path, needed: int, progress: Progress) -> None:
@@ -230,6 +184,11 @@ def _aside(target: Path) -> Iterator[Path]:
         raise
 
 
+def _with_format(path: Path, at: int) -> None:
+    """Let a complete copy count as a data directory."""
+    write_format(path, Format(PRODUCT, FORMAT_VERSION, LOG_KIND, at))
+
+
 def size_of(path: Path) -> int:
     """Return the bytes of all files below a directory."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -278,8 +237,9 @@ def restore(
                 progress("copy", done, needed)
         for name in ("log", "store", "."):
             flush_directory(making / name)
+        _with_format(making, at)
         progress("check", needed, needed)
-        found = check(making, at)
+        found = verify(making, at)
         if found.sequence != made.sequence or found.wrong:
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(source), reason=reason)
@@ -347,11 +307,3 @@ def _note(path: Path, made: BackupMade, at: int, actor: str) -> None:
         queue.append_rooms([RoomRecord(ROOM, body, at, 0, actor)])
     finally:
         queue.close()
-
-
-def restorations(queue: Queue) -> list[tuple[int, RoomRecord, Restored]]:
-    """Return the restorations a directory went through: (sequence, record, act), oldest first."""
-    return [
-        (sequence, record, msgspec.msgpack.decode(record.body, type=Restored))
-        for sequence, record in queue.room_records(ROOM)
-    ]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from router.errors import StorageError
 from router.limits import LANES
 from router.queue import reading, records
 from router.queue.reading import CELLS_A_BLOCK, ENTRY_SHIFT, RELEASED, TABLE, CellRow, EntryRow
@@ -28,7 +29,7 @@ _OPEN_KEY: Final = struct.Struct(">IBQ")
 _OPEN: Final = struct.Struct(">qQqIBBH")
 _CURSOR_KEY: Final = struct.Struct(">IB")
 _CURSOR: Final = struct.Struct(">QQQ")
-_TOPIC: Final = struct.Struct(">QqQIB")
+_TOPIC: Final = struct.Struct(">QqQI16sB")
 _PLACE: Final = struct.Struct(">QIIIQ")
 _HOUR_US: Final = 3_600_000_000
 _CELL_BYTES: Final = 16
@@ -81,10 +82,17 @@ class Tally:
         found = self.row("audiences", audience.to_bytes(8, "big"))
         return None if found is None else reading.read_audience(found)
 
+    def record(self, sequence: int) -> bytes | None:
+        """Return a record, or None when it was cut or is damaged: that is told with the log."""
+        try:
+            return self.store.record(sequence)
+        except StorageError:
+            return None
+
     def changes(self, sequence: int) -> Changes | None:
         """Return what a record of changes says, or None when it was cut; some are remembered."""
         if sequence not in self._read:
-            data = self.store.record(sequence)
+            data = self.record(sequence)
             if len(self._read) >= _REMEMBERED_MAX:
                 self._read.clear()
             self._read[sequence] = None if data is None else Changes(
@@ -96,7 +104,7 @@ class Tally:
     def document_of(self, entry: int) -> int | None:
         """Return the document that the record of an entry names, or None."""
         sequence = entry >> ENTRY_SHIFT
-        data = self.store.record(sequence)
+        data = self.record(sequence)
         if data is None:
             return None
         if data[0] == records.KIND_ACCEPTANCE:
@@ -134,7 +142,7 @@ def _documents(tally: Tally, key: bytes, value: bytes) -> None:
     tally.counters["documents"] += 1
     if tally.number("keys", row.key) != sequence:
         tally.tell(f"{place}: its key does not lead back to it")
-    data = tally.store.record(sequence)
+    data = tally.record(sequence)
     if data is None:
         return  # cut, or told with the log
     said = records.decode_acceptance(data, sequence)
@@ -181,7 +189,7 @@ def _dated(table: str) -> Judge:
         if tally.row("documents", value[:8]) is None:
             tally.tell(f"{place}: there is no document {sequence}")
             return
-        data = tally.store.record(sequence)
+        data = tally.record(sequence)
         if data is None:
             return
         said = records.decode_acceptance(data, sequence)
@@ -266,7 +274,7 @@ def _entries(tally: Tally, key: bytes, value: bytes) -> None:
 def _joined(tally: Tally, place: str, document: int, row: EntryRow) -> None:
     """Hold an entry against the record that made it, and its topics against it."""
     sequence = row.number >> ENTRY_SHIFT
-    data = tally.store.record(sequence)
+    data = tally.record(sequence)
     if data is None:
         return
     if tally.document_of(row.number) != document:
@@ -355,7 +363,7 @@ def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> None:
 def _topics(tally: Tally, key: bytes, value: bytes) -> None:
     lane, topic, entry = key[0], key[2:-8], int.from_bytes(key[-8:], "big")
     place = f"topics[{lane}, {topic.hex()}, {entry}]"
-    document, expires, number, snapshot, count = _TOPIC.unpack_from(value)
+    document, expires, number, snapshot, name, count = _TOPIC.unpack_from(value)
     row = tally.entry(document, entry)
     if row is None or len(topic) != key[1]:
         tally.tell(f"{place}: there is no such entry")
@@ -367,6 +375,8 @@ def _topics(tally: Tally, key: bytes, value: bytes) -> None:
         return
     if snapshot != audience.snapshot:
         tally.tell(f"{place}: its snapshot is {snapshot}, its audience's {audience.snapshot}")
+    if (tally.row("documents", document.to_bytes(8, "big")) or b"")[:16] != name:
+        tally.tell(f"{place}: its key is not that of document {document}")
     runs = list(_RUN.iter_unpack(value[_TOPIC.size :]))
     if len(runs) != count or not all(_lies_in(audience.runs, *run) for run in runs):
         tally.tell(f"{place}: its runs are not its audience's")
@@ -473,18 +483,27 @@ def _due(tally: Tally, key: bytes, value: bytes) -> None:
 
 def _feed(tally: Tally, key: bytes, value: bytes) -> None:
     sender, sequence = struct.unpack(">IQ", key)
-    data = tally.store.record(sequence)
+    data = tally.record(sequence)
     if data is None:
         return
-    said = struct.pack(">II", sender, len(value)) + value
-    if data[0] != records.KIND_FEED or said not in data:
+    if value == bytes((State.DEAD,)):  # told by the very record that makes it so
+        said = data[0] == records.KIND_CHANGES and any(
+            made.state == State.DEAD
+            and (row := tally.row("documents", made.document.to_bytes(8, "big"))) is not None
+            and reading.read_document(row).sender == sender
+            for _, _, made in reading.changes_of(data)
+        )
+    else:
+        said = data[0] == records.KIND_FEED
+        said = said and struct.pack(">II", sender, len(value)) + value in data
+    if not said:
         tally.tell(f"feed[{sender}, {sequence}]: record {sequence} does not say so")
 
 
 def _rooms(tally: Tally, key: bytes, value: bytes) -> None:
     sequence = int.from_bytes(key[-8:], "big")
     tally.counters["rooms"] += 1
-    data = tally.store.record(sequence)
+    data = tally.record(sequence)
     if value or (data is not None and (
         data[0] != records.KIND_ROOM or data[16 : 17 + data[16]] != key[:-8]
     )):  # fmt: skip

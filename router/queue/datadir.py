@@ -122,6 +122,13 @@ class DataDirectory:
             raise StorageError("store.corrupt", path=str(self.path), reason="log/ is missing")
         return False
 
+    def check_fresh(self, records: int) -> None:
+        """Raise `store.foreign` when there are records without a FORMAT: a creation has none."""
+        if self.fresh and records:
+            raise StorageError(
+                "store.foreign", path=str(self.path), reason="it holds records and no FORMAT"
+            )
+
     def finish_creation(self, clock_us: int) -> None:
         """Write FORMAT: from now on the directory counts as a data directory."""
         with file_errors(self.path):

@@ -129,8 +129,14 @@ class Format1:
         """Close the file; idempotent."""
         self._env.close()
 
+    @property
+    def store(self) -> Format1:
+        """What `last` is asked of, as of a queue's store."""
+        return self
+
+    @property
     def last(self) -> int:
-        """Return the highest sequence that was given."""
+        """The highest sequence that was given."""
         with self._env.begin() as txn, txn.cursor(db=self._tables["log"]) as cursor:
             last = _number(cursor.key()) if cursor.last() else 0
             kept = txn.get(b"last", db=self._tables["meta"])
@@ -164,7 +170,7 @@ class Format1:
                         if len(page) >= _PAGE:
                             break
             if not page:
-                if expected <= self.last():
+                if expected <= self.last:
                     raise _corrupt(expected, "it is missing")
                 return
             for sequence, stored in page:
@@ -181,11 +187,11 @@ class Format1:
             raise _corrupt(sequence, "it is missing")
         return read_record(sequence, bytes(stored))
 
-    def room_records(self, room: str) -> Iterator[tuple[int, RoomRecord]]:
-        """Yield (sequence, record) of one room in order, as `Queue.room_records` does."""
+    def room_records(self, room: str, after: int = 0) -> Iterator[tuple[int, RoomRecord]]:
+        """Yield (sequence, record) of one room above a sequence, as `Queue.room_records` does."""
         prefix = room_prefix(room)
         with self._env.begin() as txn, txn.cursor(db=self._tables["rooms"]) as cursor:
-            if not cursor.set_range(prefix):
+            if not cursor.set_range(prefix + _SEQUENCE.pack(after + 1)):
                 return
             for key in cursor.iternext(keys=True, values=False):
                 if key[: len(prefix)] != prefix or len(key) != len(prefix) + _SEQUENCE.size:

@@ -61,6 +61,7 @@ class GroupStore(Store):
             place = place_of(base)
             store = cls(base, None, place, epoch=place[2] + 1)
             store.begin_epoch()
+            directory.check_fresh(place[0])
             if directory.fresh:
                 directory.finish_creation(clock_us)
         except BaseException:

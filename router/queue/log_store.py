@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from router.errors import ClosedError
+from router.errors import ClosedError, StorageError
 from router.limits import (
     CHECKPOINT_LOG_BYTES,
     CHECKPOINT_OVERLAY_BYTES,
@@ -86,7 +86,12 @@ class LogStore(Store):
                 segment_bytes_max=segment_bytes(directory.path),
             )  # fmt: skip
             base.belong_to(disk, log.epoch)
+            if directory.fresh and log.last:
+                raise StorageError(
+                    "store.foreign", path=str(directory.path), reason="FORMAT is missing"
+                )
             store = cls(base, log, place)
+            directory.check_fresh(log.last)
             if directory.fresh:
                 directory.finish_creation(clock_us)
         except BaseException:
@@ -126,7 +131,9 @@ class LogStore(Store):
 
     @property
     def path(self) -> Path:
-        """The data directory."""
+        """The data directory.  Raises ClosedError after `close`."""
+        if self._directory is None:
+            raise ClosedError("engine.closed")
         return self._directory.path
 
     def clear_signal(self) -> None:

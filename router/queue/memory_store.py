@@ -113,6 +113,11 @@ class MemoryStore(Store):
         with self._dying():
             return super().settle(*arguments, **named)
 
+    def settle_alike(self, *arguments: Any, **named: Any) -> Any:
+        """Settle alike; see `Store.settle_alike`.  Raises SimulatedCrashError, too."""
+        with self._dying():
+            return super().settle_alike(*arguments, **named)
+
     def flush(self) -> None:
         """Make everything durable.  Raises SimulatedCrashError, too."""
         with self._dying():

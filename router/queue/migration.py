@@ -23,6 +23,7 @@ import msgspec
 
 from router._core import Audience
 from router.errors import StorageError, TooLargeError
+from router.model.instants import SECOND_US
 from router.queue import format1
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
@@ -128,7 +129,7 @@ def _make(
     try:
         _log.warning(
             "migrating %s from format %d to %d: %d records; the old files stay in %s/",
-            path, FORMAT_BEFORE, FORMAT_VERSION, old.last(), KEPT,
+            path, FORMAT_BEFORE, FORMAT_VERSION, old.last, KEPT,
         )  # fmt: skip
         _check_room(path, old.bytes())
         for directory in (making, making / "store", making / "log"):
@@ -143,7 +144,7 @@ def _make(
             if not left:
                 break
         expected = old.counts()
-        if last != old.last() or any(counts[name] != expected[name] for name in expected):
+        if last != old.last or any(counts[name] != expected[name] for name in expected):
             raise StorageError(
                 "store.corrupt", path=str(path),
                 reason=f"the old state does not follow from its log: {expected}, {counts}",
@@ -349,7 +350,7 @@ def encode_changes(
     parts = [bytes((KIND_CHANGES, VERSION, flags)), at.to_bytes(8, "big", signed=True)]
     parts += [_number(address), _number(0 if unit == address else unit + 1), _text(actor)]
     if until:
-        parts.append(_number((until - at) & 0xFFFFFFFFFFFFFFFF))
+        parts.append(_number(_span(until - at)))
     if reasons:
         parts += [_number(len(reasons)), *map(_text, reasons)]
     parts.append(_number(len(moves)))
@@ -373,6 +374,12 @@ def _number(value: int) -> bytes:
         value >>= 7
     parts.append(value)
     return bytes(parts)
+
+
+def _span(span: int) -> int:
+    """Return a span of time as records have it: seconds if it is whole ones, or microseconds."""
+    seconds, rest = divmod(span, SECOND_US)
+    return span << 1 | 1 if rest else seconds << 1
 
 
 def _signed(value: int) -> bytes:

@@ -139,7 +139,12 @@ class Forgetful(MemoryStore):
         if look or isinstance(found, list):
             return found
         handed, more = found
-        return [one for one in handed if one[5] == State.QUEUED], more
+        return [self._as_if_leased(one) for one in handed if one[5] == State.QUEUED], more
+
+    def _as_if_leased(self, one):
+        kept = records.decode_acceptance(self.record(one[0]), one[0])
+        attempt = one[4] + 1
+        return records.Leased(kept.key, one[0], one[3], attempt, kept.envelope, kept.facts, kept.at)
 
 
 def test_a_lease_that_is_lost_without_trace():

@@ -340,23 +340,22 @@ def test_queued_groups_share_a_flush(queue):
 
 
 def test_one_bad_caller_does_not_disturb_its_neighbours(queue):
-    queue.accept([acceptance(100, [3])])
+    queue.store.enqueue([encode_acceptance(acceptance(100, [3]))])
     taken = acceptance(100, [3]).key
     for number in range(5):
         changes = {"key": taken} if number == 2 else {}
         queue.store.enqueue([encode_acceptance(acceptance(number, [3], **changes))])
     queue.append_rooms([RoomRecord("directory", b"", AT, 1, "x")])
     kinds = [answers[0][0] for _, answers in queue.store.completed()]
-    assert kinds == [NEW, NEW, KEY_IN_USE, NEW, NEW]
+    assert kinds == [NEW, NEW, NEW, KEY_IN_USE, NEW, NEW]
     assert queue.counts()["documents"] == 5
     assert queue.check() == []
 
 
 def test_a_key_in_use_is_a_mistake_of_the_caller(queue):
     item = acceptance(5, [4])
-    queue.accept([item])
     with pytest.raises(ValueError, match="in use"):
-        queue.accept([acceptance(2, [3], key=item.key)])
+        queue.accept([item, acceptance(2, [3], key=item.key)])
     assert queue.document(item.key).document_id == item.document_id
     got = queue.lease(4, topics_for(4), member_of(4), 5, AT + 1, AT, "x")
     assert [leased.envelope for leased in got] == [item.envelope]

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 
 import pytest
-from support.stores import AT, SECOND, LmdbBox, MemoryBox, acceptance, member_of, topics_for
+from support.stores import (
+    AT,
+    KINDS,
+    SECOND,
+    LogBox,
+    MemoryBox,
+    acceptance,
+    box_of,
+    member_of,
+    topics_for,
+)
 
 from router.errors import ClosedError, StorageError
 from router.queue.memory_store import SimulatedCrashError, Trouble
-from router.queue.pending import PENDING_LEASES_MAX
 from router.queue.queue import Queue
 
 LEASE = 300 * SECOND
@@ -54,9 +64,10 @@ def test_every_reading_of_deliveries_sees_a_lease_that_was_answered(queue):
     queue.accept([item])
     lease(queue, 5)
     assert not queue.waiting(5, topics_for(5), member_of(5), AT)
-    assert queue.delivery(item.key, 5).state == "leased"
+    assert queue.delivery(item.key, 5, AT, member_of(5)).state == "leased"
     lease(queue, 6)
-    assert [address for address, _ in queue.deliveries(item.key)] == [5, 6]
+    assert [cell.state for cell in queue.cells(8, 0, 2)] == [1, 1]
+    assert queue.count_states(8, [0, 1, 2], AT) == [[0, 1] + [0] * 8] * 2
     assert queue.counts()["leased"] == 2
 
 
@@ -71,6 +82,7 @@ def test_a_crash_loses_a_pending_lease_and_nothing_else(queue, box):
     settled = lease(queue, 6, limit=2)
     settle(queue, 6, settled)
     lost = lease(queue, 5, limit=2)
+    box.disk.files.crash(random.Random(0), "none")
     queue = Queue(box.open())
     assert [item.sequence for item in lease(queue, 5, limit=2)] == [item.sequence for item in lost]
     assert [item.sequence for item in lease(queue, 6)] == [3, 4]
@@ -88,14 +100,6 @@ def test_a_failed_flush_stops_leasing(queue, box, trouble):
         lease(queue, 5)
 
 
-def test_pending_leases_are_bounded(queue, box):
-    queue.accept([acceptance(n, [5]) for n in range(PENDING_LEASES_MAX + 5)])
-    flushes = box.disk.flushes
-    for _ in range(PENDING_LEASES_MAX + 5):
-        assert len(lease(queue, 5, limit=1)) == 1
-    assert box.disk.flushes == flushes + 1
-
-
 def test_a_neighbour_that_raises_does_not_lose_or_double_a_lease(queue):
     item = acceptance(1, [5])
     queue.accept([item])
@@ -106,20 +110,21 @@ def test_a_neighbour_that_raises_does_not_lose_or_double_a_lease(queue):
     assert queue.check() == []
 
 
-def test_a_lease_is_on_the_disk_soon_without_any_other_call(tmp_path):
-    queue = Queue(LmdbBox(tmp_path / "data").open())
+@pytest.mark.parametrize("kind", ["log", "group"])
+def test_a_lease_is_on_the_disk_soon_without_any_other_call(tmp_path, kind):
+    queue = Queue(box_of(kind, tmp_path / "data").open())
     queue.accept([acceptance(1, [5])])
     lease(queue, 5)
     deadline = time.monotonic() + 60
-    while queue._pending and time.monotonic() < deadline:
+    while queue.store.durable < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not queue._pending
-    assert queue.counts()["leased"] == 1
+    assert queue.store.durable == 2
     queue.close()
 
 
-def test_closing_keeps_the_leases(tmp_path):
-    box = LmdbBox(tmp_path / "data")
+@pytest.mark.parametrize("kind", ["log", "group"])
+def test_closing_keeps_the_leases(tmp_path, kind):
+    box = box_of(kind, tmp_path / "data")
     queue = Queue(box.open())
     queue.accept([acceptance(1, [5])])
     lease(queue, 5)
@@ -130,7 +135,7 @@ def test_closing_keeps_the_leases(tmp_path):
 
 
 def test_readers_at_work_while_the_queue_closes_hear_that_it_is_closed(tmp_path):
-    queue = Queue(LmdbBox(tmp_path / "data").open())
+    queue = Queue(LogBox(tmp_path / "data").open())
     queue.accept([acceptance(n, [5]) for n in range(50)])
     ends: list[BaseException] = []
     begun = threading.Barrier(5)
@@ -155,9 +160,9 @@ def test_readers_at_work_while_the_queue_closes_hear_that_it_is_closed(tmp_path)
     assert [type(end) for end in ends] == [ClosedError] * 4
 
 
-@pytest.mark.parametrize("kind", ["lmdb", "memory"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_workers_of_one_unit_never_get_the_same_delivery(tmp_path, kind):
-    box = LmdbBox(tmp_path / "data") if kind == "lmdb" else MemoryBox()
+    box = box_of(kind, tmp_path / "data")
     queue = Queue(box.open())
     queue.accept([acceptance(n, [5], lane=n % 4) for n in range(200)])
     taken: list[int] = []
