@@ -88,7 +88,7 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         after: Annotated[str, QueryParameter(max_length=64)] = "",
         limit: Annotated[int, QueryParameter(ge=1, le=limits.OUTBOX_PAGE_MAX)] = 100,
     ) -> Outbox:
-        """What the token's unit is told about documents it has sent, oldest first.
+        """Tell the token's unit what became of documents it has sent, oldest first.
 
         Redirections, deliveries that nobody could take.  Ask again with the `cursor` of the
         answer as `after`; events stay.

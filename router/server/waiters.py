@@ -1,7 +1,8 @@
 """Long polls: requests that sleep until something arrives for their unit.
 
 Nobody polls: a waiter is woken when an arrival reaches its unit, when a lease of its unit
-runs out or is given back, when its time is over, when its client goes away, or when the server stops.
+runs out or is given back, when its time is over, when its client goes away, or when the server
+stops.
 """
 
 from __future__ import annotations
