@@ -14,7 +14,7 @@ import msgspec
 from router import limits
 from router.engine.facts import decode_facts, delivery_id, read_delivery_id
 from router.engine.state import Rooms
-from router.errors import InputError, NotFoundError, TooLargeError
+from router.errors import InputError, NotFoundError, TooLargeError, TooManyOpenError
 from router.model.answers import Delivery, DeliveryState, Lane, Settled
 from router.model.documents import Envelope
 from router.model.instants import SECOND_US, show_instant
@@ -41,7 +41,8 @@ class Deliverer:
         Until then nobody else gets them; afterwards they are handed out again.  A holder
         gets each lane of all its addresses before the next lane; which address comes
         first changes from call to call.  One answer holds at most `LEASE_BYTES_MAX` stored
-        bytes; the rest waits for the next call.
+        bytes; the rest waits for the next call.  Raises TooManyOpenError
+        `unit.too_many_leased` when there is nothing but what is leased already, too much.
         """
         _check_range("limit", limit, limits.LEASE_DELIVERIES_MAX)
         _check_range("lease_s", lease_s, limits.LEASE_S_MAX)
@@ -49,20 +50,25 @@ class Deliverer:
         now_us = self._clock.now_us()
         until = now_us + lease_s * SECOND_US
         deliveries: list[Delivery] = []
+        overfull: TooManyOpenError | None = None
         bytes_left = limits.LEASE_BYTES_MAX
         for address, lanes in self._turns_of(unit.number, now_us):
-            leased = self._queue.lease(
-                address,
-                self._rooms.subscriptions(address),
-                self._rooms.places(address),
-                limit - len(deliveries),
-                until,
-                now_us,
-                actor,
-                unit=unit.number,
-                bytes_max=bytes_left,
-                lanes=lanes,
-            )
+            try:
+                leased = self._queue.lease(
+                    address,
+                    self._rooms.subscriptions(address),
+                    self._rooms.places(address),
+                    limit - len(deliveries),
+                    until,
+                    now_us,
+                    actor,
+                    unit=unit.number,
+                    bytes_max=bytes_left,
+                    lanes=lanes,
+                )
+            except TooManyOpenError as error:  # of this address; others may have something
+                overfull = error
+                continue
             if not leased:
                 continue
             code = self._rooms.unit(address, now_us).code
@@ -72,6 +78,8 @@ class Deliverer:
             # not overtake it.
             if len(deliveries) >= limit or bytes_left < limits.RECORD_BYTES_MAX:
                 break
+        if overfull is not None and not deliveries:
+            raise overfull
         return deliveries
 
     def _turns_of(self, unit: int, now_us: int) -> list[tuple[int, tuple[int, ...] | None]]:

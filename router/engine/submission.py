@@ -16,6 +16,7 @@ from time import perf_counter
 import msgspec
 
 from router import limits
+from router._core import Audience
 from router._postings import postings
 from router.directory import Resolution, ResolveItem
 from router.engine.alerts import alerts_of
@@ -28,9 +29,9 @@ from router.engine.state import Rooms
 from router.errors import (
     ConflictError,
     InputError,
-    OverloadedError,
     RecipientError,
     TooLargeError,
+    TooManyOpenError,
     VanbanError,
 )
 from router.messages import problem_of
@@ -296,15 +297,15 @@ class Submitter:
             acceptances.append(work.acceptance)
             told += self._redirections.records_for(work.acceptance, work.resolution.snapshot)
         answers = self._queue.accept(acceptances, told)
-        fresh = []
+        fresh, again = [], []
         for work, acceptance, answer in zip(ready, acceptances, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
                 work.answer = self._answer_known(work, answer)
             elif isinstance(answer, Overfull):
-                work.answer = OverloadedError(
-                    "sender.too_many_in_flight", limit=answer.in_flight_max,
-                    retry_after_s=limits.RETRY_AFTER_S,
-                )  # fmt: skip
+                if self._leaves_out(work, answer.recipients):
+                    again.append(work)
+                else:
+                    work.answer = self._answer_overfull(work, answer)
             else:
                 fresh.append(acceptance)
                 facts = decode_facts(acceptance.facts)
@@ -315,6 +316,42 @@ class Submitter:
         late = self._redirections.late_records(fresh, self._clock.now_us())
         if late:
             self._queue.store.append_raw(late)
+        if again:  # ends: each time round they have fewer recipients
+            self._store(again, now_us)
+
+    def _answer_overfull(self, work: _Work, found: Overfull) -> TooManyOpenError:
+        wait = limits.RETRY_AFTER_S
+        if not found.recipients:
+            return TooManyOpenError(
+                "sender.too_many_in_flight", limit=found.limit, retry_after_s=wait
+            )
+        assert work.resolution is not None
+        unit = self._rooms.directory.unit(found.recipients[0], work.past_door()[0].issued_at)
+        return TooManyOpenError(
+            "recipient.too_many_pending", path="$.payload.recipients",
+            unit=unit.code, limit=found.limit, retry_after_s=wait,
+        )  # fmt: skip
+
+    def _leaves_out(self, work: _Work, recipients: Sequence[int]) -> bool:
+        """Leave recipients out if the sender lets bad ones be skipped and others remain."""
+        intake, _ = work.past_door()
+        if not recipients or intake.document.on_bad_recipient is not OnBadRecipient.SKIP:
+            return False
+        assert work.resolution is not None
+        assert work.decision is not None
+        snapshot = work.resolution.snapshot
+        positions = [snapshot.hierarchy.position(number) for number in recipients]
+        effective = work.decision.effective - Audience.from_positions(
+            position for position in positions if position >= 0
+        )
+        if effective.size in {0, work.decision.effective.size}:
+            return False
+        codes = (self._rooms.directory.unit(one, intake.issued_at).code for one in recipients)
+        work.decision = msgspec.structs.replace(work.decision, effective=effective)
+        work.resolution = msgspec.structs.replace(
+            work.resolution, skipped=(*work.resolution.skipped, *codes)
+        )
+        return True
 
     def _acceptance(self, work: _Work, now_us: int) -> Acceptance:
         intake, sender = work.past_door()

@@ -12,18 +12,19 @@ from libc.string cimport memcpy
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._intake cimport (
-    Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics,
+    Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics, note_named,
 )
 from router.queue._layout cimport (
-    DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_SINCE,
-    ENT_SIZE, ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED,
-    FEED_EVENTS, FEED_FIXED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE,
+    DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED,
+    ENT_SINCE, ENT_SIZE, ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED,
+    FEED_EVENTS, FEED_FIXED, LEASED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED,
+    JOIN_FROM, JOIN_LANE,
     JOIN_POSTINGS, JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, MOVE_DOCUMENT,
     MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
-    TOPICS, WITHDRAWN,
+    TOP_HEAD, TOP_RUNS, TOPICS, UNIT_TOPIC_BYTES, WITHDRAWN,
 )
 from router.queue._moves cimport (
-    LANES, Counters, entry_key, final, is_over, legal, note_over, sender_of,
+    LANES, Cell, Counters, entry_key, final, is_over, legal, note_over, read_cell, sender_of,
 )
 from router.queue._state cimport State
 
@@ -65,6 +66,7 @@ cdef int apply_join(
     mark_more(state, entry.document)
     if load64(record + JOIN_FROM):
         release(state, counters, entry.document, load64(record + JOIN_FROM), entry.at, sequence)
+    note_named(&entry, members.runs + members.runs_size, load32(record + JOIN_POSTINGS))
     entry.audience = audience_of(state, &members, entry.number)
     keep_entry(state, counters, &entry)
     entry.key = key_of(state, entry.document)
@@ -109,9 +111,9 @@ cdef void release(
     row = state.own(ENTRIES, key, 16, &held)
     if row == NULL or final(row[ENT_STANDING]):
         return
-    forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
     if not is_over(row):
         note_over(state, counters, sender_of(state, document))
+    forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
     row[ENT_STANDING] = RELEASED
     store64(row + ENT_SINCE, <uint64_t>at)
     store64(row + ENT_CHANGED, sequence)
@@ -139,7 +141,9 @@ cdef int apply_entry(
         return FAILED
     if row[ENT_STANDING] == RELEASED or not legal(row[ENT_STANDING], to):
         return FOUND
-    leave_topics(state, row[ENT_LANE], entry, record + MOVE_FIXED, load32(record + MOVE_TOPICS))
+    leave_topics(
+        state, row, entry, final(to), record + MOVE_FIXED, load32(record + MOVE_TOPICS)
+    )
     row[ENT_STANDING] = to
     store64(row + ENT_SINCE, load64(record + 8))
     store64(row + ENT_CHANGED, sequence)
@@ -167,16 +171,37 @@ cdef void close_members(
         note_over(state, counters, sender_of(state, document))
 
 
-cdef void leave_topics(
-    State state, uint8_t lane, uint64_t entry, const uint8_t *at, size_t size
+cdef void count_out(
+    State state, uint64_t entry, const uint8_t *key, size_t size
 ) noexcept nogil:
-    """Take an entry out of its topics: inboxes meet it no more."""
+    """Count one less open for the unit that a topic's row stands for, if it is one by name."""
+    cdef Slice row
+    cdef Cell cell
+    cdef const uint8_t *run
+    if key[1] != UNIT_TOPIC_BYTES or state.get(TOPICS, key, size, &row) != FOUND:
+        return
+    run = row.data + TOP_HEAD
+    if row.data[TOP_RUNS] != 1 or load32(run) + 1 != load32(run + 4):
+        return
+    if not read_cell(state, entry, load32(run + 8), &cell) or cell.state <= LEASED:
+        state.pending.add(load32(key + 2), -1)
+
+
+cdef void leave_topics(
+    State state, const uint8_t *row, uint64_t entry, bint over, const uint8_t *at, size_t size
+) noexcept nogil:
+    """Take an entry out of its topics: inboxes meet it no more.
+
+    When it is `over`, those written to by name that had it open have one less.
+    """
     cdef const uint8_t *stop = at + size
     cdef uint8_t[64] key
-    key[0] = lane
+    key[0] = row[ENT_LANE]
     while at < stop and 0 < at[0] <= 32 and at + at[0] < stop:
         memcpy(key + 1, at, at[0] + 1)
         store64(key + 2 + at[0], entry)
+        if over and row[ENT_NAMED]:
+            count_out(state, entry, key, <size_t>at[0] + 10)
         state.remove(TOPICS, key, <size_t>at[0] + 10)
         at += at[0] + 1
 

@@ -15,6 +15,7 @@ cdef enum:  # answers to one document
     KEY_IN_USE = 4    # the engine's own key stands for another document
     TOO_MANY = 5      # the sender has too many documents in flight
     NO_RECORD = 6     # the bytes are no acceptance record
+    TOO_MANY_PENDING = 7  # a recipient written to by name has too much open: `sequence` is it
 
 
 ctypedef struct Answer:
@@ -45,11 +46,13 @@ ctypedef struct Entry:  # an entry on its way into the tables
     uint8_t standing
     const uint8_t *key  # the document's
     uint8_t more       # whether the document has further entries
+    uint8_t named      # which members were written to by name
 
 
 cdef bint is_acceptance(const uint8_t *record, size_t size) noexcept nogil
 cdef void judge(
-    State state, const uint8_t *record, uint64_t in_flight_max, Answer *answer
+    State state, const uint8_t *record, uint64_t in_flight_max, uint32_t pending_max,
+    Answer *answer
 ) noexcept nogil
 cdef void look_up(
     State state, const uint8_t *id_name, const uint8_t *key_name, const uint8_t *content,
@@ -70,4 +73,9 @@ cdef uint64_t audience_of(State state, const Members *members, uint64_t entry) n
 cdef void keep_entry(State state, Counters *counters, const Entry *entry) noexcept nogil
 cdef void keep_topics(
     State state, const Entry *entry, const uint8_t *at, size_t size
+) noexcept nogil
+cdef bint by_name(const uint8_t *posting, uint32_t *address) noexcept nogil
+cdef void note_named(Entry *entry, const uint8_t *at, size_t size) noexcept nogil
+cdef uint32_t overfull(
+    State state, const uint8_t *at, size_t size, uint32_t pending_max
 ) noexcept nogil

@@ -19,10 +19,11 @@ from router.queue._layout cimport (
     ACC_SIZE, ACC_SNAPSHOT, ACC_TEXTS, ACC_YEAR, AUD_RUNS, AUD_SHA, AUD_SIZE, AUD_SNAPSHOT,
     AUDIENCE_IDS, AUDIENCES, DELIVERED, DOC_AT, DOC_BYTES, DOC_KEY, DOC_SENDER, DOC_TWIN,
     DOCUMENTS, DUE, ENT_AUDIENCE, ENT_BYTES, ENT_CAUSE, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES,
-    ENT_LANE, ENT_MORE, ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM,
+    ENT_LANE, ENT_MORE, ENT_NAMED, ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM,
     FLAG_NEXT_YEAR, FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, KIND_ENTRY, KIND_JOIN,
-    NAME_BYTES, NUMBERS, QUEUED, RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT,
-    TOP_EXPIRES, TOP_HEAD, TOP_KEY, TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS,
+    NAME_BYTES, NAMED_ALL, NAMED_MAX, NAMED_NONE, NAMED_SOME, NUMBERS, PENDING, QUEUED,
+    RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES, TOP_HEAD, TOP_KEY,
+    TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS, UNIT_TOPIC_BYTES,
 )
 from router.queue._moves cimport LANES, Counters, entry_key, final, legal, note_over, sender_of
 from router.queue._state cimport State
@@ -134,9 +135,10 @@ cdef void look_up(
 
 
 cdef void judge(
-    State state, const uint8_t *record, uint64_t in_flight_max, Answer *answer
+    State state, const uint8_t *record, uint64_t in_flight_max, uint32_t pending_max,
+    Answer *answer
 ) noexcept nogil:
-    """Say whether a document is new, and whether its sender may have one more in flight."""
+    """Say whether a document is new, and whether sender and recipients may have one more."""
     cdef uint32_t[3] years
     cdef int count = 2
     cdef Slice value
@@ -158,6 +160,70 @@ cdef void judge(
     elif in_flight_max and state.get(SENDERS, record + ACC_SENDER, 4, &value) == FOUND:
         if load64(value.data) >= in_flight_max:
             answer.kind = TOO_MANY
+            return
+    if pending_max and answer.kind == NEW:
+        answer.sequence = overfull(
+            state, record + ACC_FIXED + load32(record + ACC_RUNS), load32(record + ACC_POSTINGS),
+            pending_max,
+        )
+        if answer.sequence:
+            answer.kind = TOO_MANY_PENDING
+
+
+cdef bint by_name(const uint8_t *posting, uint32_t *address) noexcept nogil:
+    """Say whether a posting stands for one unit, and which: its topic begins with its number."""
+    cdef const uint8_t *run = posting + posting[0] + 2
+    if posting[0] != UNIT_TOPIC_BYTES or posting[posting[0] + 1] != 1:
+        return False
+    address[0] = load32(posting + 1)
+    return load32(run + 4) == load32(run) + 1
+
+
+cdef inline size_t posting_bytes(const uint8_t *posting) noexcept nogil:
+    return <size_t>posting[0] + 2 + RUN_BYTES * posting[posting[0] + 1]
+
+
+cdef uint32_t overfull(
+    State state, const uint8_t *at, size_t size, uint32_t pending_max
+) noexcept nogil:
+    """Return the first unit written to by name that has too much open; 0: none."""
+    cdef const uint8_t *stop = at + size
+    cdef uint32_t address
+    while at < stop:
+        if by_name(at, &address) and state.pending.get(address) >= pending_max:
+            return address
+        at += posting_bytes(at)
+    return 0
+
+
+cdef void note_named(Entry *entry, const uint8_t *at, size_t size) noexcept nogil:
+    """Note which members of an entry its postings name."""
+    cdef const uint8_t *stop = at + size
+    cdef uint32_t address, named = 0
+    while at < stop:
+        named += by_name(at, &address)
+        at += posting_bytes(at)
+    entry.named = NAMED_NONE
+    if named == entry.size:
+        entry.named = NAMED_ALL
+    elif 0 < named <= NAMED_MAX:
+        entry.named = NAMED_SOME
+
+
+cdef void keep_ranks(
+    State state, const Entry *entry, const uint32_t *ranks, uint32_t count
+) noexcept nogil:
+    """Keep the ranks of those written to by name among an audience's other members."""
+    cdef uint8_t[8] key
+    cdef uint8_t[4 * NAMED_MAX] packed
+    cdef Slice value
+    cdef uint32_t i
+    store64(key, entry.audience)
+    if state.get(PENDING, key, 8, &value) == FOUND:
+        return
+    for i in range(count):
+        store32(packed + 4 * i, ranks[i])
+    state.put(PENDING, key, 8, packed, 4 * count)
 
 
 cdef void keep_name(
@@ -222,6 +288,7 @@ cdef void keep_entry(State state, Counters *counters, const Entry *entry) noexce
     row[ENT_STANDING] = entry.standing
     row[ENT_LANE] = entry.lane
     row[ENT_MORE] = entry.more
+    row[ENT_NAMED] = entry.named
     store32(row + ENT_SIZE, entry.size)
     store64(row + ENT_EXPIRES, <uint64_t>entry.expires)
     store64(row + ENT_SINCE, <uint64_t>entry.at)
@@ -292,8 +359,11 @@ cdef void forget_due(
 cdef void keep_topics(
     State state, const Entry *entry, const uint8_t *at, size_t size
 ) noexcept nogil:
-    """Add a row under each topic: who subscribes to it meets the entry."""
+    """Add a row under each topic: who subscribes to it meets the entry.  Count for each
+    unit written to by name what it has open."""
     cdef const uint8_t *stop = at + size
+    cdef uint32_t[NAMED_MAX] ranks
+    cdef uint32_t address, count = 0
     cdef uint8_t[64] key
     cdef uint8_t[TOP_HEAD + TOPIC_RUNS_MAX * RUN_BYTES] row
     cdef size_t topic, runs
@@ -311,7 +381,15 @@ cdef void keep_topics(
         row[TOP_RUNS] = <uint8_t>runs
         memcpy(row + TOP_HEAD, at + topic + 2, runs * RUN_BYTES)
         state.put(TOPICS, key, topic + 10, row, TOP_HEAD + runs * RUN_BYTES)
+        if entry.named and by_name(at, &address):
+            if entry.named == NAMED_SOME:
+                ranks[count] = load32(at + topic + 10)
+                count += 1
+            if state.pending.add(address, 1) == FAILED:
+                state.failed = True
         at += topic + 2 + runs * RUN_BYTES
+    if count:
+        keep_ranks(state, entry, ranks, count)
 
 
 cdef void keep_document(
@@ -356,7 +434,9 @@ cdef int apply_acceptance(
     entry.lane, entry.cause, entry.standing = record[ACC_LANE], 0, QUEUED
     entry.more = load32(record + ACC_PARTS) != 0
     counters.documents += 1
+    entry.named = NAMED_NONE
     if members.size:
+        note_named(&entry, at + members.runs_size, load32(record + ACC_POSTINGS))
         entry.audience = audience_of(state, &members, entry.number)
         keep_entry(state, counters, &entry)
         keep_topics(state, &entry, at + members.runs_size, load32(record + ACC_POSTINGS))
@@ -372,6 +452,7 @@ cdef void keep_parts(
     cdef const uint8_t *stop = at + size
     cdef Members members
     members.snapshot = entry.snapshot
+    entry.named = NAMED_NONE
     while at < stop:
         entry.number += 1
         entry.standing = at[0]

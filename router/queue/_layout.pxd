@@ -121,7 +121,12 @@ cdef enum:  # values of ENTRIES
     ENT_CHANGED = 32
     ENT_COUNTS = 40   # of DELIVERED .. EXCLUDED, u32 each
     ENT_TOUCHED = 64  # members that have a cell
-    ENT_BYTES = 68
+    ENT_NAMED = 68    # which members were written to by name: none, all, some
+    ENT_BYTES = 69
+    NAMED_NONE = 0
+    NAMED_ALL = 1
+    NAMED_SOME = 2    # PENDING has their ranks under the audience
+    NAMED_MAX = 64    # more of them beside others: as a broadcast
 
 
 cdef enum:  # values of other tables
@@ -156,3 +161,4 @@ cdef enum:  # values of other tables
     TOP_RUNS = 44     # how many, then start, stop, rank of the start, u32 each
     TOP_HEAD = 45
     TOPIC_RUNS_MAX = 4
+    UNIT_TOPIC_BYTES = 7  # of topics of units: number u32, tier u8, kind u16

@@ -16,10 +16,10 @@ from libc.string cimport memcpy, memset
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store16, store32, store64
 from router.queue._layout cimport (
     CELL_BYTES, CELLS, CELLS_A_BLOCK, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD,
-    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_COUNTS, ENT_EXPIRES, ENT_SIZE, ENT_STANDING,
-    ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, KIND_CHANGES, LEASED, OPEN,
-    OPEN_ATTEMPTS, OPEN_BYTES,
-    OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, RECORD_VERSION, REFUSED,
+    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_AUDIENCE, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SIZE,
+    ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED, KIND_CHANGES, LEASED,
+    NAMED_SOME, OPEN, OPEN_ATTEMPTS, OPEN_BYTES, OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK,
+    OPEN_STATE, OPEN_UNTIL, PENDING, RECORD_VERSION, REFUSED,
     RELEASED, SENDERS, STATES, WITHDRAWN,
 )
 from router.queue._state cimport State
@@ -430,6 +430,24 @@ cdef void tell_sender(State state, const Move *move, uint64_t sequence) noexcept
     state.put(FEED, key, 12, &move.state, 1)
 
 
+cdef void count_pending(
+    State state, const uint8_t *row, uint32_t rank, uint32_t address, int by
+) noexcept nogil:
+    """Count one more or less open for an address, if the entry was written to it by name."""
+    cdef Slice ranks
+    cdef size_t i
+    if row[ENT_NAMED] == NAMED_SOME:
+        if state.get(PENDING, row + ENT_AUDIENCE, 8, &ranks) != FOUND:
+            return
+        for i in range(0, ranks.size, 4):
+            if load32(ranks.data + i) == rank:
+                break
+        else:
+            return
+    if state.pending.add(address, by) == FAILED:
+        state.failed = True
+
+
 cdef int apply_move(
     State state, Counters *counters, const Changes *changes, const Move *move, uint64_t sequence
 ) noexcept nogil:
@@ -462,6 +480,10 @@ cdef int apply_move(
     count_move(counters, cell.state, move.state, not changes.extends)
     if move.state >= DELIVERED or cell.state >= DELIVERED:
         count_in_entry(state, counters, row, move.document, cell.state, move.state)
+    if row[ENT_NAMED] and (cell.state <= LEASED) != (move.state <= LEASED) and not final(
+        row[ENT_STANDING]  # then all of them were counted out when it became so
+    ):
+        count_pending(state, row, move.rank, changes.address, -1 if cell.state <= LEASED else 1)
     keep_open(state, changes, move, <int64_t>load64(row + ENT_EXPIRES), cell.attempts)
     if move.state == DEAD:
         tell_sender(state, move, sequence)

@@ -238,7 +238,9 @@ cdef class Pipeline:
                 if not is_acceptance(record.data, record.size):
                     answer.kind = NO_RECORD
                     continue
-                judge(self.state, record.data, self.in_flight_max, answer)
+                judge(
+                    self.state, record.data, self.in_flight_max, self.pending_max, answer
+                )
                 if answer.kind != NEW:
                     continue
             if self.append(record, 1, &answer.sequence) == FAILED:
@@ -392,6 +394,7 @@ cdef class Pipeline:
             META, <const uint8_t *>META_COUNTERS, 8, counters, COUNTER_BYTES
         )
         self.state.put(META, <const uint8_t *>META_PLACE, 5, place, 28)
+        self.state.keep_pending()
 
     cdef int freeze(self) noexcept nogil:
         """Begin a checkpoint of all that is flushed: FAILED when one is under way."""

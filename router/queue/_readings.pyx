@@ -95,6 +95,15 @@ cdef class Readings(Pipeline):
         """Return the StorageError that everything is refused with, or None while all is well."""
         return self.failure() if self.broken else None
 
+    def pending(self, uint32_t address):
+        """Return how many open deliveries were written to an address by name."""
+        cdef uint32_t count
+        with nogil:
+            self.enter()
+            count = self.state.pending.get(address)
+            self.leave()
+        return count
+
     def counts(self):
         """Return the counters by name; see `tables.COUNTERS`."""
         cdef Counters counters

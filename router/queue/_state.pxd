@@ -7,6 +7,7 @@ from router.queue._base cimport Base
 from router.queue._bytes cimport Slice
 from router.queue._filter cimport Filter
 from router.queue._overlay cimport Overlay, Place
+from router.queue._pending cimport Pending
 
 
 ctypedef struct Stream:  # the live items of one prefix in ascending order of their suffix
@@ -39,6 +40,7 @@ cdef class State:
     cdef uint8_t *joint       # for values in two pieces; the second may lie in `scratch`
     cdef size_t joint_size
     cdef Filter names            # of IDS, IDEMPOTENCY, NUMBERS, without their years
+    cdef Pending pending  # written to one address by name and open
     cdef bint failed   # a reading or a change failed: nothing since may be believed
 
     cdef void begin(self) noexcept nogil
@@ -60,6 +62,8 @@ cdef class State:
     cdef int above(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
     cdef int recall_names(self) noexcept nogil
     cdef int recall(self) noexcept nogil
+    cdef int recall_pending(self) noexcept nogil
+    cdef void keep_pending(self) noexcept nogil
     cdef void remove(self, int table, const uint8_t *key, size_t size) noexcept nogil
     cdef void open(
         self, Stream *stream, int table, const uint8_t *prefix, size_t size, uint64_t start

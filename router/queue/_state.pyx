@@ -13,10 +13,11 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from router.queue._base cimport Base
-from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, load32, load64, store64
+from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._filter cimport Filter
-from router.queue._layout cimport DUE, IDS, META
+from router.queue._layout cimport DUE, IDS, META, PENDING
 from router.queue._overlay cimport Overlay
+from router.queue._pending cimport Pending
 
 from router.queue.tables import ORDERED
 
@@ -29,6 +30,7 @@ cdef class State:
         self.two = Overlay(ORDERED)
         self.base = base
         self.names = Filter()
+        self.pending = Pending()
         self.second = False
         self.freezing = False
         self.failed = False
@@ -190,7 +192,38 @@ cdef class State:
         if self.base.seek(cursor, key, 4, &name, &value) == FOUND and name.size == 12:
             self.note_due(load32(name.data))
         self.base.done(cursor)
-        return FOUND
+        return self.recall_pending()
+
+    cdef int recall_pending(self) noexcept nogil:
+        """Learn from the base how much is open of what was written by name."""
+        cdef Slice name, value
+        cdef int found
+        cdef void *cursor = self.base.cursor(PENDING)
+        if cursor == NULL:
+            return FAILED
+        found = self.base.seek(cursor, NULL, 0, &name, &value)
+        while found == FOUND:
+            if name.size == 4 and value.size == 4:
+                if self.pending.set(load32(name.data), load32(value.data)) == FAILED:
+                    found = FAILED
+                    break
+            found = self.base.next(cursor, &name, &value)
+        self.base.done(cursor)
+        return FAILED if found == FAILED else FOUND
+
+    cdef void keep_pending(self) noexcept nogil:
+        """Put what changed of it into the state."""
+        cdef size_t at = 0
+        cdef uint32_t address, count
+        cdef uint8_t[4] key
+        cdef uint8_t[4] value
+        while self.pending.next_changed(&at, &address, &count):
+            store32(key, address)
+            store32(value, count)
+            if count:
+                self.put(PENDING, key, 4, value, 4)
+            else:
+                self.remove(PENDING, key, 4)
 
     cdef void remove(self, int table, const uint8_t *key, size_t size) noexcept nogil:
         """Remove a key; it need not be there."""

@@ -130,12 +130,12 @@ def dead_of(store: Store, sequence: int, sender: int) -> list[Dead]:
     data = store.record(sequence)
     if data is None or data[0] != records.KIND_CHANGES:
         return []
-    address = reading.address_of(data)
+    changes = reading.changes_of(data)
     found = []
-    for _, _, made in reading.changes_of(data):
-        row = document_row(store, made.document) if made.state == State.DEAD else None
+    for one in changes.moves:
+        row = document_row(store, one.document) if one.state == State.DEAD else None
         if row is not None and row.sender == sender:
-            found.append(Dead(row, address, made.at))
+            found.append(Dead(row, changes.address, changes.at))
     return found
 
 

@@ -23,6 +23,7 @@ import msgspec
 from router.errors import StorageError
 from router.limits import LANES
 from router.queue import check_rows, tables
+from router.queue.check_pending import compare_pending
 from router.queue.check_rows import Tally
 from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
@@ -99,6 +100,7 @@ def _check_counters(tally: Tally) -> None:
     for name, value in zip(names, stored, strict=False):
         if value != tally.counters[name]:
             tally.tell(f"meta[counters]: {name} is {value}, the rows say {tally.counters[name]}")
+    compare_pending(tally)
     for sender in sorted(set(tally.in_flight) | set(tally.senders)):
         kept, found = tally.senders.get(sender, 0), tally.in_flight.get(sender, 0)
         if kept != found:

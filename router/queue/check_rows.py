@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from router.errors import StorageError
 from router.limits import LANES
 from router.queue import reading, records
+from router.queue.check_pending import count_topic, judge_pending
 from router.queue.reading import CELLS_A_BLOCK, ENTRY_SHIFT, RELEASED, TABLE, CellRow, EntryRow
 from router.queue.transport import FINAL, NAMES, State
 
@@ -38,6 +39,10 @@ _TURN_LANE: Final = 0xFF
 _MORE: Final = 11
 _COUNTED: Final = tuple(range(State.DELIVERED, State.EXCLUDED + 1))
 _FINAL: Final = frozenset(int(state) for state in FINAL)
+_STANDINGS: Final = frozenset((
+    State.QUEUED, State.HELD, State.WAITING, State.EXPIRED, State.WITHDRAWN, State.EXCLUDED,
+    RELEASED,
+))  # fmt: skip
 _PAGE: Final = 64
 _REMEMBERED_MAX: Final = 256
 
@@ -59,6 +64,8 @@ class Tally:
         self.stored_counters: list[int] = []
         self.in_flight: Counter[int] = Counter()
         self.senders: dict[int, int] = {}
+        self.by_name: Counter[int] = Counter()
+        self.pending: dict[int, int] = {}
         self.years: set[tuple[str, int]] = set()
         self.years_kept: set[tuple[str, int]] = set()
         self._read: dict[int, Changes | None] = {}
@@ -97,7 +104,7 @@ class Tally:
                 self._read.clear()
             self._read[sequence] = None if data is None else Changes(
                 reading.address_of(data),
-                {(entry, rank): made.state for entry, rank, made in reading.changes_of(data)},
+                {(entry, rank): made.state for entry, rank, made in reading.made_in(data)},
             )  # fmt: skip
         return self._read[sequence]
 
@@ -260,7 +267,7 @@ def _entries(tally: Tally, key: bytes, value: bytes) -> None:
     if row.lane >= LANES or row.cause >= len(records.CAUSES):
         tally.tell(f"{place}: lane {row.lane} or cause {row.cause} is none")
         return
-    if row.standing not in (*range(len(NAMES)), RELEASED):
+    if row.standing not in _STANDINGS:
         tally.tell(f"{place}: standing {row.standing} is none")
         return
     if entry == document << ENTRY_SHIFT and (
@@ -380,6 +387,7 @@ def _topics(tally: Tally, key: bytes, value: bytes) -> None:
     runs = list(_RUN.iter_unpack(value[_TOPIC.size :]))
     if len(runs) != count or not all(_lies_in(audience.runs, *run) for run in runs):
         tally.tell(f"{place}: its runs are not its audience's")
+    count_topic(tally, topic, runs, row)
 
 
 def _lies_in(runs: bytes, start: int, stop: int, rank: int) -> bool:
@@ -486,16 +494,14 @@ def _feed(tally: Tally, key: bytes, value: bytes) -> None:
     data = tally.record(sequence)
     if data is None:
         return
-    if value == bytes((State.DEAD,)):  # told by the very record that makes it so
-        said = data[0] == records.KIND_CHANGES and any(
-            made.state == State.DEAD
-            and (row := tally.row("documents", made.document.to_bytes(8, "big"))) is not None
-            and reading.read_document(row).sender == sender
-            for _, _, made in reading.changes_of(data)
-        )
+    if data[0] == records.KIND_CHANGES:
+        changes = tally.changes(sequence)
+        said = changes is not None and value in {
+            bytes((state,)) for state in changes.states.values()
+        }
     else:
-        said = data[0] == records.KIND_FEED
-        said = said and struct.pack(">II", sender, len(value)) + value in data
+        event = struct.pack(">II", sender, len(value)) + value
+        said = data[0] == records.KIND_FEED and event in data
     if not said:
         tally.tell(f"feed[{sender}, {sequence}]: record {sequence} does not say so")
 
@@ -519,6 +525,6 @@ JUDGES: Final[Mapping[str, Judge]] = MappingProxyType({
     "idempotency": _dated("idempotency"), "numbers": _dated("numbers"), "audiences": _audiences,
     "audience_ids": _audience_ids, "entries": _entries, "topics": _topics, "cells": _cells,
     "open": _open, "cursors": _cursors, "due": _due, "feed": _feed, "rooms": _rooms,
-    "senders": _senders,
+    "senders": _senders, "pending": judge_pending,
 })  # fmt: skip
 """The judge of each table."""

@@ -13,7 +13,7 @@ from router.queue.transport import NAMES
 TABLE: Final = {name: number for number, name in enumerate(tables.TABLES)}
 ENTRY_SHIFT: Final = 3
 CELLS_A_BLOCK: Final = 64
-_ENTRY: Final = struct.Struct(">QBBBBIqqQ6II")
+_ENTRY: Final = struct.Struct(">QBBBBIqqQ6IIB")
 _DOCUMENT: Final = struct.Struct(">16sIqQ")
 _CELL: Final = struct.Struct(">Qq")
 _AUDIENCE: Final = struct.Struct(">QI32s")
@@ -32,7 +32,8 @@ class EntryRow(NamedTuple):
     """An entry: part of a document's audience, and where its untouched members stand.
 
     `counts` are of delivered, refused, expired, dead, withdrawn, excluded members; `touched`
-    are members that have a cell.
+    are members that have a cell; `named` says whether none, all or some were written to by
+    name (`_layout.pxd`).
     """
 
     number: int
@@ -46,6 +47,7 @@ class EntryRow(NamedTuple):
     changed: int
     counts: tuple[int, ...]
     touched: int
+    named: int
 
 
 class DocumentRow(NamedTuple):
@@ -75,7 +77,6 @@ class Made(NamedTuple):
     actor: str
     reason: str
     before: int
-    document: int
 
 
 def read_entry(number: int, value: bytes) -> EntryRow:
@@ -83,7 +84,7 @@ def read_entry(number: int, value: bytes) -> EntryRow:
     audience, cause, standing, lane, _, size, expires, since, changed, *rest = _ENTRY.unpack(value)
     return EntryRow(
         number, audience, cause, standing, lane, size, expires, since, changed,
-        tuple(rest[:6]), rest[6],
+        tuple(rest[:6]), rest[6], rest[7],
     )  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def made_of(data: bytes, sequence: int, entry: int, rank: int) -> Made:
     Raises StorageError `store.corrupt` for a record that does not name it.
     """
     try:
-        return next(made for *place, made in changes_of(data) if place == [entry, rank])
+        return next(made for *place, made in made_in(data) if place == [entry, rank])
     except StopIteration:
         raise _silent(sequence) from None
     except (IndexError, UnicodeDecodeError, LookupError) as error:
@@ -163,10 +164,44 @@ def _silent(sequence: int) -> StorageError:
     )  # fmt: skip
 
 
-def changes_of(data: bytes) -> Iterator[tuple[int, int, Made]]:
+def made_in(data: bytes) -> Iterator[tuple[int, int, Made]]:
     """Yield (entry, rank, what is said) of a record of changes.
 
     Raises IndexError, UnicodeDecodeError for bytes that are none.
+    """
+    found = changes_of(data)
+    for one in found.moves:
+        said = found.reasons[one.reason - 1] if one.reason else ""
+        made = Made(one.state, found.at, found.unit, found.actor, said, one.before)
+        yield one.entry, one.rank, made
+
+
+class Moved(NamedTuple):
+    """One move of a record of changes; `reason` is 1 + its place among the reasons, or 0."""
+
+    state: int
+    document: int
+    entry: int
+    rank: int
+    before: int
+    reason: int
+
+
+class ChangesRead(NamedTuple):
+    """A record of changes: whose deliveries, who acted, and the moves one by one."""
+
+    at: int
+    address: int
+    unit: int
+    actor: str
+    reasons: tuple[str, ...]
+    moves: Iterator[Moved]
+
+
+def changes_of(data: bytes) -> ChangesRead:
+    """Return what a record of changes says; its moves are read as they are asked for.
+
+    Raises IndexError or UnicodeDecodeError for what is no such record.
     """
     flags, at = data[2], int.from_bytes(data[3:11], "big", signed=True)
     reader = _Reader(data, 11)
@@ -188,21 +223,19 @@ def changes_of(data: bytes) -> Iterator[tuple[int, int, Made]]:
             reader.take(reader.number()).decode("utf-8", "surrogatepass")
             for _ in range(reader.number())
         ]
+    moves = _moves(reader, bool(reasons))
+    return ChangesRead(at, address, unit - 1 if unit else address, actor, tuple(reasons), moves)
+
+
+def _moves(reader: _Reader, reasoned: bool) -> Iterator[Moved]:
     document = 0
     for _ in range(reader.number()):
         state = reader.take(1)[0] >> 4
         document += reader.signed()
-        found = (document << ENTRY_SHIFT) + reader.signed()
-        place, before = reader.number(), reader.number()
-        reason = reader.take(1)[0] if reasons else 0
-        yield (
-            found, place,
-            Made(
-                state, at, unit - 1 if unit else address, actor,
-                reasons[reason - 1] if reason else "", before - 1 + document if before else 0,
-                document,
-            ),
-        )  # fmt: skip
+        entry = (document << ENTRY_SHIFT) + reader.signed()
+        rank, before = reader.number(), reader.number()
+        reason = reader.take(1)[0] if reasoned else 0
+        yield Moved(state, document, entry, rank, before - 1 + document if before else 0, reason)
 
 
 def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
@@ -218,6 +251,11 @@ def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
         int.from_bytes(data[8:16], "big", signed=True), int.from_bytes(data[4:8], "big"),
         actor, reason,
     )  # fmt: skip
+
+
+def taken_over(data: bytes) -> int:
+    """Return the entry whose members the entry of a joining record takes over, or 0."""
+    return int.from_bytes(data[24:32], "big") if data[0] == records.KIND_JOIN else 0
 
 
 def name_of_state(number: int) -> str:

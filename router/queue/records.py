@@ -9,6 +9,7 @@ replay gives the same state.  Changes of deliveries are written by the core (`_m
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
@@ -36,6 +37,8 @@ _HEAD: Final = struct.Struct(">BBHIq")
 _ACCEPTANCE: Final = struct.Struct(">BBHIqIHBBq16s16s16s16s32sQ32sIIIIIII")
 _PART: Final = struct.Struct(">BI32sIq")
 _SENDER: Final = struct.Struct(">I")
+_RUN: Final = struct.Struct(">III")
+_UNIT_TOPIC_BYTES: Final = 7
 _ROOM_FIXED: Final = 16
 _pack: Final = msgspec.msgpack.Encoder().encode
 _texts: Final = msgspec.msgpack.Decoder(list[str | None])
@@ -159,9 +162,7 @@ def encode_acceptance(item: Acceptance) -> bytes:
         len(texts), len(item.envelope), len(item.facts),
     )  # fmt: skip
     return _bounded(
-        b"".join(
-            (head, audience.runs, item.postings, parts, texts, item.envelope, item.facts)
-        )
+        b"".join((head, audience.runs, item.postings, parts, texts, item.envelope, item.facts))
     )
 
 
@@ -306,6 +307,19 @@ def encode_feed(events: list[tuple[int, bytes]], at: int, unit: int) -> bytes:
     )
 
 
+def units_by_name(postings: bytes) -> Iterator[int]:
+    """Yield the units that postings stand for one by one (`_intake.by_name`)."""
+    at = 0
+    while at < len(postings):
+        runs = at + 2 + postings[at]
+        count = postings[runs - 1]
+        if postings[at] == _UNIT_TOPIC_BYTES and count == 1:
+            start, stop, _ = _RUN.unpack_from(postings, runs)
+            if stop == start + 1:
+                yield int.from_bytes(postings[at + 1 : at + 5], "big")
+        at = runs + count * _RUN.size
+
+
 def texts_of(data: bytes) -> tuple[str, str]:
     """Return (actor, reason) as a record has them."""
     actor, reason = _texts.decode(data)
@@ -359,9 +373,14 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
 
 
 class Overfull(msgspec.Struct, frozen=True, gc=False):
-    """The sender has too many documents in flight; nothing was stored."""
+    """The sender has too many documents in flight, or some recipients too much pending.
 
-    in_flight_max: int
+    `recipients` are all those written to by name that have `limit` open deliveries; none: it
+    is the sender.  Nothing was stored.
+    """
+
+    limit: int
+    recipients: tuple[int, ...] = ()
 
 
 class Leased(msgspec.Struct, frozen=True, gc=False):

@@ -27,6 +27,7 @@ An entry's number is the sequence of its record times eight, plus its part of th
 | rooms        | room, sequence                   | (empty) |
 | senders      | sender                           | entries that are not over |
 | pending      | address                          | open deliveries written to it by name |
+| pending      | audience                         | ranks written to by name, among others |
 | spots        | sequence                         | where the record lies in the log |
 | records      | sequence                         | the record, where there is no segment log |
 """

@@ -137,7 +137,12 @@ def member_of(address: int) -> Callable[[Sequence[int]], Mapping[int, int]]:
 
 def topics_for(address: int) -> list[bytes]:
     """Return what an address subscribes to: itself and everything."""
-    return [b"U%06d" % address, b"ALL"]
+    return [own_topic(address), b"ALL"]
+
+
+def own_topic(address: int) -> bytes:
+    """Return the topic of a unit alone: its number, a tier, a kind."""
+    return struct.pack(">IBH", address, 4, 1)
 
 
 def acceptance(number: int, members: Iterable[int], **changes: object) -> Acceptance:
@@ -155,7 +160,7 @@ def acceptance(number: int, members: Iterable[int], **changes: object) -> Accept
     elif broadcast:
         topics = {b"ALL": wanted}
     else:
-        topics = {b"U%06d" % member: (member,) for member in wanted}
+        topics = {own_topic(member): (member,) for member in wanted}
     fields: dict[str, object] = {
         "key": sha256(b"key %d" % number).digest()[:16],
         "sender": 7,
