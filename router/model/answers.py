@@ -21,8 +21,9 @@ class Lane(Enum):
 
 
 class DeliveryState(Enum):
-    """Transport states of one delivery; delivered, refused, expired, withdrawn and excluded
-    are final.
+    """Transport states of one delivery.
+
+    Delivered, refused, expired, withdrawn and excluded are final.
     """
 
     QUEUED = "queued"

@@ -199,7 +199,5 @@ def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
 @pytest.mark.parametrize("limit", [0, -1, limits.OUTBOX_PAGE_MAX + 1])
 def test_a_page_out_of_range_is_refused(limit: int) -> None:
     office = Office()
-    assert error_of(lambda: office.engine.outbox("H22", limit=limit)) == (
-        "field.invalid",
-        "$.limit",
-    )
+    place = error_of(lambda: office.engine.outbox("H22", limit=limit))
+    assert place == ("field.invalid", "$.limit")
