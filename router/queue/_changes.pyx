@@ -154,7 +154,7 @@ cdef int read_changes(
 ) noexcept nogil:
     """Read a record into `changes` and `moves`: FOUND, or FAILED when it is none."""
     cdef Reader reader
-    cdef uint64_t count, i
+    cdef uint64_t count, i, _i
     cdef uint8_t flags, kinds = 0
     memset(changes, 0, sizeof(Changes))
     if size < 12 or data[0] != KIND_CHANGES or data[1] != RECORD_VERSION:
@@ -179,7 +179,7 @@ cdef int read_changes(
     if flags & HAS_REASONS:
         changes.reason_count = <uint32_t>read_number(&reader)
         changes.reasons = reader.at
-        for i in range(changes.reason_count):
+        for _i in range(changes.reason_count):
             if reader.bad:
                 return FAILED
             read_bytes(&reader, read_number(&reader))
