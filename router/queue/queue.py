@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
@@ -27,7 +27,6 @@ from router.limits import (
 )
 from router.queue import reading, records
 from router.queue._readings import Places
-from router.queue._store import Store
 from router.queue.check import check_store
 from router.queue.history import history_of
 from router.queue.inboxes import Inbox, OpenCount, Waiting, topics_digest
@@ -47,7 +46,14 @@ from router.queue.records import (
     StoredDocument,
 )
 from router.queue.transport import NAMES, NUMBERS, State
-from router.queue.wishes import wishes_of
+from router.queue.wishes import SETTLEMENTS, wishes_of
+
+if TYPE_CHECKING:
+    from router.queue.group_store import GroupStore
+    from router.queue.log_store import LogStore
+    from router.queue.memory_store import MemoryStore
+
+    AnyStore = LogStore | GroupStore | MemoryStore
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
@@ -58,18 +64,10 @@ _PAGE: Final = 2_048
 _NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY, _, _TOO_MANY_PENDING = range(8)
 
 
-_SETTLEMENTS: Final = {
-    0: Settlement(False),
-    **{32 + state: Settlement(True, name) for state, name in enumerate(NAMES)},
-    **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
-}
-"""What the store's short answers say."""
-
-
 class Queue:
     """Documents, entries and deliveries on one store.  Thread-safe."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AnyStore) -> None:
         self.store = store
         self._places: dict[int, dict[int, int]] = {}
 
@@ -208,7 +206,7 @@ class Queue:
                 NUMBERS[how[0]], how[1].encode("utf-8", "surrogatepass"), Places(dict(known)),
             )  # fmt: skip
             if isinstance(found, bytes):
-                return [_SETTLEMENTS[code] for code in found]
+                return [SETTLEMENTS[code] for code in found]
             known.update(positions(found))
 
     def extend(
