@@ -31,6 +31,7 @@ def _check_paper(session: Session, paper: Paper) -> None:
     store, model, now_us = session.store, session.model, session.now_us()
     sequence = store.sequence_of(bytes.fromhex(paper.key))
     require(sequence is not None, f"{paper.document_id}: was accepted, and is not there")
+    assert sequence is not None
     known: list[int] = []
     for number, place in session.world.places.items():
         places = session.engine._rooms.places(number)
@@ -43,6 +44,7 @@ def _check_paper(session: Session, paper: Paper) -> None:
             require(found is None, f"{said}, for whom it is not")
             continue
         require(found is not None, f"{said} it is missing")
+        assert isinstance(found, tuple)
         state, attempts = NAMES[found[_STATE]], found[_ATTEMPTS]
         allowed = model.may_stand(paper, number, now_us)
         require(state in allowed, f"{said} it is {state}, not one of {sorted(allowed)}")
