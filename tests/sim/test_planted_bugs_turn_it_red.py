@@ -195,7 +195,8 @@ def test_an_extension_that_is_not_kept(monkeypatch):
         return [Settlement(True, "leased", False) for _ in keys]
 
     monkeypatch.setattr(Queue, "extend", forgetful)
-    assert "answered leased" in violation() or "twice" in violation()
+    said = violation()
+    assert "answered leased" in said or "twice" in said or "in the books" in said
 
 
 def test_what_is_given_back_and_does_not_come_again(monkeypatch):
@@ -204,7 +205,7 @@ def test_what_is_given_back_and_does_not_come_again(monkeypatch):
 
     monkeypatch.setattr(Queue, "give_back", forgetful)
     said = violation()
-    assert "not handed out" in said or "answered queued" in said
+    assert "not handed out" in said or "answered queued" in said or "in the books" in said
 
 
 def test_a_membership_that_says_no(monkeypatch):
