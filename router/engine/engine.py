@@ -45,7 +45,7 @@ from router.model.documents import Envelope
 from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
-from router.queue import LogStore, Queue, Store, StoredAudience
+from router.queue import AnyStore, LogStore, Queue, StoredAudience
 from router.settings import Settings, checked
 from router.signatures import Verifier
 
@@ -65,7 +65,7 @@ class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
 
     def __init__(
         self,
-        store: Store,
+        store: AnyStore,
         *,
         settings: Settings | None = None,
         clock: Clock | None = None,
@@ -161,7 +161,7 @@ class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
     @classmethod
     def over(
         cls,
-        store: Store,
+        store: AnyStore,
         *,
         settings: Settings | None = None,
         clock: Clock | None = None,

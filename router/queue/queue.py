@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
@@ -30,6 +30,7 @@ from router.queue._readings import Places
 from router.queue.check import check_store
 from router.queue.history import history_of
 from router.queue.inboxes import Inbox, OpenCount, Waiting, topics_digest
+from router.queue.ports import AnyStore
 from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
@@ -46,14 +47,7 @@ from router.queue.records import (
     StoredDocument,
 )
 from router.queue.transport import NAMES, NUMBERS, State
-from router.queue.wishes import wishes_of
-
-if TYPE_CHECKING:
-    from router.queue.group_store import GroupStore
-    from router.queue.log_store import LogStore
-    from router.queue.memory_store import MemoryStore
-
-    AnyStore = LogStore | GroupStore | MemoryStore
+from router.queue.wishes import SETTLEMENTS, wishes_of
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
@@ -62,14 +56,6 @@ Positions = Callable[[Sequence[int]], Mapping[int, int]]
 
 _PAGE: Final = 2_048
 _NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY, _, _TOO_MANY_PENDING = range(8)
-
-
-_SETTLEMENTS: Final = {
-    0: Settlement(False),
-    **{32 + state: Settlement(True, name) for state, name in enumerate(NAMES)},
-    **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
-}
-"""What the store's short answers say."""
 
 
 class Queue:
@@ -214,7 +200,7 @@ class Queue:
                 NUMBERS[how[0]], how[1].encode("utf-8", "surrogatepass"), Places(dict(known)),
             )  # fmt: skip
             if isinstance(found, bytes):
-                return [_SETTLEMENTS[code] for code in found]
+                return [SETTLEMENTS[code] for code in found]
             known.update(positions(found))
 
     def extend(
