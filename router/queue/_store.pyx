@@ -140,7 +140,7 @@ cdef class Store(Readings):
     cdef int raise_outcome(self, int outcome) except -1:
         """Raise for a ticket that was not served."""
         if outcome == BROKEN:
-            self.broken = True
+            self.give_up()
             raise self.failure()
         refusal = refusal_of(outcome)
         if refusal is not None:
@@ -416,7 +416,7 @@ cdef class Store(Readings):
             if self.append_changes(changes) == FAILED or (
                 self.log is not None and self.log.write() == FAILED
             ):
-                self.broken = True
+                self.give_up()
         self.leave()
 
     def settle(
@@ -545,7 +545,7 @@ cdef class Store(Readings):
             done = self.conclude()
             self.leave()
         if done == FAILED:
-            self.broken = True
+            self.give_up()
         self.check()
 
     def flush(self):
@@ -555,7 +555,7 @@ cdef class Store(Readings):
         with nogil:
             self.enter()
             if self.conclude() == FAILED:
-                self.broken = True
+                self.give_up()
             self.leave()
         self.check()
 
@@ -585,7 +585,7 @@ cdef class Store(Readings):
                 begun = self.freeze()
             self.leave()
             if begun == FAILED:
-                self.broken = True
+                self.give_up()
         self.check()
 
     def end_checkpoint(self):
