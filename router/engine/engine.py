@@ -41,13 +41,12 @@ from router.model.documents import Envelope
 from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
-from router.queue import LogStore, Queue, StoredAudience
+from router.queue import AnyStore, LogStore, Queue, StoredAudience
 from router.settings import Settings, checked
 from router.signatures import Verifier
 
 if TYPE_CHECKING:  # loaded by who shares or connects
     from router.engine.local.owner import Sharing
-    from router.queue.queue import AnyStore
 
 _log = logging.getLogger("router.engine")
 
