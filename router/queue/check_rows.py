@@ -395,7 +395,7 @@ def _lies_in(runs: bytes, start: int, stop: int, rank: int) -> bool:
     before = 0
     for low, high in _PAIR.iter_unpack(runs):
         if low <= start < stop <= high:
-            return before + start - low == rank
+            return bool(before + start - low == rank)
         before += high - low
     return False
 

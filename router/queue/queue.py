@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
@@ -27,7 +27,6 @@ from router.limits import (
 )
 from router.queue import reading, records
 from router.queue._readings import Places
-from router.queue._store import Store
 from router.queue.check import check_store
 from router.queue.history import history_of
 from router.queue.inboxes import Inbox, OpenCount, Waiting, topics_digest
@@ -49,6 +48,13 @@ from router.queue.records import (
 from router.queue.transport import NAMES, NUMBERS, State
 from router.queue.wishes import wishes_of
 
+if TYPE_CHECKING:
+    from router.queue.group_store import GroupStore
+    from router.queue.log_store import LogStore
+    from router.queue.memory_store import MemoryStore
+
+    AnyStore = LogStore | GroupStore | MemoryStore
+
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
 Positions = Callable[[Sequence[int]], Mapping[int, int]]
@@ -69,7 +75,7 @@ _SETTLEMENTS: Final = {
 class Queue:
     """Documents, entries and deliveries on one store.  Thread-safe."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AnyStore) -> None:
         self.store = store
         self._places: dict[int, dict[int, int]] = {}
 
