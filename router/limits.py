@@ -185,6 +185,8 @@ RETRY_AFTER_S: Final = 1
 DISK_RESERVE_BYTES: Final = 268_435_456
 """Free bytes of the disk below which documents are refused: what is left is for
 acknowledgements, leases, operators and the checkpoints of what was taken."""
+DISK_RESERVE_SHARE: Final = 16
+"""On a small disk that reserve is this part of it."""
 DISK_LOOK_S: Final = 1
 """Free space is asked for at most this often."""
 DISK_SEGMENT_SHARE: Final = 64

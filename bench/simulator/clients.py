@@ -14,8 +14,7 @@ from vanban_bench.simulator.documents import Forecast, require
 from vanban_bench.simulator.paper import Order, Paper, Signing, Standing, write_paper
 from vanban_bench.simulator.reforms import reform
 from vanban_bench.simulator.session import Session
-from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment
-from vanban_bench.simulator.wishes import wish
+from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment, tick
 from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
 
 HOUR_US: Final = 3_600 * SECOND_US
@@ -191,7 +190,11 @@ def keep(session: Session, unit: int, chosen: list[str], lease_s: int) -> None:
         return
     until = now_us + lease_s * SECOND_US if lease_s else 0
     answers: list[Settled] | None = session.call(
-        lambda engine: wish(engine, unit, chosen, until, now_us),
+        lambda engine: (
+            engine.extend(unit, chosen, lease_s, actor="văn thư")
+            if lease_s
+            else engine.give_back(unit, chosen, actor="văn thư")
+        ),
         lambda: session.model.lose_kept(unit, until, now_us, chosen),
     )
     if answers is not None:
@@ -400,6 +403,7 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     checkpoint: 6,
     make_segment: 2,
     flush: 2,
+    tick: 3,
     found_unit: 2,
     close_unit: 2,
     reform: 4,

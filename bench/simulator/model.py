@@ -61,6 +61,7 @@ class Model(Documents):
         self.row_of_id: dict[str, tuple[Paper, int]] = {}
         self.lease_lost_until: dict[int, int] = {}
         self.asked_at: dict[int, int] = {}
+        self.ticked_us = NEVER
         self.finals: Counter[str] = Counter()
         self._uncertain: set[str] = set()  # ids of rows that have `perhaps`
         self._lost_leases: Counter[int] = Counter()
@@ -155,8 +156,12 @@ class Model(Documents):
         return row
 
     def asked_late(self, paper: Paper, address: int) -> bool:
-        """Say whether it may have been marked expired: its address asked after its end."""
-        return paper.expires_at is not None and paper.expires_at <= self.asked_at.get(address, 0)
+        """Say whether it may be noted as expired: its address asked after its end, or a tick came.
+
+        A clock that goes back changes nothing of that.
+        """
+        asked = max(self.asked_at.get(address, 0), self.ticked_us)
+        return paper.expires_at is not None and paper.expires_at <= asked
 
     def may_be_dead(self, paper: Paper, address: int) -> bool:
         """Say whether it may have been handed out so often that it comes no more."""
@@ -193,6 +198,10 @@ class Model(Documents):
                         yield paper
                 elif all(address in audience for audience in paper.audiences):
                     yield paper
+
+    def ticked(self, now_us: int) -> None:
+        """Note that what was due at that instant may have been done."""
+        self.ticked_us = max(self.ticked_us, now_us)
 
     def flushed(self) -> None:
         """Note that a change was answered: the leases before it are on the disk, too."""

@@ -103,6 +103,7 @@ class Session:
         for attempt in range(OPENINGS_MAX):
             try:
                 self.store = self._open_store(self.disk)
+                self.model.ticked(self.now_us())
                 self.engine = Engine.over(self.store, clock=self.clock, chance=self._chance)
             except StorageError as error:
                 self._require_planned(error)

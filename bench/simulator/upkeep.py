@@ -1,4 +1,4 @@
-"""What a store's own threads do, done in steps: checkpoints, segments made ahead, flushes."""
+"""What goes on by itself, done in steps: checkpoints, segments made ahead, flushes, due work."""
 
 from __future__ import annotations
 
@@ -37,4 +37,11 @@ def flush(session: Session) -> None:
         return True
 
     if session.call(flushed):
+        session.model.flushed()
+
+
+def tick(session: Session) -> None:
+    """Do what is due, as the daemon does each second."""
+    session.model.ticked(session.now_us())
+    if session.call(lambda engine: engine.tick()):
         session.model.flushed()

@@ -51,7 +51,10 @@ from router.queue.tables import ORDERED, TABLES
 from router.queue.verifying import verify
 
 EPOCH_GAP: Final = 1 << 32
-_OURS: Final = frozenset(("LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new"))
+_BRIDGE: Final = "bridge"
+_OURS: Final = frozenset((
+    "LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new", _BRIDGE,
+))  # fmt: skip
 _PLACE: Final = b"place"
 _COPY_BYTES: Final = 8 << 20
 
@@ -84,11 +87,11 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
     if not isinstance(store, LogStore):
         raise StorageError("store.no_log", path=str(target))
     with file_errors(target), _aside(target) as making:
+        store.checkpoint()
         needed = store.base_info()["used_bytes"] + store.log_bytes()
         if shutil.disk_usage(making).free < needed:
             raise StorageError("store.full", path=str(target))
         progress("state", 0, needed)
-        store.checkpoint()
         store.copy_base(making / "store")
         store.flush()
         sequence = store.durable
@@ -283,7 +286,7 @@ def _jump(path: Path, made: BackupMade) -> None:
             raise StorageError(
                 "store.corrupt", path=str(path), reason=f"its checkpoint is of {sequence}"
             )
-        bridge = path / "bridge"
+        bridge = path / _BRIDGE
         bridge.mkdir(mode=0o700)
         SegmentLog.open(
             PosixDisk(bridge), checkpoint_sequence=first, epoch_min=epoch,
