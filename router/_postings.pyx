@@ -6,7 +6,7 @@ candidates; a posting says, besides, which runs of the audience lie under its to
 of each run's first member, so that membership and rank are known from the posting alone.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
 
 from router._audience cimport Audience

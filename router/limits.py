@@ -233,7 +233,7 @@ DOCUMENTS_LOOKED_MAX: Final = 20_000
 """Documents, or deliveries, that one page of a list may pass by in vain."""
 INBOX_LISTED_MAX: Final = 20_000
 SHAPE_LINES_PER_UNIT_MAX: Final = 20_000
-SHAPE_LINES_MAX: Final = 5_000_000
+SHAPE_LINES_MAX: Final = 20_000_000
 """Open deliveries that one shape counts, of one unit and of all together."""
 OLDEST_LOOKED_MAX: Final = 100_000
 """Documents that one call passes by in search of the oldest that is open."""

@@ -103,6 +103,7 @@ class Session:
         for attempt in range(OPENINGS_MAX):
             try:
                 self.store = self._open_store(self.disk)
+                self.model.ticked(self.now_us())
                 self.engine = Engine.over(self.store, clock=self.clock, chance=self._chance)
             except StorageError as error:
                 self._require_planned(error)
@@ -200,6 +201,9 @@ class Session:
         """Hold the state against replays of the log from every checkpoint that was kept."""
         self.call(lambda _: self.history.check(self.store))
         self.freezing = False
+        wrong = self.call(lambda engine: engine.check())
+        if wrong:
+            raise WrongError("the stored state is broken: " + "; ".join(wrong[:3]))
 
     def close(self) -> None:
         """End the run."""

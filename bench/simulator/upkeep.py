@@ -1,4 +1,4 @@
-"""What a store's own threads do, done in steps: checkpoints, segments made ahead, flushes."""
+"""What goes on by itself, done in steps: checkpoints, segments made ahead, flushes, due work."""
 
 from __future__ import annotations
 
@@ -38,3 +38,9 @@ def flush(session: Session) -> None:
 
     if session.call(flushed):
         session.model.flushed()
+
+
+def tick(session: Session) -> None:
+    """Do what is due, as the daemon does each second."""
+    session.model.ticked(session.now_us())
+    session.call(lambda engine: engine.tick())

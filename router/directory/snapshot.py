@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from router._bearers import Bearers
 from router._core import Audience, Hierarchy
+from router._postings import EVERYBODY
 from router.directory.known import Known
 from router.model.reorganisations import GroupDefined
 from router.model.units import TIER_NUMBERS, Unit
@@ -154,4 +155,5 @@ class Snapshot:
 
     def subscriptions_bytes(self, position: int) -> tuple[bytes, ...]:
         """Return the topics that the inbox of the unit at a position reads, packed."""
-        return tuple(_TOPIC.pack(*topic) for topic in self.hierarchy.subscriptions(position))
+        topics = (*self.hierarchy.subscriptions(position), EVERYBODY)
+        return tuple(_TOPIC.pack(*topic) for topic in topics)

@@ -11,9 +11,10 @@ durability ports over it.
 from router.queue import after, records
 from router.queue._store import Store
 from router.queue.group_store import GroupStore
+from router.queue.inboxes import Inbox, OpenCount, Waiting
 from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
-from router.queue.queue import Inbox, OpenCount, Queue, Waiting
+from router.queue.queue import Queue
 from router.queue.reading import RELEASED, EntryRow
 from router.queue.records import (
     Acceptance,

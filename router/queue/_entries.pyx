@@ -216,10 +216,10 @@ cdef int apply_feed(
     cdef uint8_t[12] key
     cdef const uint8_t *at = record + FEED_FIXED
     cdef const uint8_t *stop = record + size
-    cdef uint32_t i, bytes
+    cdef uint32_t _i, bytes
     if size < FEED_FIXED:
         return FAILED
-    for i in range(load32(record + FEED_EVENTS)):
+    for _i in range(load32(record + FEED_EVENTS)):
         if stop - at < 8:
             return FAILED
         bytes = load32(at + 4)

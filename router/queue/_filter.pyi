@@ -1,5 +1,6 @@
 """Names that are surely not there, known without looking."""
 
+import builtins
 from typing import final
 
 __all__ = ["Filter"]
@@ -11,8 +12,8 @@ class Filter:
     complete: bool
     bytes: int
 
-    def put(self, digest: bytes) -> None:
+    def put(self, digest: builtins.bytes) -> None:
         """Put a digest of 16 bytes in."""
 
-    def __contains__(self, digest: bytes) -> bool:
+    def __contains__(self, digest: builtins.bytes) -> bool:
         """Say whether a digest may be in."""

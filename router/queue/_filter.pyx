@@ -66,7 +66,7 @@ cdef class Filter:
         """Put a digest in."""
         cdef uint64_t first, second
         cdef uint64_t *line
-        cdef int i, newest = self.count - 1
+        cdef int _i, newest = self.count - 1
         if not self.complete:
             return
         if self.names[newest] >= self.lines[newest] * NAMES_A_LINE:
@@ -77,23 +77,23 @@ cdef class Filter:
         memcpy(&first, digest, 8)
         memcpy(&second, digest + 8, 8)
         line = self.bits[newest] + LINE_WORDS * (first & (self.lines[newest] - 1))
-        for i in range(PROBES):
+        for _i in range(PROBES):
             line[(second >> 6) & 7] |= <uint64_t>1 << (second & 63)
             second >>= 9
         self.names[newest] += 1
 
     cdef bint may_hold(self, const uint8_t *digest) noexcept nogil:
         """Say False when the digest was surely never put in."""
-        cdef uint64_t first, second, bits
+        cdef uint64_t first, second
         cdef const uint64_t *line
-        cdef int i, place
+        cdef int _i, place
         if not self.complete:
             return True
         memcpy(&first, digest, 8)
         for place in range(self.count):
             memcpy(&second, digest + 8, 8)
             line = self.bits[place] + LINE_WORDS * (first & (self.lines[place] - 1))
-            for i in range(PROBES):
+            for _i in range(PROBES):
                 if not (line[(second >> 6) & 7] >> (second & 63)) & 1:
                     break
                 second >>= 9

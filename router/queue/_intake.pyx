@@ -17,19 +17,17 @@ from router.queue._layout cimport (
     ACC_CONTENT, ACC_ENVELOPE, ACC_EXPIRES, ACC_FACTS, ACC_FIXED, ACC_FLAGS, ACC_IDEM, ACC_KEY,
     ACC_LANE, ACC_NAME, ACC_NUMBER, ACC_PARTS, ACC_POSTINGS, ACC_RUNS, ACC_SENDER, ACC_SHA,
     ACC_SIZE, ACC_SNAPSHOT, ACC_TEXTS, ACC_YEAR, AUD_RUNS, AUD_SHA, AUD_SIZE, AUD_SNAPSHOT,
-    AUDIENCE_IDS, AUDIENCES, DELIVERED, DOC_AT, DOC_BYTES, DOC_KEY, DOC_SENDER, DOC_TWIN,
-    DOCUMENTS, DUE, ENT_AUDIENCE, ENT_BYTES, ENT_CAUSE, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES,
-    ENT_LANE, ENT_MORE, ENT_NAMED, ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM,
-    FLAG_NEXT_YEAR, FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, KIND_ENTRY, KIND_JOIN,
-    NAME_BYTES, NAMED_NONE, NUMBERS, QUEUED,
+    AUDIENCE_IDS, AUDIENCES, DOC_AT, DOC_BYTES, DOC_KEY, DOC_SENDER, DOC_TWIN, DOCUMENTS, DUE,
+    ENT_AUDIENCE, ENT_BYTES, ENT_CAUSE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED,
+    ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM, FLAG_NEXT_YEAR,
+    FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, NAME_BYTES, NAMED_NONE, NUMBERS, QUEUED,
     RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES, TOP_HEAD, TOP_KEY,
     TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS,
 )
-from router.queue._moves cimport LANES, Counters, entry_key, final, legal, note_over, sender_of
+from router.queue._moves cimport LANES, Counters, entry_key, final
 from router.queue._named cimport count_named, named_among, overfull
 from router.queue._state cimport State
 
-from router.model.instants import year_of
 from router.limits import TOPIC_BYTES_MAX
 
 __all__ = []
@@ -287,10 +285,10 @@ cdef void forget_due(
     cdef uint8_t[12] key
     cdef Slice found
     cdef uint64_t when = <uint64_t>at
-    cdef int tried
+    cdef int _tried
     if not at:
         return
-    for tried in range(PLACES_TRIED):
+    for _tried in range(PLACES_TRIED):
         store32(key, <uint32_t>(when // HOUR_US))
         store64(key + 4, (when % HOUR_US) << 32 | <uint32_t>entry)
         if state.get(DUE, key, 12, &found) == FOUND and found.size == 16 and (

@@ -70,7 +70,7 @@ cdef class Pipeline:
     cdef readonly uint64_t stored_bytes  # of all records since the start
     cdef uint64_t checkpoint_bytes
     cdef uint64_t frozen_last
-    cdef readonly uint64_t written_bytes # by checkpoints
+    cdef readonly uint64_t written_bytes  # by checkpoints
     cdef readonly size_t flushes
     cdef readonly size_t checkpoints
     cdef public size_t overlay_bytes_max

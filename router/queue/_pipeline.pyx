@@ -9,7 +9,7 @@ thread waits for a timer.  Nothing here needs the interpreter's lock.
 A failed write, flush or reading breaks the pipeline: it refuses everything from then on.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
@@ -24,12 +24,9 @@ from router.queue._layout cimport (
     KIND_ACCEPTANCE, KIND_CHANGES, KIND_ENTRY, KIND_FEED, KIND_JOIN, KIND_ROOM, META, RECORDS,
     SPOTS,
 )
-from router.queue._moves cimport (
-    COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes, changes_bytes_max, read_changes,
-    write_changes,
-)
+from router.queue._changes cimport changes_bytes_max, read_changes, write_changes
+from router.queue._moves cimport COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes
 from router.queue._settle cimport Wish, grant
-from router.queue._state cimport State
 
 from router.limits import GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S, RECORD_BYTES_MAX
 

@@ -123,8 +123,8 @@ cdef class Readings(Pipeline):
             "line_bytes": self.line_bytes, "crowded": self.crowded,
             "last": self.last, "durable": self.durable, "checkpointed": self.checkpointed,
             "stored_bytes": self.stored_bytes, "checkpoint_bytes": self.written_bytes,
-            "log_bytes": self.stored_bytes if self.log is None else self.log.added_bytes, "flushes": self.flushes,
-            "checkpoints": self.checkpoints, "epoch": self.epoch,
+            "log_bytes": self.stored_bytes if self.log is None else self.log.added_bytes,
+            "flushes": self.flushes, "checkpoints": self.checkpoints, "epoch": self.epoch,
         }
 
     def base_info(self):
@@ -269,7 +269,6 @@ cdef class Readings(Pipeline):
         """Return the log record of a sequence, or None.  Raises StorageError when it is damaged."""
         cdef Spot spot
         cdef uint8_t[8] key
-        cdef Slice value
         cdef uint8_t *into = NULL
         cdef size_t size = 0
         cdef int found = FAILED

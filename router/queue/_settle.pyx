@@ -10,9 +10,9 @@ from libc.string cimport memset
 
 from router.queue._bytes cimport FOUND, Slice, load32, load64, store32, store64
 from router.queue._layout cimport (
-    AUD_RUNS, AUD_SNAPSHOT, AUDIENCES, DELIVERED, ENT_AUDIENCE, ENT_BYTES, ENT_CHANGED,
-    ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_SINCE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED,
-    EXPIRED, HELD, KEYS, LEASED, OPEN, OPEN_RANK, OPEN_UNTIL, QUEUED, RELEASED, WAITING,
+    AUD_RUNS, AUD_SNAPSHOT, AUDIENCES, ENT_AUDIENCE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE,
+    ENT_SINCE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, HELD, KEYS, LEASED, OPEN,
+    OPEN_RANK, OPEN_UNTIL, QUEUED, RELEASED, WAITING,
 )
 from router.queue._moves cimport Cell, Move, entry_key, final, legal, read_cell
 from router.queue._state cimport State, Stream

@@ -76,7 +76,9 @@ cdef class State:
             )
         return found
 
-    cdef uint8_t *own(self, int table, const uint8_t *key, size_t size, size_t *held) noexcept nogil:
+    cdef uint8_t *own(
+        self, int table, const uint8_t *key, size_t size, size_t *held
+    ) noexcept nogil:
         """Give a value to be changed in place, copied up first; NULL when there is none."""
         cdef uint8_t *found
         cdef Slice value

@@ -19,10 +19,10 @@ from libc.string cimport memcpy, memset
 
 from router.queue._bytes cimport FOUND, Slice, Spot, load32, load64, store32, store64
 from router.queue._layout cimport (
-    AUD_RUNS, AUDIENCES, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD, DOCUMENTS, ENT_STANDING,
-    ENTRIES, EXPIRED, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK,
-    OPEN_STATE, OPEN_UNTIL, QUEUED, RECORDS, SPOTS, TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES,
-    TOP_HEAD, TOP_KEY, TOP_RUNS, TOP_SNAPSHOT, TOPICS,
+    AUD_RUNS, AUDIENCES, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD, DOCUMENTS,
+    ENT_STANDING, ENTRIES, EXPIRED, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_DOCUMENT, OPEN_EXPIRES,
+    OPEN_RANK, OPEN_STATE, OPEN_UNTIL, QUEUED, RECORDS, SPOTS, TOP_AUDIENCE, TOP_DOCUMENT,
+    TOP_EXPIRES, TOP_HEAD, TOP_KEY, TOP_RUNS, TOP_SNAPSHOT, TOPICS,
 )
 from router.queue._moves cimport LANES, Cell, Counters, Move, entry_key, final, legal, read_cell
 from router.queue._state cimport State, Stream
@@ -75,7 +75,9 @@ cdef int64_t rank_in(const uint8_t *runs, size_t size, uint32_t position) noexce
     return -1
 
 
-cdef int64_t rank_by_topic(State state, Walk *found, const uint8_t *row, size_t size) noexcept nogil:
+cdef int64_t rank_by_topic(
+    State state, Walk *found, const uint8_t *row, size_t size
+) noexcept nogil:
     """Return the address's rank in the audience of a topic's row, -1 none, -2 unknown."""
     cdef int32_t place = place_in(found.positions, load32(row + TOP_SNAPSHOT))
     cdef uint32_t i, start, stop
@@ -122,7 +124,7 @@ cdef void begin_lane(State state, const Counters *counters, Walk *found, Lane *l
 cdef void open_topics(State state, Walk *found, Lane *lane) noexcept nogil:
     """Open the streams of a lane's topics above its cursor."""
     cdef const uint8_t *at = found.ask.topics
-    cdef size_t i, size
+    cdef size_t _i, size
     cdef uint8_t[40] prefix
     lane.topics = <Stream *>malloc(found.ask.topics_count * sizeof(Stream) + 1)
     if lane.topics == NULL:
@@ -130,7 +132,7 @@ cdef void open_topics(State state, Walk *found, Lane *lane) noexcept nogil:
         lane.over = True
         return
     prefix[0] = <uint8_t>lane.lane
-    for i in range(found.ask.topics_count):
+    for _i in range(found.ask.topics_count):
         size = at[0]
         memcpy(prefix + 1, at, size + 1)
         state.open(&lane.topics[lane.topics_count], TOPICS, prefix, size + 2, lane.cursor + 1)
@@ -344,7 +346,6 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
     """
     cdef int i
     cdef Lane *lane
-    cdef size_t k
     memset(found.lanes, 0, sizeof(found.lanes))
     for i in range(LANES):
         found.lanes[i].lane = i

@@ -37,7 +37,6 @@ from router.queue.datadir import (
     Format,
     file_errors,
     flush_directory,
-    lock,
     read_format,
     write_format,
     write_whole,
@@ -51,7 +50,10 @@ from router.queue.tables import ORDERED, TABLES
 from router.queue.verifying import verify
 
 EPOCH_GAP: Final = 1 << 32
-_OURS: Final = frozenset(("LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new"))
+_BRIDGE: Final = "bridge"
+_OURS: Final = frozenset((
+    "LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new", _BRIDGE,
+))  # fmt: skip
 _PLACE: Final = b"place"
 _COPY_BYTES: Final = 8 << 20
 
@@ -84,11 +86,11 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
     if not isinstance(store, LogStore):
         raise StorageError("store.no_log", path=str(target))
     with file_errors(target), _aside(target) as making:
+        store.checkpoint()
         needed = store.base_info()["used_bytes"] + store.log_bytes()
         if shutil.disk_usage(making).free < needed:
             raise StorageError("store.full", path=str(target))
         progress("state", 0, needed)
-        store.checkpoint()
         store.copy_base(making / "store")
         store.flush()
         sequence = store.durable
@@ -166,12 +168,13 @@ def _aside(target: Path) -> Iterator[Path]:
     making = target.with_name(target.name + ".partial")
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise StorageError("store.exists", path=str(target))
-    if making.is_dir():  # an interrupted one's
+    if making.is_dir():  # an interrupted one's, or one that is being made now
         if not {entry.name for entry in making.iterdir()} <= _OURS:
             raise StorageError("store.exists", path=str(making))
-        os.close(lock(making))
+        os.close(_held(making))
         shutil.rmtree(making)
     making.mkdir(mode=0o700, parents=True)
+    held = _held(making)
     try:
         (making / "store").mkdir(mode=0o700)
         (making / "log").mkdir(mode=0o700)
@@ -182,6 +185,22 @@ def _aside(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
+
+
+def _held(making: Path) -> int:
+    """Hold a directory that is being made, by its own entry: its LOCK is for who opens it.
+
+    Raises StorageError `store.locked` when another is making it, OSError.
+    """
+    held = os.open(making, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise StorageError("store.locked", path=str(making)) from None
+    return held
 
 
 def _with_format(path: Path, at: int) -> None:
@@ -283,7 +302,7 @@ def _jump(path: Path, made: BackupMade) -> None:
             raise StorageError(
                 "store.corrupt", path=str(path), reason=f"its checkpoint is of {sequence}"
             )
-        bridge = path / "bridge"
+        bridge = path / _BRIDGE
         bridge.mkdir(mode=0o700)
         SegmentLog.open(
             PosixDisk(bridge), checkpoint_sequence=first, epoch_min=epoch,

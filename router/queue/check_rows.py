@@ -39,6 +39,10 @@ _TURN_LANE: Final = 0xFF
 _MORE: Final = 11
 _COUNTED: Final = tuple(range(State.DELIVERED, State.EXCLUDED + 1))
 _FINAL: Final = frozenset(int(state) for state in FINAL)
+_STANDINGS: Final = frozenset((
+    State.QUEUED, State.HELD, State.WAITING, State.EXPIRED, State.WITHDRAWN, State.EXCLUDED,
+    RELEASED,
+))  # fmt: skip
 _PAGE: Final = 64
 _REMEMBERED_MAX: Final = 256
 
@@ -263,7 +267,7 @@ def _entries(tally: Tally, key: bytes, value: bytes) -> None:
     if row.lane >= LANES or row.cause >= len(records.CAUSES):
         tally.tell(f"{place}: lane {row.lane} or cause {row.cause} is none")
         return
-    if row.standing not in (*range(len(NAMES)), RELEASED):
+    if row.standing not in _STANDINGS:
         tally.tell(f"{place}: standing {row.standing} is none")
         return
     if entry == document << ENTRY_SHIFT and (
@@ -391,7 +395,7 @@ def _lies_in(runs: bytes, start: int, stop: int, rank: int) -> bool:
     before = 0
     for low, high in _PAIR.iter_unpack(runs):
         if low <= start < stop <= high:
-            return before + start - low == rank
+            return bool(before + start - low == rank)
         before += high - low
     return False
 
@@ -490,8 +494,15 @@ def _feed(tally: Tally, key: bytes, value: bytes) -> None:
     data = tally.record(sequence)
     if data is None:
         return
-    said = struct.pack(">II", sender, len(value)) + value
-    if data[0] != records.KIND_FEED or said not in data:
+    if data[0] == records.KIND_CHANGES:
+        changes = tally.changes(sequence)
+        said = changes is not None and value in {
+            bytes((state,)) for state in changes.states.values()
+        }
+    else:
+        event = struct.pack(">II", sender, len(value)) + value
+        said = data[0] == records.KIND_FEED and event in data
+    if not said:
         tally.tell(f"feed[{sender}, {sequence}]: record {sequence} does not say so")
 
 

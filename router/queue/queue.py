@@ -14,15 +14,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from hashlib import sha256
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
     ACKNOWLEDGE_DELIVERIES_MAX,
     DELIVERY_ATTEMPTS_MAX,
-    HISTORY_EVENTS_MAX,
     LANES,
     LEASE_BYTES_MAX,
     LEASE_DELIVERIES_MAX,
@@ -30,8 +27,9 @@ from router.limits import (
 )
 from router.queue import reading, records
 from router.queue._readings import Places
-from router.queue._store import Store
 from router.queue.check import check_store
+from router.queue.history import history_of
+from router.queue.inboxes import Inbox, OpenCount, Waiting, topics_digest
 from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
@@ -47,8 +45,15 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
 )
-from router.queue.transport import FINAL, NAMES, NUMBERS, State
+from router.queue.transport import NAMES, NUMBERS, State
 from router.queue.wishes import wishes_of
+
+if TYPE_CHECKING:
+    from router.queue.group_store import GroupStore
+    from router.queue.log_store import LogStore
+    from router.queue.memory_store import MemoryStore
+
+    AnyStore = LogStore | GroupStore | MemoryStore
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""
@@ -67,28 +72,10 @@ _SETTLEMENTS: Final = {
 """What the store's short answers say."""
 
 
-class Waiting(NamedTuple):
-    """One line of an inbox: a delivery that is queued or leased."""
-
-    document: int
-    entry: int
-    lane: int
-    attempts: int
-    state: str
-
-
-class OpenCount(NamedTuple):
-    """Deliveries of one address that are not final; `more`: the count ended at its bound."""
-
-    queued: int
-    leased: int
-    more: bool
-
-
 class Queue:
     """Documents, entries and deliveries on one store.  Thread-safe."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AnyStore) -> None:
         self.store = store
         self._places: dict[int, dict[int, int]] = {}
 
@@ -434,40 +421,7 @@ class Queue:
 
     def history_in(self, document: int, entry: int, rank: int, own: int) -> list[Event]:
         """Return what an entry brought to one of its members; `own` is its newest record, or 0."""
-        events: list[tuple[int, Event]] = []
-        over = 0
-        while own and len(events) < HISTORY_EVENTS_MAX:
-            data = self.store.record(own)
-            if data is None:
-                break
-            made = reading.made_of(data, own, entry, rank)
-            if made.state in FINAL:
-                over = own
-            event = Event(NAMES[made.state], made.at, made.unit, made.actor, made.reason)
-            events.append((own, event))
-            own = made.before
-        moves = self._of_entry(document, entry)
-        # The entry's move is the member's too, unless it was over by then.
-        events += [one for one in moves if not over or one[0] < over]
-        return [event for _, event in sorted(events, key=itemgetter(0))]
-
-    def _of_entry(self, document: int, entry: int) -> list[tuple[int, Event]]:
-        """Return (record, what it brought) for all members of an entry together."""
-        first = entry >> reading.ENTRY_SHIFT
-        row = next(one for one in self.entries(document) if one.number == entry)
-        data = self.store.record(first)
-        if data is None:
-            return []
-        at, unit, actor, reason = reading.who_moved(data, first)
-        joined = NAMES[State.QUEUED]
-        if row.changed == first:
-            return [(first, Event(NAMES[row.standing], at, unit, actor, reason))]
-        events = [(first, Event(joined, at, unit, actor, reason))]
-        data = self.store.record(row.changed)
-        if data is not None and row.standing < len(NAMES):
-            moved = reading.who_moved(data, row.changed)
-            events.append((row.changed, Event(NAMES[row.standing], *moved)))
-        return events
+        return history_of(self.store, document, entry, rank, own)
 
     # Reading: inboxes.
 
@@ -552,17 +506,3 @@ class Queue:
         with contextlib.suppress(StorageError, ClosedError):
             self.flush()
         self.store.close()
-
-
-class Inbox(NamedTuple):
-    """What is open for an address; `more`: there may be further lines."""
-
-    queued: tuple[Waiting, ...]
-    leased: tuple[Waiting, ...]
-    more: bool
-
-
-def topics_digest(topics: Sequence[bytes]) -> int:
-    """Return a number that differs when the (sorted) topics differ; never 0."""
-    joined = b"".join(bytes((len(topic),)) + topic for topic in topics)
-    return int.from_bytes(sha256(joined).digest()[:8], "big") | 1

@@ -253,6 +253,11 @@ def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
     )  # fmt: skip
 
 
+def taken_over(data: bytes) -> int:
+    """Return the entry whose members the entry of a joining record takes over, or 0."""
+    return int.from_bytes(data[24:32], "big") if data[0] == records.KIND_JOIN else 0
+
+
 def name_of_state(number: int) -> str:
     """Return a state's name."""
     return NAMES[number]

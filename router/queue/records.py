@@ -162,9 +162,7 @@ def encode_acceptance(item: Acceptance) -> bytes:
         len(texts), len(item.envelope), len(item.facts),
     )  # fmt: skip
     return _bounded(
-        b"".join(
-            (head, audience.runs, item.postings, parts, texts, item.envelope, item.facts)
-        )
+        b"".join((head, audience.runs, item.postings, parts, texts, item.envelope, item.facts))
     )
 
 

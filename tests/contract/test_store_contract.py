@@ -229,5 +229,3 @@ def test_pages_are_in_order_over_all_layers(box):
     with pytest.raises(ValueError, match="table"):
         queue.store.row(99, b"x")
     queue.close()
-
-

@@ -20,6 +20,7 @@ from support.stores import (
     acceptance,
     audience_of,
     box_of,
+    own_topic,
     posted,
     state_of,
 )
@@ -36,15 +37,17 @@ from router.queue.records import (
 from router.queue.transport import State
 
 ADDRESSES = range(1, 10)
-TOPICS = (b"A", b"B", b"AB", b"ALL", b"\x00" * 7)
+EVERYBODY = b"\0\0\0\0\xff\xff\xff"
+TOPICS = (b"A", b"B", b"AB", b"ALL", EVERYBODY)
 SNAPSHOTS = (1, 2, 7)
+WISHES = ("delivered", "delivered", "refused", "leased", "queued", "mixed")
 
 
 def place_of(snapshot, address):
     """Return where an address stands in a snapshot; some stand nowhere in some."""
     if (snapshot + address) % 5 == 0:
         return -1
-    return (address * 7 + snapshot * 3) % 101 if snapshot != 2 else address  # noqa: PLR2004
+    return (address * 7 + snapshot * 3) % 101 if snapshot != 2 else address
 
 
 def positions_of(address):
@@ -67,7 +70,7 @@ class World:
         self.attempts_max = self.chance.choice([1, 2, 3, 20])
 
     def some_topics(self, address):
-        own = [b"U%06d" % address] if self.chance.random() < 0.8 else []
+        own = [own_topic(address)] if self.chance.random() < 0.8 else []
         return own + self.chance.sample(TOPICS, self.chance.randrange(len(TOPICS)))
 
     def some_members(self, snapshot, most=6):
@@ -82,17 +85,20 @@ class World:
 
     def some_postings(self, snapshot, members, audience):
         """Post each member under its own topic or under shared ones, some without runs."""
+        chance = random.Random(f"{snapshot} {members}")  # equal audiences are posted alike
         topics = {}
         for member in members:
-            wanted = [b"U%06d" % member] if self.chance.random() < 0.5 else []
-            wanted += self.chance.sample(TOPICS, self.chance.randrange(0 if wanted else 1, 3))
+            wanted = chance.sample(TOPICS, chance.randrange(3)) or [own_topic(member)]
             for topic in wanted:
                 topics.setdefault(topic, set()).add(member)
-        for topic in topics:
-            if self.chance.random() < 0.2:  # without runs: it stands for the whole audience
+        for topic in set(TOPICS) & set(topics):
+            if topic == EVERYBODY or chance.random() < 0.2:  # for the whole audience, without runs
                 topics[topic] = set(members)
         places = {
-            topic: [place_of(snapshot, member) for member in who] for topic, who in topics.items()
+            topic: []
+            if len(who) == len(members) and topic in TOPICS
+            else [place_of(snapshot, member) for member in who]
+            for topic, who in topics.items()
         }
         return topics, posted(places, audience)
 
@@ -173,7 +179,7 @@ class World:
         keys = list(dict.fromkeys(keys))
         until = self.at + 40 * SECOND
         where = (address, "văn thư", positions_of(address))
-        what = self.chance.choice(["delivered", "delivered", "refused", "leased", "queued", "mixed"])
+        what = self.chance.choice(WISHES)
         if what == "leased":
             got = self.all_do(lambda queue: queue.extend(address, keys, until, self.at, *where))
             expected = [self.oracle.wish(key, address, what, self.at, until) for key in keys]

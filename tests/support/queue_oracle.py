@@ -81,6 +81,7 @@ class Oracle:
 
     def known(self, item: Acceptance, year: int) -> Repeated | Conflict | None:
         """Say what a document's names already stand for."""
+
         def stands(kind: str, same: Callable[[Acceptance], bool]) -> Repeated | Conflict | None:
             for document in self.documents.values():
                 other = document.item
@@ -117,7 +118,8 @@ class Oracle:
         self.documents[sequence] = self.by_key[item.key] = document
         if members:
             self._join(document, Entry(
-                sequence * 8, sequence, item.lane, State.QUEUED, members, item.expires_at or 0, topics
+                sequence * 8, sequence, item.lane, State.QUEUED, members, item.expires_at or 0,
+                topics,
             ))  # fmt: skip
         for number, (part, who) in enumerate(zip(item.parts, parts, strict=True), 1):
             self._join(document, Entry(
@@ -170,9 +172,7 @@ class Oracle:
             return State.DEAD
         return State.QUEUED
 
-    def _never_seen(
-        self, address: int, lane: int, topics: Iterable[bytes], at: int
-    ) -> list[Entry]:
+    def _never_seen(self, address: int, lane: int, topics: Iterable[bytes], at: int) -> list[Entry]:
         wanted = set(topics)
         return sorted(
             (
@@ -255,31 +255,32 @@ class Oracle:
         cell = entry.cells.get(address)
         out = cell is not None and cell.state == State.LEASED and cell.until > at
         state = entry.standing
-        if cell is not None and (
-            entry.standing not in FINAL or cell.state in FINAL or out
-        ):
+        if cell is not None and (entry.standing not in FINAL or cell.state in FINAL or out):
             state = cell.state
         if state == State.LEASED and not out:
             state = State.QUEUED
-        if entry.expires and entry.expires <= at and legal(state, State.EXPIRED) and (
-            state != State.LEASED
+        if (
+            entry.expires
+            and entry.expires <= at
+            and legal(state, State.EXPIRED)
+            and (state != State.LEASED)
         ):
             state = State.EXPIRED
         attempts = 0 if cell is None else cell.attempts
         until = cell.until if cell is not None else 0
         return NAMES[state], attempts, until
 
-    def wish(
-        self, key: bytes, address: int, state: str, at: int, until: int = 0
-    ) -> Settlement:
+    def wish(self, key: bytes, address: int, state: str, at: int, until: int = 0) -> Settlement:
         """Do what a recipient wants of one delivery."""
         entry, found = self._counting(key, address), self.delivery(key, address, at)
         if entry is None or found is None:
             return Settlement(False)
         now = found[0]
-        hidden = now in {"held", "waiting"} or (
-            now == "excluded" and address not in entry.cells
-        ) or (now == "expired" and entry.standing in {State.HELD, State.WAITING})
+        hidden = (
+            now in {"held", "waiting"}
+            or (now == "excluded" and address not in entry.cells)
+            or (now == "expired" and entry.standing in {State.HELD, State.WAITING})
+        )
         if hidden:
             return Settlement(False)
         if State[now.upper()] in FINAL:

@@ -205,8 +205,16 @@ def test_a_full_store_keeps_what_it_has(path, opened):
     stored = 0
     try:
         while stored < 1_000:
-            queue.accept([acceptance(stored, range(0, 40_000, 5), broadcast=True,
-                                     audience=audience_of(range(stored, 40_000 + stored, 5)))])
+            queue.accept(
+                [
+                    acceptance(
+                        stored,
+                        range(0, 40_000, 5),
+                        broadcast=True,
+                        audience=audience_of(range(stored, 40_000 + stored, 5)),
+                    )
+                ]
+            )
             stored += 1
             queue.store.checkpoint()
     except StorageError as error:

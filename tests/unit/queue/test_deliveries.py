@@ -284,6 +284,7 @@ def test_a_released_hold_joins_inboxes_behind_what_waits(queue):
     ])  # fmt: skip
     assert [one.sequence for one in lease(queue, 6, at=AT + 2)] == [2, 1]
     assert history(queue, item.key, 6, AT + 2) == [
+        Event("held", AT, 7, "văn thư", ""),
         Event("queued", AT + 1, 7, "người duyệt", "được"), Event("leased", AT + 2, 6, "cổng", ""),
     ]  # fmt: skip
     assert [row.number for row in queue.entries(1)] == [8, 9, sequence * 8]
@@ -298,10 +299,12 @@ def test_a_denied_hold_excludes_and_a_recall_withdraws(queue):
     lease(queue, 5)
     settle(queue, 7, [item.key])
     topics = b"".join(b"\x07" + own_topic(address) for address in (5, 7, 8))
-    queue.store.append_raw([
-        encode_move(1, 9, State.EXCLUDED, b"", AT + 1, 7, "người duyệt", "không"),
-        encode_move(1, 8, State.WITHDRAWN, topics, AT + 2, 7, "văn thư", "thu hồi"),
-    ])
+    queue.store.append_raw(
+        [
+            encode_move(1, 9, State.EXCLUDED, b"", AT + 1, 7, "người duyệt", "không"),
+            encode_move(1, 8, State.WITHDRAWN, topics, AT + 2, 7, "văn thư", "thu hồi"),
+        ]
+    )
     states = [delivery(queue, item.key, address, AT + 3).state for address in (5, 6, 7, 8)]
     assert states == ["leased", "excluded", "delivered", "withdrawn"]
     assert lease(queue, 8, at=AT + 3) == []
@@ -313,6 +316,12 @@ def test_a_denied_hold_excludes_and_a_recall_withdraws(queue):
     assert history(queue, item.key, 8, AT + 3) == [
         Event("queued", AT, 7, "văn thư", ""), Event("withdrawn", AT + 2, 7, "văn thư", "thu hồi"),
     ]  # fmt: skip
+    assert history(queue, item.key, 6, AT + 3) == [
+        Event("held", AT, 7, "văn thư", ""), Event("excluded", AT + 1, 7, "người duyệt", "không"),
+    ]  # fmt: skip
+    assert [event.state for event in history(queue, item.key, 7, AT + 3)] == [
+        "queued", "delivered",
+    ], "what was taken before the recall was not withdrawn"  # fmt: skip
     assert queue.check() == []
 
 
@@ -337,6 +346,8 @@ def test_what_is_withdrawn_while_leased_is_withdrawn_when_the_lease_ends(queue):
     queue.store.append_raw([moved])
     assert delivery(queue, item.key, 5, AT + LEASE - 1).state == "leased"
     assert delivery(queue, item.key, 5, AT + LEASE).state == "withdrawn"
+    states = [event.state for event in history(queue, item.key, 5, AT + LEASE)]
+    assert states == ["queued", "leased", "withdrawn"]
     assert lease(queue, 5, at=AT + LEASE) == []
     assert queue.counts()["withdrawn"] == 1
     assert queue.counts()["in_flight"] == 0
@@ -390,7 +401,9 @@ def test_a_lease_stops_before_it_exceeds_its_bytes(queue):
     ])  # fmt: skip
 
     def lease_bytes(limit=9):
-        got = queue.lease(5, topics_for(5), member_of(5), limit, AT + LEASE, AT, "x", bytes_max=8_800)
+        got = queue.lease(
+            5, topics_for(5), member_of(5), limit, AT + LEASE, AT, "x", bytes_max=8_800
+        )
         return [len(item.envelope) for item in got]
 
     assert lease_bytes() == [9_000]

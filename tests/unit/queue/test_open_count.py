@@ -16,7 +16,8 @@ from support.stores import (
     topics_for,
 )
 
-from router.queue.queue import OpenCount, Queue
+from router.queue.inboxes import OpenCount
+from router.queue.queue import Queue
 
 ADDRESS, OTHER = 5, 6
 

@@ -1,0 +1,3 @@
+"""Compiled only: documents as they are accepted (no Python names)."""
+
+__all__: list[str] = []

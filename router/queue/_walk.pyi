@@ -1,0 +1,3 @@
+"""Compiled only: a unit's inbox, entry by entry (no Python names)."""
+
+__all__: list[str] = []
