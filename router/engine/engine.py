@@ -41,12 +41,13 @@ from router.model.documents import Envelope
 from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
-from router.queue import LogStore, Queue, Store, StoredAudience
+from router.queue import LogStore, Queue, StoredAudience
 from router.settings import Settings, checked
 from router.signatures import Verifier
 
 if TYPE_CHECKING:  # loaded by who shares or connects
     from router.engine.local.owner import Sharing
+    from router.queue.queue import AnyStore
 
 _log = logging.getLogger("router.engine")
 
@@ -61,7 +62,7 @@ class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, Operations
 
     def __init__(
         self,
-        store: Store,
+        store: AnyStore,
         *,
         settings: Settings | None = None,
         clock: Clock | None = None,
@@ -154,7 +155,7 @@ class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, Operations
     @classmethod
     def over(
         cls,
-        store: Store,
+        store: AnyStore,
         *,
         settings: Settings | None = None,
         clock: Clock | None = None,

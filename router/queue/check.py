@@ -24,7 +24,7 @@ from router.errors import StorageError
 from router.limits import LANES
 from router.queue import check_rows, tables
 from router.queue.check_pending import compare_pending
-from router.queue.check_rows import Tally
+from router.queue.check_tally import Tally
 from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
 from router.queue.reading import TABLE

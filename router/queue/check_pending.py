@@ -13,7 +13,7 @@ from router.queue.reading import CELLS_A_BLOCK, TABLE, EntryRow
 from router.queue.transport import State
 
 if TYPE_CHECKING:
-    from router.queue.check_rows import Tally
+    from router.queue.check_tally import Tally
 
 _UNIT_TOPIC_BYTES: Final = 7
 _ADDRESS_BYTES: Final = 4

@@ -46,7 +46,7 @@ from router.queue.records import (
     StoredDocument,
 )
 from router.queue.transport import NAMES, NUMBERS, State
-from router.queue.wishes import wishes_of
+from router.queue.wishes import SETTLEMENTS, wishes_of
 
 if TYPE_CHECKING:
     from router.queue.group_store import GroupStore
@@ -62,14 +62,6 @@ Positions = Callable[[Sequence[int]], Mapping[int, int]]
 
 _PAGE: Final = 2_048
 _NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY, _, _TOO_MANY_PENDING = range(8)
-
-
-_SETTLEMENTS: Final = {
-    0: Settlement(False),
-    **{32 + state: Settlement(True, name) for state, name in enumerate(NAMES)},
-    **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
-}
-"""What the store's short answers say."""
 
 
 class Queue:
@@ -214,7 +206,7 @@ class Queue:
                 NUMBERS[how[0]], how[1].encode("utf-8", "surrogatepass"), Places(dict(known)),
             )  # fmt: skip
             if isinstance(found, bytes):
-                return [_SETTLEMENTS[code] for code in found]
+                return [SETTLEMENTS[code] for code in found]
             known.update(positions(found))
 
     def extend(

@@ -6,8 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from router.limits import ACKNOWLEDGE_DELIVERIES_MAX, RECORD_BYTES_MAX
-from router.queue.transport import NUMBERS
+from router.queue.records import Settlement
+from router.queue.transport import NAMES, NUMBERS
 
+SETTLEMENTS: Final = {
+    0: Settlement(False),
+    **{32 + state: Settlement(True, name) for state, name in enumerate(NAMES)},
+    **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
+}
+"""What the store's short answers to many settlements say."""
 _REASONS_MAX: Final = 255
 _REASON_BYTES_MAX: Final = RECORD_BYTES_MAX // 2
 
