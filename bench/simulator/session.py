@@ -105,6 +105,7 @@ class Session:
                 self.store = self._open_store(self.disk)
                 self.model.ticked(self.now_us())
                 self.engine = Engine.over(self.store, clock=self.clock, chance=self._chance)
+                self.store.counts()  # due work that failed while it opened is told to the next
             except StorageError as error:
                 self._require_planned(error)
                 if attempt > 1 or self.random.random() < 0.5:
