@@ -202,8 +202,9 @@ class Session:
         """Hold the state against replays of the log from every checkpoint that was kept."""
         self.call(lambda _: self.history.check(self.store))
         self.freezing = False
+        planned = self.plan.kind
         wrong = self.call(lambda engine: engine.check())
-        if wrong:
+        if wrong and self.plan.kind is planned:  # else a planned fault is what was found
             raise WrongError("the stored state is broken: " + "; ".join(wrong[:3]))
 
     def close(self) -> None:
