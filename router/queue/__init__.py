@@ -14,6 +14,7 @@ from router.queue.group_store import GroupStore
 from router.queue.inboxes import Inbox, OpenCount, Waiting
 from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
+from router.queue.ports import AnyStore
 from router.queue.queue import Queue
 from router.queue.reading import RELEASED, EntryRow
 from router.queue.records import (
@@ -38,6 +39,7 @@ __all__ = [
     "RELEASED",
     "Acceptance",
     "Accepted",
+    "AnyStore",
     "Conflict",
     "DeliveryRow",
     "EntryRow",

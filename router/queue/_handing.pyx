@@ -200,7 +200,7 @@ cdef class Handing(Taking):
             if self.append_changes(changes) == FAILED or (
                 self.log is not None and self.log.write() == FAILED
             ):
-                self.broken = True
+                self.give_up()
         self.leave()
 
 

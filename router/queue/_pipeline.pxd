@@ -103,6 +103,7 @@ cdef class Pipeline:
 
     cdef void enter(self) noexcept nogil
     cdef void leave(self) noexcept nogil
+    cdef void give_up(self) noexcept nogil
     cdef void run(self, Ticket *ticket) noexcept nogil
     cdef void lead(self) noexcept nogil
     cdef void queue_up(self, Ticket *ticket) noexcept nogil

@@ -86,8 +86,13 @@ cdef class Pipeline:
         """End the reading; note whether it failed; release the lock."""
         self.state.end()
         if self.state.failed:
-            self.broken = True
+            self.give_up()
         pthread_mutex_unlock(&self.lock)
+
+    cdef void give_up(self) noexcept nogil:
+        """Refuse everything from now on.  What fails because all is closed is no failure."""
+        if not self.closed:
+            self.broken = True
 
     cdef void queue_up(self, Ticket *ticket) noexcept nogil:
         """Put a ticket at the end of the line."""
@@ -150,7 +155,7 @@ cdef class Pipeline:
             self.serve(ticket)
             ticket = ticket.behind
         if self.conclude() == FAILED:
-            self.broken = True
+            self.give_up()
         self.state.end()
         self.finish(line)
         if self.checkpoint_due():
@@ -189,7 +194,7 @@ cdef class Pipeline:
         cdef bint signalled = False
         while ticket != NULL:
             behind = ticket.behind
-            if self.broken and ticket.outcome < BUSY:
+            if (self.broken or self.closed) and ticket.outcome < BUSY:
                 ticket.outcome = BROKEN
             elif ticket.outcome == IN_LINE:
                 ticket.outcome = DONE
@@ -241,17 +246,17 @@ cdef class Pipeline:
                 if answer.kind != NEW:
                     continue
             if self.append(record, 1, &answer.sequence) == FAILED:
-                self.broken = True
+                self.give_up()
                 return
             if record.data[0] == KIND_ACCEPTANCE:
                 if apply_acceptance(
                     self.state, &self.counters, record.data, record.size, answer.sequence,
                     &answer.twin,
                 ) == FAILED:
-                    self.broken = True
+                    self.give_up()
                     return
             elif self.apply(record.data, record.size, answer.sequence) == FAILED:
-                self.broken = True
+                self.give_up()
                 return
 
     cdef void serve_wishes(self, Ticket *ticket) noexcept nogil:
@@ -270,7 +275,7 @@ cdef class Pipeline:
         if ticket.positions.unknown_count or not changes.count:
             return
         if self.append_changes(changes) == FAILED:
-            self.broken = True
+            self.give_up()
 
     cdef int append_changes(self, Changes *changes) noexcept nogil:
         """Write a record of changes and apply it."""
@@ -416,7 +421,7 @@ cdef class Pipeline:
     cdef int thaw(self, int written) noexcept nogil:
         """End a checkpoint: the base has it, or the pipeline is broken."""
         if written == FAILED:
-            self.broken = True
+            self.give_up()
             pthread_cond_broadcast(&self.thawed)
             return FAILED
         self.state.thaw()

@@ -105,7 +105,7 @@ cdef class Store(Handing):
             done = self.conclude()
             self.leave()
         if done == FAILED:
-            self.broken = True
+            self.give_up()
         self.check()
 
     def flush(self):
@@ -115,7 +115,7 @@ cdef class Store(Handing):
         with nogil:
             self.enter()
             if self.conclude() == FAILED:
-                self.broken = True
+                self.give_up()
             self.leave()
         self.check()
 
@@ -145,7 +145,7 @@ cdef class Store(Handing):
                 begun = self.freeze()
             self.leave()
             if begun == FAILED:
-                self.broken = True
+                self.give_up()
         self.check()
 
     def end_checkpoint(self):

@@ -64,7 +64,7 @@ cdef class Taking(Readings):
     cdef int raise_outcome(self, int outcome) except -1:
         """Raise for a ticket that was not served."""
         if outcome == BROKEN:
-            self.broken = True
+            self.give_up()
             raise self.failure()
         refusal = refusal_of(outcome)
         if refusal is not None:

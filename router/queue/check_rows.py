@@ -1,6 +1,7 @@
 """What must be true of each row of the state's tables: the one judge a table.
 
-A judge is shown every row of its table and looks up what the row refers to.
+A judge is shown every row of its table and looks up what the row refers to.  A `Tally` carries
+the store, where findings go, and what is counted on the way.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from router.queue.transport import FINAL, NAMES, State
 if TYPE_CHECKING:
     from router.queue._store import Store
 
-Judge = Callable[["Tally", bytes, bytes], None]
+Judge = Callable[[Tally, bytes, bytes], None]
 
 _PAIR: Final = struct.Struct("<II")
 _RUN: Final = struct.Struct(">III")

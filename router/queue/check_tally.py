@@ -1,4 +1,4 @@
-"""What the judges of the state's rows share: the store, their findings, what the rows come to."""
+"""What a check carries along: the store, where findings go, what the rows come to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Tally:
 
     def entry(self, document: int, entry: int) -> EntryRow | None:
         """Return the row of an entry, or None."""
-        found = self.row("entries", entry_key(document, entry))
+        found = self.row("entries", document.to_bytes(8, "big") + entry.to_bytes(8, "big"))
         return None if found is None else reading.read_entry(entry, found)
 
     def audience(self, audience: int) -> records.StoredAudience | None:
@@ -88,8 +88,3 @@ class Tally:
         if data[0] == records.KIND_JOIN:
             return int.from_bytes(data[16:24], "big")
         return None
-
-
-def entry_key(document: int, entry: int) -> bytes:
-    """Return the key of an entry's row."""
-    return document.to_bytes(8, "big") + entry.to_bytes(8, "big")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from router.errors import ClosedError, StorageError
 from router.limits import (
@@ -30,6 +30,7 @@ from router.queue._readings import Places
 from router.queue.check import check_store
 from router.queue.history import history_of
 from router.queue.inboxes import Inbox, OpenCount, Waiting, topics_digest
+from router.queue.ports import AnyStore
 from router.queue.reading import TABLE, CellRow, DocumentRow, EntryRow
 from router.queue.records import (
     Acceptance,
@@ -47,13 +48,6 @@ from router.queue.records import (
 )
 from router.queue.transport import NAMES, NUMBERS, State
 from router.queue.wishes import SETTLEMENTS, wishes_of
-
-if TYPE_CHECKING:
-    from router.queue.group_store import GroupStore
-    from router.queue.log_store import LogStore
-    from router.queue.memory_store import MemoryStore
-
-    AnyStore = LogStore | GroupStore | MemoryStore
 
 FindItem = tuple[int, str, str, str | None, bytes, int]
 """Sender, document id, act, idempotency key, content hash, instant."""

@@ -9,14 +9,15 @@ from router.limits import ACKNOWLEDGE_DELIVERIES_MAX, RECORD_BYTES_MAX
 from router.queue.records import Settlement
 from router.queue.transport import NAMES, NUMBERS
 
+_REASONS_MAX: Final = 255
+_REASON_BYTES_MAX: Final = RECORD_BYTES_MAX // 2
+
 SETTLEMENTS: Final = {
     0: Settlement(False),
     **{32 + state: Settlement(True, name) for state, name in enumerate(NAMES)},
     **{48 + state: Settlement(True, name, True) for state, name in enumerate(NAMES)},
 }
-"""What the store's short answers to many settlements say."""
-_REASONS_MAX: Final = 255
-_REASON_BYTES_MAX: Final = RECORD_BYTES_MAX // 2
+"""What the store's short answers say."""
 
 
 class Wishes(NamedTuple):
