@@ -185,6 +185,8 @@ RETRY_AFTER_S: Final = 1
 DISK_RESERVE_BYTES: Final = 268_435_456
 """Free bytes of the disk below which documents are refused: what is left is for
 acknowledgements, leases, operators and the checkpoints of what was taken."""
+DISK_RESERVE_SHARE: Final = 16
+"""On a small disk that reserve is this part of it."""
 DISK_LOOK_S: Final = 1
 """Free space is asked for at most this often."""
 DISK_SEGMENT_SHARE: Final = 64
@@ -231,7 +233,7 @@ DOCUMENTS_LOOKED_MAX: Final = 20_000
 """Documents, or deliveries, that one page of a list may pass by in vain."""
 INBOX_LISTED_MAX: Final = 20_000
 SHAPE_LINES_PER_UNIT_MAX: Final = 20_000
-SHAPE_LINES_MAX: Final = 5_000_000
+SHAPE_LINES_MAX: Final = 20_000_000
 """Open deliveries that one shape counts, of one unit and of all together."""
 OLDEST_LOOKED_MAX: Final = 100_000
 """Documents that one call passes by in search of the oldest that is open."""

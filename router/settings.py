@@ -87,13 +87,14 @@ class InboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The durable store: what it takes before it refuses (docs/limits.md).
 
-    `reserve_bytes` of the disk stay free of documents (0: not watched);
+    `reserve_bytes` of the disk stay free of documents (absent: a sixteenth of it, at most
+    256 MiB; 0: it is not watched);
     `in_flight_per_sender_max` and `pending_per_recipient_max` bound what nobody has taken
     yet; `overlay_bytes_max` bounds the memory of what is not in LMDB, and `overlay_wait_s`
     how long writers wait for it; `reopen` lets the daemon open a failed store again.
     """
 
-    reserve_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = limits.DISK_RESERVE_BYTES
+    reserve_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] | None = None
     in_flight_per_sender_max: Annotated[int, Meta(ge=1, le=1 << 40)] = (
         limits.IN_FLIGHT_PER_SENDER_MAX
     )

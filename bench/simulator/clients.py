@@ -17,6 +17,7 @@ from vanban_bench.simulator.session import Session
 from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment, tick
 from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
 
+SLEEPS_ONE_IN: Final = 9
 HOUR_US: Final = 3_600 * SECOND_US
 
 
@@ -100,7 +101,7 @@ def lease(session: Session) -> None:
     """Take, as some unit, what waits for it."""
     random, now_us = session.random, session.now_us()
     unit = _recipient(session)
-    if unit is not None:
+    if unit is not None and not _sleeps(session, unit.number):
         limit, lease_s = random.choice([1, 2, 5, 20, 100]), random.choice([5, 30, 300, 3_600])
         take(session, unit.number, limit, lease_s, now_us)
 
@@ -117,6 +118,11 @@ def _recipient(session: Session) -> Place | None:
         return unit
     open_now = session.world.open(now_us)
     return random.choice(open_now) if open_now else None
+
+
+def _sleeps(session: Session, unit: int) -> bool:
+    """Say whether a unit takes nothing for the whole run: until the end it is as if dead."""
+    return (unit * 2_654_435_761 + session.start_us // SECOND_US) % SLEEPS_ONE_IN == 0
 
 
 def take(session: Session, unit: int, limit: int, lease_s: int, now_us: int) -> list[str]:
@@ -247,6 +253,27 @@ def settle(session: Session, unit: int, chosen: list[str], state: str) -> None:
     session.note(state, unit, answers)
 
 
+def redrive(session: Session) -> None:
+    """Queue again, as an operator, what is dead of a document."""
+    model = session.model
+    dead = [
+        paper
+        for paper in model.papers
+        if paper.standing is Standing.STORED
+        and any(model.may_be_dead(paper, one) for one in set().union(*paper.audiences))
+    ]
+    if not dead:
+        return
+    paper = session.random.choice(dead)
+    answers = session.call(
+        lambda engine: engine.redrive(paper.key, reason="gửi lại", actor="simulator"),
+        lambda: model.lose_redriven(paper),
+    )
+    if answers is not None:
+        model.take_redriven(paper, answers)
+        session.note("redrive", paper.key, answers)
+
+
 def jump(session: Session) -> None:
     """Let the clock jump, forwards or backwards."""
     random = session.random
@@ -354,19 +381,7 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
     require(sorted(numbers) == sorted(audience), f"{said} names other recipients")
     require(sum(tracking.states.values()) == len(audience), f"{said} does not add up")
     for number, one in zip(numbers, tracking.deliveries, strict=True):
-        row = session.model.rows.get((paper.key, number))
-        if row is None or row.state == "open":
-            allowed = {"queued", "leased"} | (row.perhaps if row else set())
-            if session.model.asked_late(paper, number):  # the clock may have gone back since
-                allowed |= {"expired"}
-            if session.model.may_be_dead(paper, number):
-                allowed |= {"dead"}
-            if paper.expires_at is not None and paper.expires_at <= session.now_us():
-                allowed |= {"expired"}
-                if paper.expires_at + 1_000 <= session.now_us():
-                    allowed.discard("queued")
-        else:
-            allowed = {row.state}
+        allowed = session.model.may_stand(paper, number, session.now_us())
         require(one.state in allowed, f"{said} says {one.address} has it {one.state}")
         ends = [e.state for e in one.history if e.state in ("delivered", "refused", "expired")]
         require(len(ends) <= 1, f"{said} says {one.address} was final {len(ends)} times")
@@ -404,6 +419,7 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     make_segment: 2,
     flush: 2,
     tick: 3,
+    redrive: 3,
     found_unit: 2,
     close_unit: 2,
     reform: 4,

@@ -8,6 +8,7 @@ until a later answer tells which one came true; everything else is certain.  Doc
 from __future__ import annotations
 
 import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -32,9 +33,11 @@ class Row:
     """One delivery: its id, whether it is final, and what a lost answer may have made it.
 
     `state` is "open" or the final state; `perhaps` the final states that a crash may have
-    let through.  `attempts` hand-outs are certain, `attempts_most` possible.  `lease_lost`:
-    a lost answer or a crash came before its last lease was surely on the disk, so it may be
-    handed out before the lease ends.  `given_back`: it certainly is not leased.
+    let through.  `attempts` hand-outs are certain, `attempts_most` possible, and those whose
+    answers were lost since `lost_before`.  `lease_lost`: a lost answer or a crash came before
+    its last lease was surely on the disk, so it may be handed out before the lease ends.
+    `given_back`: it certainly is not leased.  `redriven`: it was queued again when it was dead,
+    and stands where its newest entry stands.
     """
 
     delivery: str
@@ -46,6 +49,8 @@ class Row:
     lease_lost: bool = False
     given_back: bool = False
     ever_back: bool = False
+    redriven: bool = False
+    lost_before: int = 0
 
     def leased(self, at_us: int) -> bool:
         """Say whether it is certainly leased at that instant."""
@@ -65,6 +70,7 @@ class Model(Documents):
         self.finals: Counter[str] = Counter()
         self._uncertain: set[str] = set()  # ids of rows that have `perhaps`
         self._lost_leases: Counter[int] = Counter()
+        self.redriven: int | None = 0  # None: who knows, an answer was lost
         self._first_of: dict[tuple[int, str], int] = {}
         self._unflushed: list[tuple[Row, int]] = []
         self._unflushed_firsts: list[tuple[tuple[int, str], int]] = []
@@ -87,6 +93,8 @@ class Model(Documents):
         for one in deliveries:
             paper, address = self._take_delivery(unit, until, now_us, one)
             place = (address, one.lane)
+            if self.rows[paper.key, address].redriven:
+                continue
             if one.attempt > 1 and paper.sequence:
                 require(again.get(place, 0) < paper.sequence, "repeats are out of order")
                 again[place] = paper.sequence
@@ -138,7 +146,7 @@ class Model(Documents):
     def _take_attempt(self, row: Row, address: int, attempt: int, said: str) -> None:
         """Check how often it was handed out, by what the answer says."""
         require(attempt > row.attempts, f"{said}: attempts do not grow")
-        most = row.attempts_most + self._lost_leases[address] + 1
+        most = row.attempts_most + self._lost_since(row, address) + 1
         require(attempt <= most, f"{said}: attempt {attempt} is counted twice")
         require(attempt <= ATTEMPTS_MAX or row.ever_back, f"{said}: handed out though dead")
         self._settle_doubt(row)
@@ -165,10 +173,41 @@ class Model(Documents):
 
     def may_be_dead(self, paper: Paper, address: int) -> bool:
         """Say whether it may have been handed out so often that it comes no more."""
-        row, lost = self.rows.get((paper.key, address)), self._lost_leases[address]
-        if row is None or (row.given_back and not lost):
-            return lost >= ATTEMPTS_MAX
-        return row.attempts_most + lost >= ATTEMPTS_MAX
+        row = self.rows.get((paper.key, address))
+        if row is None:
+            return self._lost_leases[address] >= ATTEMPTS_MAX
+        lost = self._lost_since(row, address)
+        return row.attempts_most + lost >= ATTEMPTS_MAX and (lost > 0 or not row.given_back)
+
+    def _lost_since(self, row: Row, address: int) -> int:
+        return self._lost_leases[address] - row.lost_before
+
+    def attempts_of(self, paper: Paper, address: int) -> tuple[int, int]:
+        """Return how often at least, and at most, it was handed out."""
+        row = self.rows.get((paper.key, address))
+        if row is None:
+            return 0, self._lost_leases[address]
+        return row.attempts, row.attempts_most + self._lost_since(row, address)
+
+    def may_stand(self, paper: Paper, address: int, now_us: int) -> set[str]:
+        """Return the states that a delivery of a stored document may be in at an instant."""
+        row = self.rows.get((paper.key, address))
+        if row is not None and row.state != "open":
+            return {row.state}
+        if row is not None and self._surely_leased(row, now_us):
+            return {"leased"} | row.perhaps
+        found = {"queued"} | (row.perhaps if row else set())
+        until = self.lease_lost_until.get(address, now_us)
+        if until > now_us or (row is not None and row.leased_until > now_us):
+            found.add("leased")
+        if self.may_be_dead(paper, address):
+            found.add("dead")
+        ended = paper.expires_at is not None and paper.expires_at <= now_us
+        if ended or self.asked_late(paper, address):
+            found.add("expired")
+        if paper.expires_at is not None and paper.expires_at + KEY_SLACK_US <= now_us:
+            found.discard("queued")
+        return found
 
     def _note_asking(self, address: int, now_us: int) -> None:
         self.asked_at[address] = max(now_us, self.asked_at.get(address, 0))
@@ -353,6 +392,38 @@ class Model(Documents):
             row.perhaps.clear()
             self._uncertain.discard(row.delivery)
 
+    # What operators do to dead deliveries.
+
+    def take_redriven(self, paper: Paper, answers: list[Settled]) -> None:
+        """Check what was queued again, and begin to count anew."""
+        for one in answers:
+            address = int.from_bytes(decode_id(one.delivery)[-4:], "big")
+            said = f"delivery {one.delivery}: re-driven"
+            require(one.state == "queued" and not one.code, f"{said}, answered {one.state}")
+            require(any(address in known for known in paper.audiences), f"{said}: misrouted")
+            require(self.may_be_dead(paper, address), f"{said}, though it was not dead")
+            row = self.row(paper, address, one.delivery)
+            require(row.state == "open", f"{said}, though it was {row.state}")
+            self._settle_doubt(row)
+            row.attempts = row.attempts_most = 0
+            row.lost_before = self._lost_leases[address]
+            row.leased_until, row.lease_lost = NEVER, False
+            row.given_back, row.redriven = True, True
+            if self.redriven is not None:
+                self.redriven += 1
+        if answers:
+            self.flushed()
+
+    def lose_redriven(self, paper: Paper) -> None:
+        """Note that an answer was lost: what was dead may be queued again."""
+        self.redriven = None
+        for address in set().union(*paper.audiences):
+            if self.may_be_dead(paper, address):
+                row = self.rows.get((paper.key, address))
+                if row is None:
+                    row = self.row(paper, address, encode_id(paper.key, address))
+                row.attempts, row.redriven = 0, True
+
     # The books as a whole.
 
     def check_counts(self, counts: dict[str, int]) -> None:
@@ -361,14 +432,29 @@ class Model(Documents):
         maybe = sum(one.standing is Standing.MAYBE for one in self.papers)
         found = counts["documents"] - len(stored)
         require(0 <= found <= maybe, f"{counts['documents']} documents, {len(stored)} are known")
-        if not maybe and all(len(one.audiences) == 1 for one in stored):
-            expected = sum(len(one.audiences[0]) for one in stored)
+        if (
+            not maybe
+            and self.redriven is not None
+            and all(len(one.audiences) == 1 for one in stored)
+        ):
+            expected = sum(len(one.audiences[0]) for one in stored) + (self.redriven or 0)
             said = f"{counts['recipients']} deliveries, {expected} are known"
             require(counts["recipients"] == expected, said)
         for state in ("delivered", "refused"):
             certain, more = self.finals[state], len(self._uncertain)
             said = f"{counts[state]} are {state}, {certain} to {certain + more} are known"
             require(certain <= counts[state] <= certain + more, said)
+
+
+def encode_id(key: str, address: int) -> str:
+    """Return the id of a delivery: its document's key and its address, in letters."""
+    whole = bytes.fromhex(key) + address.to_bytes(4, "big")
+    return urlsafe_b64encode(whole).decode().rstrip("=")
+
+
+def decode_id(delivery: str) -> bytes:
+    """Return what the id of a delivery stands for."""
+    return urlsafe_b64decode(delivery + "=" * (-len(delivery) % 4))
 
 
 def _require_turns(lanes: list[int]) -> None:

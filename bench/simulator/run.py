@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from router.queue import MemoryStore
+from vanban_bench.simulator.books import check_books
 from vanban_bench.simulator.clients import STEPS
 from vanban_bench.simulator.documents import WrongError
 from vanban_bench.simulator.ending import finish
@@ -62,7 +63,7 @@ def run_seed(seed: int, steps: int | None = None, open_store: OpenStore = Memory
             session.clock.advance(session.random.choice([0, 0, 0.001, 1, 5]))
             action = session.random.choices(actions, weights)[0]
             action(session)
-            session.model.check_counts(session.store.counts())
+            check_books(session)
             if session.random.random() < 0.02:
                 session.check_disk()
         step = steps + 1

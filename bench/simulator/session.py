@@ -201,6 +201,9 @@ class Session:
         """Hold the state against replays of the log from every checkpoint that was kept."""
         self.call(lambda _: self.history.check(self.store))
         self.freezing = False
+        wrong = self.call(lambda engine: engine.check())
+        if wrong:
+            raise WrongError("the stored state is broken: " + "; ".join(wrong[:3]))
 
     def close(self) -> None:
         """End the run."""

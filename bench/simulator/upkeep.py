@@ -43,5 +43,4 @@ def flush(session: Session) -> None:
 def tick(session: Session) -> None:
     """Do what is due, as the daemon does each second."""
     session.model.ticked(session.now_us())
-    if session.call(lambda engine: engine.tick()):
-        session.model.flushed()
+    session.call(lambda engine: engine.tick())

@@ -14,6 +14,7 @@ from router.errors import ClosedError, InputError, OverloadedError
 from router.model.answers import (
     Delivery,
     Explanation,
+    Outbox,
     Outcome,
     Principal,
     Receipt,
@@ -90,6 +91,14 @@ class Client:
         """Take up to `limit` deliveries for `lease_s` seconds, waiting for the first."""
         return wire.read_lease(*self._ask(wire.lease(limit, lease_s, wait_s)))
 
+    def extend(self, deliveries: Sequence[str], lease_s: int | None = None) -> list[Settled]:
+        """Keep these deliveries (their ids) for `lease_s` seconds from now."""
+        return wire.read_settled(*self._ask(wire.extend(deliveries, lease_s)))
+
+    def give_back(self, deliveries: Sequence[str]) -> list[Settled]:
+        """Put these deliveries (their ids) back into the inbox, in their old places."""
+        return wire.read_settled(*self._ask(wire.give_back(deliveries)))
+
     def acknowledge(self, deliveries: Sequence[str]) -> list[Settled]:
         """Say that these deliveries (their ids) are taken over."""
         return wire.read_settled(*self._ask(wire.acknowledge(deliveries)))
@@ -98,9 +107,25 @@ class Client:
         """Return these deliveries (their ids) with a reason."""
         return wire.read_settled(*self._ask(wire.refuse(deliveries, reason)))
 
-    def track(self, document: str, *, limit: int = 100, page: int = 0) -> Tracking:
-        """Say who has a document (its key, or ``<sender>|<document id>``) and who not."""
-        return wire.read(*self._ask(wire.track(document, limit, page)), wire.trackings)
+    def outbox(self, *, after: str = "", limit: int = 100) -> Outbox:
+        """Return what the own unit is told about what it has sent, after a cursor."""
+        return wire.read(*self._ask(wire.outbox(after, limit)), wire.outboxes)
+
+    def track(
+        self,
+        document: str,
+        *,
+        below: str | None = None,
+        state: str | None = None,
+        limit: int = 100,
+        page: int = 0,
+    ) -> Tracking:
+        """Say who has a document (its key, or ``<sender>|<document id>``) and who not.
+
+        `below` narrows counts and page to the units below one, `state` the page to one state.
+        """
+        request = wire.track(document, limit, page, below, state)
+        return wire.read(*self._ask(request), wire.trackings)
 
     def explain(self, document: str, unit: str) -> Explanation:
         """Say why a unit receives a document, or why not."""

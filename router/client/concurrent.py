@@ -14,6 +14,7 @@ from router.errors import ClosedError, OverloadedError
 from router.model.answers import (
     Delivery,
     Explanation,
+    Outbox,
     Outcome,
     Principal,
     Receipt,
@@ -83,6 +84,14 @@ class AsyncClient:
         """Take up to `limit` deliveries for `lease_s` seconds, waiting for the first."""
         return wire.read_lease(*await self._ask(wire.lease(limit, lease_s, wait_s)))
 
+    async def extend(self, deliveries: Sequence[str], lease_s: int | None = None) -> list[Settled]:
+        """Keep these deliveries (their ids) for `lease_s` seconds from now."""
+        return wire.read_settled(*await self._ask(wire.extend(deliveries, lease_s)))
+
+    async def give_back(self, deliveries: Sequence[str]) -> list[Settled]:
+        """Put these deliveries (their ids) back into the inbox, in their old places."""
+        return wire.read_settled(*await self._ask(wire.give_back(deliveries)))
+
     async def acknowledge(self, deliveries: Sequence[str]) -> list[Settled]:
         """Say that these deliveries (their ids) are taken over."""
         return wire.read_settled(*await self._ask(wire.acknowledge(deliveries)))
@@ -91,9 +100,25 @@ class AsyncClient:
         """Return these deliveries (their ids) with a reason."""
         return wire.read_settled(*await self._ask(wire.refuse(deliveries, reason)))
 
-    async def track(self, document: str, *, limit: int = 100, page: int = 0) -> Tracking:
-        """Say who has a document (its key, or ``<sender>|<document id>``) and who not."""
-        return wire.read(*await self._ask(wire.track(document, limit, page)), wire.trackings)
+    async def outbox(self, *, after: str = "", limit: int = 100) -> Outbox:
+        """Return what the own unit is told about what it has sent, after a cursor."""
+        return wire.read(*await self._ask(wire.outbox(after, limit)), wire.outboxes)
+
+    async def track(
+        self,
+        document: str,
+        *,
+        below: str | None = None,
+        state: str | None = None,
+        limit: int = 100,
+        page: int = 0,
+    ) -> Tracking:
+        """Say who has a document (its key, or ``<sender>|<document id>``) and who not.
+
+        `below` narrows counts and page to the units below one, `state` the page to one state.
+        """
+        request = wire.track(document, limit, page, below, state)
+        return wire.read(*await self._ask(request), wire.trackings)
 
     async def explain(self, document: str, unit: str) -> Explanation:
         """Say why a unit receives a document, or why not."""

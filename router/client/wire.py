@@ -30,6 +30,7 @@ from router.errors import (
 from router.model.answers import (
     Delivery,
     Explanation,
+    Outbox,
     Outcome,
     Principal,
     Problem,
@@ -41,6 +42,8 @@ from router.model.answers import (
 from router.model.documents import Envelope
 from router.model.requests import (
     AcknowledgeRequest,
+    ExtendRequest,
+    GiveBackRequest,
     Leased,
     LeaseRequest,
     RefuseRequest,
@@ -160,6 +163,7 @@ receipts: Final = msgspec.json.Decoder(Receipt)
 leases: Final = msgspec.json.Decoder(Leased)
 settlements: Final = msgspec.json.Decoder(Settlements)
 trackings: Final = msgspec.json.Decoder(Tracking)
+outboxes: Final = msgspec.json.Decoder(Outbox)
 explanations: Final = msgspec.json.Decoder(Explanation)
 resolutions: Final = msgspec.json.Decoder(Resolved)
 units: Final = msgspec.json.Decoder(Unit)
@@ -230,14 +234,35 @@ def refuse(deliveries: Sequence[str], reason: str) -> Request:
     return Request("POST", "/v1/inbox/refuse", body)
 
 
+def extend(deliveries: Sequence[str], lease_s: int | None) -> Request:
+    """Keep deliveries for longer."""
+    body = _encode(ExtendRequest(tuple(deliveries), lease_s))
+    return Request("POST", "/v1/inbox/extend", body)
+
+
+def give_back(deliveries: Sequence[str]) -> Request:
+    """Put deliveries back into the inbox."""
+    return Request("POST", "/v1/inbox/give-back", _encode(GiveBackRequest(tuple(deliveries))))
+
+
+def outbox(after: str, limit: int) -> Request:
+    """Ask what the own unit is told about what it has sent."""
+    query = urlencode({"after": after, "limit": limit} if after else {"limit": limit})
+    return Request("GET", f"/v1/outbox?{query}")
+
+
 def read_settled(status: int, body: bytes) -> list[Settled]:
     """Return one answer for each delivery named."""
     return list(read(status, body, settlements).deliveries)
 
 
-def track(document: str, limit: int, page: int) -> Request:
+def track(
+    document: str, limit: int, page: int, below: str | None = None, state: str | None = None
+) -> Request:
     """Ask where a document is."""
-    query = urlencode({"limit": limit, "page": page})
+    asked: dict[str, str | int] = {"limit": limit, "page": page}
+    asked |= {name: said for name, said in (("below", below), ("state", state)) if said}
+    query = urlencode(asked)
     return Request("GET", f"/v1/documents/{quote(document, safe='')}/tracking?{query}")
 
 

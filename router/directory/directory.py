@@ -344,11 +344,12 @@ class Directory:
         if found is None:
             self.unit(number)
             classes, above = self._register.lineage(number)
-            found = tuple(
-                pack_topic(ancestor, tier, kind)
+            topics = [
+                (ancestor, tier, kind)
                 for tier, kind in sorted(classes)
                 for ancestor in (number, *sorted(above), 0)
-            ) + (pack_topic(*EVERYBODY),)
+            ]
+            found = tuple(pack_topic(*topic) for topic in (*topics, EVERYBODY))
             remembered[number] = found
         return found
 

@@ -18,14 +18,11 @@ from router import limits
 from router.engine.administration import Administrator
 from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
+from router.engine.deliveries_face import DeliveriesFace
 from router.engine.directory_face import OPERATOR, DirectoryFace
-from router.engine.due import DueWork
 from router.engine.migrating import migrate_if_needed
 from router.engine.operations import OperationsFace
-from router.engine.outbox import OutboxReader
 from router.engine.pressure import PressureFace, set_bounds
-from router.engine.redirecting import Redirections
-from router.engine.redriving import Redriver
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
@@ -35,7 +32,6 @@ from router.model.answers import (
     Delivery,
     DeliveryState,
     Explanation,
-    Outbox,
     Outcome,
     Principal,
     Settled,
@@ -55,7 +51,7 @@ if TYPE_CHECKING:  # loaded by who shares or connects
 _log = logging.getLogger("router.engine")
 
 
-class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
+class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, OperationsFace):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.
@@ -78,15 +74,12 @@ class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads)
-        redirections = Redirections(self._rooms, self._queue)
+        self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
+        self._tracker = Tracker(self._rooms, self._queue, self._clock)
+        redirections = self._face_deliveries(self._rooms, self._queue, self._clock)
         self._submitter = Submitter(
             self._rooms, self._queue, self._verifier, self._clock, chance, redirections
         )
-        self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
-        self._tracker = Tracker(self._rooms, self._queue, self._clock)
-        self._outbox = OutboxReader(self._rooms, self._queue, self._clock)
-        self._redriver = Redriver(self._rooms, self._queue, self._tracker, self._clock)
-        self._due = DueWork(self._queue, redirections, self._clock)
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
         self._face_rights(self._queue, self._clock, chance)
@@ -277,33 +270,6 @@ class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
         seat = self.seat(self._viewer(unit))
         return seat.track(document, below=below, state=state, limit=limit, page=page)
 
-    def outbox(self, unit: str | int, *, after: str = "", limit: int = 100) -> Outbox:
-        """Return what a sender is told about its documents, in order, after a cursor.
-
-        Also what closed units were told whose holder it is today.  Events stay; ask again from
-        the `cursor` of the answer.  The kinds stand at `OutboxEvent`.
-        """
-        return self._outbox.page(self._unit(unit), after, limit)
-
-    def redrive(
-        self,
-        document: str,
-        units: Sequence[str | int] = (),
-        *,
-        reason: str = "",
-        actor: str = OPERATOR,
-    ) -> list[Settled]:
-        """Queue dead deliveries of a document again, for the units named (none: for all).
-
-        They join inboxes as new and may be handed out as often as at first; the answers
-        (state "queued") are flushed.  At most `REDRIVE_DELIVERIES_MAX` are queued: call again.
-        Another delivery answers `delivery.not_dead` or `delivery.not_found`.
-        """
-        self._alive()
-        answers, audiences = self._redriver.redrive(document, units, reason, actor)
-        self._tell_listeners(audiences)
-        return answers
-
     def explain(self, document: str, unit: str, *, viewer: str | int | None = None) -> Explanation:
         """Say why `unit` receives the document, or why not; both ways, with the steps."""
         return self.seat(self._viewer(viewer)).explain(document, unit)
@@ -343,31 +309,6 @@ class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
         check_reason(reason)
         state = DeliveryState.REFUSED.value
         return self._deliverer.settle(self._recipient(unit), deliveries, state, reason, actor)
-
-    def extend(
-        self,
-        unit: str | int,
-        deliveries: Sequence[str],
-        lease_s: int = limits.LEASE_S_DEFAULT,
-        *,
-        actor: str = "",
-    ) -> list[Settled]:
-        """Keep deliveries that are handed out for `lease_s` seconds from now.
-
-        State "leased" says that it is so, until `leased_until`; another state why not.
-        Flushed before it answers.
-        """
-        return self._deliverer.extend(self._recipient(unit), deliveries, lease_s, actor)
-
-    def give_back(
-        self, unit: str | int, deliveries: Sequence[str], *, actor: str = ""
-    ) -> list[Settled]:
-        """Put deliveries that are handed out back into the inbox, in their old places.
-
-        State "queued" says that it is so.  The hand-out counts: after `DELIVERY_ATTEMPTS_MAX`
-        of them a lease that runs out leaves the delivery dead (`redrive`).
-        """
-        return self._deliverer.give_back(self._recipient(unit), deliveries, actor)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` after each flush with what arrived, on the submitting thread.
@@ -475,16 +416,6 @@ class Engine(RightsFace, DirectoryFace, PressureFace, OperationsFace):
             return self._queue.counts()
         except VanbanError:
             return {}
-
-    def tick(self) -> int:
-        """Do what fell due by now, a bounded piece of it; return how many pieces it was.
-
-        Times to live and holds that ran out are written down, and the senders of units that
-        have closed are told (`outbox`).  The daemon calls it each second, `open` once; an
-        embedding program calls it as often as it likes, and again at once until it returns 0.
-        """
-        self._alive()
-        return self._due.tick()
 
     def healthy(self) -> bool:
         """Say whether writes work; False from the first failed write or flush on."""

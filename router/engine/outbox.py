@@ -64,9 +64,7 @@ class OutboxReader:
                         yield cursor, event
             start = page[-1][0] + 1
 
-    def _told(
-        self, sequence: int, sender: int, value: bytes
-    ) -> Iterator[tuple[int, OutboxEvent]]:
+    def _told(self, sequence: int, sender: int, value: bytes) -> Iterator[tuple[int, OutboxEvent]]:
         """Yield (place, event) of one row."""
         if len(value) == 1:
             if value[0] == State.DEAD:

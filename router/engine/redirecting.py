@@ -110,9 +110,11 @@ class Redirections:
             record = self._record_of(ending, now_us)
             if record is not None:
                 found.append(record)
+        done, self._done = self._done, None  # to be read anew when this fails
         if found:
             self._queue.store.append_raw(found)
-        self._done.update(waiting)
+        done.update(waiting)
+        self._done = done
         return len(waiting)
 
     def _ending(self, at: int, number: int) -> Ending:

@@ -1,4 +1,4 @@
-"""Dead deliveries queued again by an operator: they join inboxes as new, in an entry of their own."""
+"""Dead deliveries queued again by an operator: they join inboxes as new, in their own entry."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ from router.engine.state import Rooms
 from router.errors import (
     ConflictError,
     InputError,
+    OverloadedError,
     RecipientError,
     TooLargeError,
     TooManyOpenError,
@@ -283,29 +284,30 @@ class Submitter:
 
     def _store(self, works: Sequence[_Work], now_us: int) -> None:
         """Write one record a document, all in one flush, then give the receipts."""
-        ready = []
+        ready, acceptances, told = [], [], []
         for work in works:
+            assert work.resolution is not None
             try:
-                work.acceptance = self._acceptance(work, now_us)
-                ready.append(work)
+                made = self._acceptance(work, now_us)
             except RecipientError as error:
                 work.answer = error
-        told, acceptances = [], []
-        for work in ready:
-            assert work.acceptance is not None
-            assert work.resolution is not None
-            acceptances.append(work.acceptance)
-            told += self._redirections.records_for(work.acceptance, work.resolution.snapshot)
-        answers = self._queue.accept(acceptances, told)
-        fresh, again = [], []
+                continue
+            work.acceptance = made
+            ready.append(work)
+            acceptances.append(made)
+            told += self._redirections.records_for(made, work.resolution.snapshot)
+        try:
+            answers = self._queue.accept(acceptances, told)
+        except OverloadedError as error:  # of the store: for all that is new alike
+            for work in ready:
+                work.answer = error
+            return
+        fresh = []
         for work, acceptance, answer in zip(ready, acceptances, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
                 work.answer = self._answer_known(work, answer)
             elif isinstance(answer, Overfull):
-                if self._leaves_out(work, answer.recipients):
-                    again.append(work)
-                else:
-                    work.answer = self._answer_overfull(work, answer)
+                work.answer = self._answer_overfull(work, answer)
             else:
                 fresh.append(acceptance)
                 facts = decode_facts(acceptance.facts)
@@ -316,10 +318,14 @@ class Submitter:
         late = self._redirections.late_records(fresh, self._clock.now_us())
         if late:
             self._queue.store.append_raw(late)
+        again = [work for work in ready if work.answer is None]
         if again:  # ends: each time round they have fewer recipients
             self._store(again, now_us)
 
-    def _answer_overfull(self, work: _Work, found: Overfull) -> TooManyOpenError:
+    def _answer_overfull(self, work: _Work, found: Overfull) -> TooManyOpenError | None:
+        """Return the refusal; None: it goes to the others, who remain."""
+        if self._leaves_out(work, found.recipients):
+            return None
         wait = limits.RETRY_AFTER_S
         if not found.recipients:
             return TooManyOpenError(

@@ -164,9 +164,7 @@ class Tracker:
             for event in (events if len(events) > 1 else ())
         )
         since = show_instant(row.since)
-        return TrackedDelivery(
-            unit.code, unit.name, tier, row.state, since, row.attempts, history
-        )
+        return TrackedDelivery(unit.code, unit.name, tier, row.state, since, row.attempts, history)
 
     def _events(self, address: int, stored: StoredDocument, now_us: int) -> list[Event]:
         """Return the changes of a delivery, through all entries that ever held it."""

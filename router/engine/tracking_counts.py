@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from router import limits
-from router._core import Audience
+from router._core import Audience, Hierarchy
 from router.directory import Snapshot
 from router.model.answers import DeliveryState
 from router.model.units import TIER_NAMES
@@ -93,20 +93,18 @@ class Leg:
     def slices(self, below: int | None) -> list[Slice]:
         """Return the members by tier, all or those below a unit (its stable number)."""
         hierarchy = self.snapshot.hierarchy
+        whole = _tiers(hierarchy, self.audience)
         if below is None:
-            sizes: Counter[str] = Counter()
-            for (tier, _), count in hierarchy.count_by_class(self.audience).items():
-                sizes[_tier_name(tier)] += count
-            bounds = [0, *accumulate(sizes.values())]
-            return [Slice(*one) for one in zip(sizes, bounds, bounds[1:], strict=False)]
+            return whole
         place = hierarchy.position(below)
         if place < 0:
             return []
         found = []
         for start, stop in hierarchy.descendants(place).runs:
-            first, last = self.rank(start), self.rank(stop)
-            if first < last:
-                found.append(Slice(_tier_name(hierarchy.tier(start)), first, last))
+            low, high = self.rank(start), self.rank(stop)
+            for tier, first, last in whole:  # a run may go on from one tier into the next
+                if max(low, first) < min(high, last):
+                    found.append(Slice(tier, max(low, first), min(high, last)))
         return found
 
     def state(self, stored: str) -> str:
@@ -114,8 +112,13 @@ class Leg:
         return self.untouched if stored in _YIELDS and self.untouched in _OVER else stored
 
 
-def _tier_name(tier: int) -> str:
-    return TIER_NAMES.get(tier, str(tier))
+def _tiers(hierarchy: Hierarchy, audience: Audience) -> list[Slice]:
+    """Return an audience's members by tier: they stand in order of it."""
+    sizes: Counter[str] = Counter()
+    for (tier, _), count in hierarchy.count_by_class(audience).items():
+        sizes[TIER_NAMES.get(tier, str(tier))] += count
+    bounds = [0, *accumulate(sizes.values())]
+    return [Slice(*one) for one in zip(sizes, bounds, bounds[1:], strict=False)]
 
 
 def untouched(entry: EntryRow, now_us: int) -> str:

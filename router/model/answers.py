@@ -21,8 +21,10 @@ class Lane(Enum):
 
 
 class DeliveryState(Enum):
-    """Transport states of one delivery; delivered, refused, expired, withdrawn and excluded
-    are final."""
+    """Transport states of one delivery.
+
+    Delivered, refused, expired, withdrawn and excluded are final.
+    """
 
     QUEUED = "queued"
     LEASED = "leased"

@@ -46,6 +46,22 @@ class AcknowledgeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     deliveries: DeliveryIds
 
 
+class ExtendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Keep deliveries that are handed out for `lease_s` seconds from now.
+
+    Absent: the daemon's setting.
+    """
+
+    deliveries: DeliveryIds
+    lease_s: Annotated[int, Meta(ge=1, le=limits.LEASE_S_MAX)] | None = None
+
+
+class GiveBackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Put deliveries that are handed out back into the inbox, in their old places."""
+
+    deliveries: DeliveryIds
+
+
 class RefuseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Return deliveries with a reason (QĐ 28/2018, Art. 5.4)."""
 

@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._intake cimport (
-    Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics, note_named,
+    Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics,
 )
 from router.queue._layout cimport (
     DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED,
@@ -26,6 +26,7 @@ from router.queue._layout cimport (
 from router.queue._moves cimport (
     LANES, Cell, Counters, entry_key, final, is_over, legal, note_over, read_cell, sender_of,
 )
+from router.queue._named cimport named_among
 from router.queue._state cimport State
 
 __all__ = []
@@ -66,7 +67,9 @@ cdef int apply_join(
     mark_more(state, entry.document)
     if load64(record + JOIN_FROM):
         release(state, counters, entry.document, load64(record + JOIN_FROM), entry.at, sequence)
-    note_named(&entry, members.runs + members.runs_size, load32(record + JOIN_POSTINGS))
+    entry.named = named_among(
+        members.runs + members.runs_size, load32(record + JOIN_POSTINGS), members.size
+    )
     entry.audience = audience_of(state, &members, entry.number)
     keep_entry(state, counters, &entry)
     entry.key = key_of(state, entry.document)

@@ -74,8 +74,3 @@ cdef void keep_entry(State state, Counters *counters, const Entry *entry) noexce
 cdef void keep_topics(
     State state, const Entry *entry, const uint8_t *at, size_t size
 ) noexcept nogil
-cdef bint by_name(const uint8_t *posting, uint32_t *address) noexcept nogil
-cdef void note_named(Entry *entry, const uint8_t *at, size_t size) noexcept nogil
-cdef uint32_t overfull(
-    State state, const uint8_t *at, size_t size, uint32_t pending_max
-) noexcept nogil

@@ -20,12 +20,12 @@ from router.queue._layout cimport (
     AUDIENCE_IDS, AUDIENCES, DOC_AT, DOC_BYTES, DOC_KEY, DOC_SENDER, DOC_TWIN, DOCUMENTS, DUE,
     ENT_AUDIENCE, ENT_BYTES, ENT_CAUSE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED,
     ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM, FLAG_NEXT_YEAR,
-    FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, NAME_BYTES, NAMED_ALL, NAMED_MAX,
-    NAMED_NONE, NAMED_SOME, NUMBERS, PENDING, QUEUED, RECORD_VERSION, RELEASED, SENDERS,
-    TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES, TOP_HEAD, TOP_KEY, TOP_RUNS, TOP_SNAPSHOT,
-    TOPIC_RUNS_MAX, TOPICS, UNIT_TOPIC_BYTES,
+    FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, NAME_BYTES, NAMED_NONE, NUMBERS, QUEUED,
+    RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES, TOP_HEAD, TOP_KEY,
+    TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS,
 )
 from router.queue._moves cimport LANES, Counters, entry_key, final
+from router.queue._named cimport count_named, named_among, overfull
 from router.queue._state cimport State
 
 from router.limits import TOPIC_BYTES_MAX
@@ -169,62 +169,6 @@ cdef void judge(
             answer.kind = TOO_MANY_PENDING
 
 
-cdef bint by_name(const uint8_t *posting, uint32_t *address) noexcept nogil:
-    """Say whether a posting stands for one unit, and which: its topic begins with its number."""
-    cdef const uint8_t *run = posting + posting[0] + 2
-    if posting[0] != UNIT_TOPIC_BYTES or posting[posting[0] + 1] != 1:
-        return False
-    address[0] = load32(posting + 1)
-    return load32(run + 4) == load32(run) + 1
-
-
-cdef inline size_t posting_bytes(const uint8_t *posting) noexcept nogil:
-    return <size_t>posting[0] + 2 + RUN_BYTES * posting[posting[0] + 1]
-
-
-cdef uint32_t overfull(
-    State state, const uint8_t *at, size_t size, uint32_t pending_max
-) noexcept nogil:
-    """Return the first unit written to by name that has too much open; 0: none."""
-    cdef const uint8_t *stop = at + size
-    cdef uint32_t address
-    while at < stop:
-        if by_name(at, &address) and state.pending.get(address) >= pending_max:
-            return address
-        at += posting_bytes(at)
-    return 0
-
-
-cdef void note_named(Entry *entry, const uint8_t *at, size_t size) noexcept nogil:
-    """Note which members of an entry its postings name."""
-    cdef const uint8_t *stop = at + size
-    cdef uint32_t address, named = 0
-    while at < stop:
-        named += by_name(at, &address)
-        at += posting_bytes(at)
-    entry.named = NAMED_NONE
-    if named == entry.size:
-        entry.named = NAMED_ALL
-    elif 0 < named <= NAMED_MAX:
-        entry.named = NAMED_SOME
-
-
-cdef void keep_ranks(
-    State state, const Entry *entry, const uint32_t *ranks, uint32_t count
-) noexcept nogil:
-    """Keep the ranks of those written to by name among an audience's other members."""
-    cdef uint8_t[8] key
-    cdef uint8_t[4 * NAMED_MAX] packed
-    cdef Slice value
-    cdef uint32_t i
-    store64(key, entry.audience)
-    if state.get(PENDING, key, 8, &value) == FOUND:
-        return
-    for i in range(count):
-        store32(packed + 4 * i, ranks[i])
-    state.put(PENDING, key, 8, packed, 4 * count)
-
-
 cdef void keep_name(
     State state, int table, const uint8_t *record, const uint8_t *name, uint64_t sequence
 ) noexcept nogil:
@@ -361,8 +305,7 @@ cdef void keep_topics(
     """Add a row under each topic: who subscribes to it meets the entry.  Count for each
     unit written to by name what it has open."""
     cdef const uint8_t *stop = at + size
-    cdef uint32_t[NAMED_MAX] ranks
-    cdef uint32_t address, count = 0
+    cdef const uint8_t *first = at
     cdef uint8_t[64] key
     cdef uint8_t[TOP_HEAD + TOPIC_RUNS_MAX * RUN_BYTES] row
     cdef size_t topic, runs
@@ -380,15 +323,8 @@ cdef void keep_topics(
         row[TOP_RUNS] = <uint8_t>runs
         memcpy(row + TOP_HEAD, at + topic + 2, runs * RUN_BYTES)
         state.put(TOPICS, key, topic + 10, row, TOP_HEAD + runs * RUN_BYTES)
-        if entry.named and by_name(at, &address):
-            if entry.named == NAMED_SOME:
-                ranks[count] = load32(at + topic + 10)
-                count += 1
-            if state.pending.add(address, 1) == FAILED:
-                state.failed = True
         at += topic + 2 + runs * RUN_BYTES
-    if count:
-        keep_ranks(state, entry, ranks, count)
+    count_named(state, entry.named, row + TOP_AUDIENCE, first, size)
 
 
 cdef void keep_document(
@@ -435,7 +371,9 @@ cdef int apply_acceptance(
     counters.documents += 1
     entry.named = NAMED_NONE
     if members.size:
-        note_named(&entry, at + members.runs_size, load32(record + ACC_POSTINGS))
+        entry.named = named_among(
+            at + members.runs_size, load32(record + ACC_POSTINGS), members.size
+        )
         entry.audience = audience_of(state, &members, entry.number)
         keep_entry(state, counters, &entry)
         keep_topics(state, &entry, at + members.runs_size, load32(record + ACC_POSTINGS))

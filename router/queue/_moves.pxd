@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Changes of deliveries: how they are written down, and what they change."""
+"""Changes of deliveries, and what they change."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -70,11 +70,6 @@ ctypedef struct Cell:  # where one delivery stands
 cdef bint legal(int old, int new) noexcept nogil
 cdef bint final(int state) noexcept nogil
 cdef bint is_over(const uint8_t *row) noexcept nogil
-cdef size_t changes_bytes_max(const Changes *changes) noexcept nogil
-cdef size_t write_changes(const Changes *changes, uint8_t *into) noexcept nogil
-cdef int read_changes(
-    const uint8_t *data, size_t size, Changes *changes, Move *moves, size_t room
-) noexcept nogil
 cdef bint read_cell(State state, uint64_t entry, uint32_t rank, Cell *cell) noexcept nogil
 cdef int apply_changes(
     State state, Counters *counters, const Changes *changes, uint64_t sequence

@@ -1,4 +1,4 @@
-"""Changes of deliveries: how they are written down, and what they change."""
+"""What changes of deliveries change."""
 
 __all__ = ["legal_moves"]
 

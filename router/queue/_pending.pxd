@@ -1,9 +1,11 @@
 # cython: language_level=3
 """How many open deliveries were written to each address by name."""
 
+cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
 
+@cython.final  # called for each recipient of a list: directly, not through a table
 cdef class Pending:
     # One slot an address: address (32 bits), used, changed since it was last written, count (30).
     cdef uint64_t *slots

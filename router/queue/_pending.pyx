@@ -6,6 +6,7 @@ written with the state at each checkpoint.  Broadcasts are not counted here: the
 once, whoever reads them.
 """
 
+cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -21,6 +22,7 @@ cdef uint64_t CHANGED = <uint64_t>1 << 30
 cdef uint64_t COUNT = (<uint64_t>1 << 30) - 1
 
 
+@cython.final
 cdef class Pending:
     """Counts by address; under the store's lock."""
 

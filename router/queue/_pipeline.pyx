@@ -24,10 +24,8 @@ from router.queue._layout cimport (
     KIND_ACCEPTANCE, KIND_CHANGES, KIND_ENTRY, KIND_FEED, KIND_JOIN, KIND_ROOM, META, RECORDS,
     SPOTS,
 )
-from router.queue._moves cimport (
-    COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes, changes_bytes_max,
-    read_changes, write_changes,
-)
+from router.queue._changes cimport changes_bytes_max, read_changes, write_changes
+from router.queue._moves cimport COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes
 from router.queue._settle cimport Wish, grant
 
 from router.limits import GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S, RECORD_BYTES_MAX

@@ -37,7 +37,6 @@ from router.queue.datadir import (
     Format,
     file_errors,
     flush_directory,
-    lock,
     read_format,
     write_format,
     write_whole,
@@ -169,12 +168,13 @@ def _aside(target: Path) -> Iterator[Path]:
     making = target.with_name(target.name + ".partial")
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise StorageError("store.exists", path=str(target))
-    if making.is_dir():  # an interrupted one's
+    if making.is_dir():  # an interrupted one's, or one that is being made now
         if not {entry.name for entry in making.iterdir()} <= _OURS:
             raise StorageError("store.exists", path=str(making))
-        os.close(lock(making))
+        os.close(_held(making))
         shutil.rmtree(making)
     making.mkdir(mode=0o700, parents=True)
+    held = _held(making)
     try:
         (making / "store").mkdir(mode=0o700)
         (making / "log").mkdir(mode=0o700)
@@ -185,6 +185,22 @@ def _aside(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
+
+
+def _held(making: Path) -> int:
+    """Hold a directory that is being made, by its own entry: its LOCK is for who opens it.
+
+    Raises StorageError `store.locked` when another is making it, OSError.
+    """
+    held = os.open(making, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise StorageError("store.locked", path=str(making)) from None
+    return held
 
 
 def _with_format(path: Path, at: int) -> None:

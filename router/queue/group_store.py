@@ -16,7 +16,7 @@ from router.errors import ClosedError
 from router.queue._lmdb import LmdbBase
 from router.queue._store import Store, place_of
 from router.queue.datadir import GROUP_KIND, DataDirectory
-from router.queue.guard import SpaceGuard, SpaceWatch, check_reserve
+from router.queue.guard import SpaceGuard, SpaceWatch, reserve_of
 from router.queue.tables import TABLES
 
 _FLUSH_S: Final = 0.1
@@ -34,11 +34,12 @@ class GroupStore(Store):
 
     @classmethod
     def open(
-        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int = 0
+        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int | None = 0
     ) -> GroupStore:
         """Own the directory and begin a new epoch; make it when there is none.
 
-        Documents are refused while fewer than `reserve_bytes` are free on the disk.  Raises
+        Documents are refused while fewer than `reserve_bytes` are free on the disk (None: a
+        sixteenth of it, at most DISK_RESERVE_BYTES).  Raises
         StorageError `store.locked`, `store.foreign`, `store.format`, `store.corrupt`,
         `store.full`, `store.failed`, and SettingsError for a reserve larger than the disk.
         """
@@ -51,10 +52,9 @@ class GroupStore(Store):
 
     @classmethod
     def _opened(
-        cls, directory: DataDirectory, clock_us: int, map_bytes: int, reserve_bytes: int
+        cls, directory: DataDirectory, clock_us: int, map_bytes: int, reserve_bytes: int | None
     ) -> GroupStore:
-        if reserve_bytes:
-            check_reserve(directory.path, reserve_bytes)
+        reserve_bytes = reserve_of(directory.path, reserve_bytes)
         base = None
         try:
             base = LmdbBase.open(directory.store_path, TABLES, map_bytes)

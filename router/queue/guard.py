@@ -15,8 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from router.errors import SettingsError, StorageError
-from router.limits import DISK_LOOK_S, DISK_SEGMENT_SHARE, LOG_SEGMENT_BYTES_MAX
-from router.limits import LOG_SEGMENT_BYTES_MIN as SEGMENT_MIN
+from router.limits import (
+    DISK_LOOK_S,
+    DISK_RESERVE_BYTES,
+    DISK_RESERVE_SHARE,
+    DISK_SEGMENT_SHARE,
+    LOG_SEGMENT_BYTES_MAX,
+    LOG_SEGMENT_BYTES_MIN,
+)
 from router.queue._store import Store
 
 RELEASE_SHARE: Final = 4
@@ -62,7 +68,7 @@ class SpaceGuard:
 class SpaceWatch:
     """A thread that looks at the free space of a store's directory and tells the store.
 
-    Raises SettingsError `settings.invalid` for a reserve that the whole disk can't give.
+    Without a reserve there is nothing to look at.
     """
 
     def __init__(self, store: Store, path: Path, reserve_bytes: int) -> None:
@@ -72,7 +78,6 @@ class SpaceWatch:
         self._thread: threading.Thread | None = None
         self.guard = SpaceGuard(self._free, reserve_bytes)
         if reserve_bytes:
-            check_reserve(path, reserve_bytes)
             store.refusing = self.guard.look()
             self._thread = threading.Thread(target=self._body, name="vanban-space", daemon=True)
             self._thread.start()
@@ -102,6 +107,17 @@ def check_reserve(path: Path, reserve_bytes: int) -> None:
         )  # fmt: skip
 
 
+def reserve_of(path: Path, wanted_bytes: int | None) -> int:
+    """Return how much of a disk stays free of documents; None: what suits its size.
+
+    Raises SettingsError `settings.invalid` when no document could ever be taken.
+    """
+    if wanted_bytes is None:
+        return min(DISK_RESERVE_BYTES, disk_bytes(path) // DISK_RESERVE_SHARE)
+    check_reserve(path, wanted_bytes)
+    return wanted_bytes
+
+
 def disk_bytes(path: Path) -> int:
     """Return the size of the file system that holds a directory; 0 when it can't be told."""
     try:
@@ -119,4 +135,4 @@ def segment_bytes(path: Path) -> int:
     size = disk_bytes(path)
     if not size:
         return LOG_SEGMENT_BYTES_MAX
-    return max(SEGMENT_MIN, min(size // DISK_SEGMENT_SHARE, LOG_SEGMENT_BYTES_MAX))
+    return max(LOG_SEGMENT_BYTES_MIN, min(size // DISK_SEGMENT_SHARE, LOG_SEGMENT_BYTES_MAX))

@@ -29,7 +29,7 @@ from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
 from router.queue._store import Store, place_of
 from router.queue.datadir import DataDirectory
-from router.queue.guard import SpaceGuard, SpaceWatch, check_reserve, segment_bytes
+from router.queue.guard import SpaceGuard, SpaceWatch, reserve_of, segment_bytes
 from router.queue.tables import TABLES
 
 _FLUSH_S: Final = 0.1
@@ -48,12 +48,13 @@ class LogStore(Store):
 
     @classmethod
     def open(
-        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int = 0,
+        cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int | None = 0,
         backup: bool = False,
     ) -> LogStore:  # fmt: skip
         """Own the directory, recover what is kept, begin a new epoch; make it when there is none.
 
-        Documents are refused while fewer than `reserve_bytes` are free on the disk.  `backup`
+        Documents are refused while fewer than `reserve_bytes` are free on the disk (None: a
+        sixteenth of it, at most DISK_RESERVE_BYTES).  `backup`
         opens a backup, to check it or to restore from it.  Raises StorageError
         `store.locked`, `store.foreign`, `store.format`, `store.format_old`, `store.backup`,
         `store.corrupt`, `store.full`, `store.read_only`, `store.failed`, and SettingsError for a
@@ -68,10 +69,9 @@ class LogStore(Store):
 
     @classmethod
     def _opened(
-        cls, directory: DataDirectory, clock_us: int, map_bytes: int, reserve_bytes: int
+        cls, directory: DataDirectory, clock_us: int, map_bytes: int, reserve_bytes: int | None
     ) -> LogStore:
-        if reserve_bytes:
-            check_reserve(directory.path, reserve_bytes)
+        reserve_bytes = reserve_of(directory.path, reserve_bytes)
         base = log = None
         try:
             disk = PosixDisk(directory.log_path)

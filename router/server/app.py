@@ -92,6 +92,8 @@ class Service:
             "/v1/inbox/lease": hot.lease,
             "/v1/inbox/acknowledge": hot.acknowledge,
             "/v1/inbox/refuse": hot.refuse,
+            "/v1/inbox/extend": hot.extend,
+            "/v1/inbox/give-back": hot.give_back,
         }
         self._pages: dict[str, Handler] = {"/metrics": self._page, "/openapi.json": self._page}
         engine.listen(self.waiters.arrived)

@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from router.engine import Engine
+from router.engine.due import Ticker
 from router.engine.pressure import Mender
 from router.errors import ClosedError, SettingsError
 from router.server.app import Service
@@ -94,7 +95,8 @@ def serve(
             address = base_url_of(listener)
             if ready is not None:
                 server.on_ready = lambda: ready(address)
-            with Mender(engine) if settings.store.reopen else contextlib.nullcontext():
+            mending = Mender(engine) if settings.store.reopen else contextlib.nullcontext()
+            with mending, Ticker(engine):
                 _run(server, listener)
     finally:
         engine.close()

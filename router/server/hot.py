@@ -1,4 +1,4 @@
-"""The hot endpoints: submit one, submit a batch, lease, acknowledge, refuse.
+"""The hot endpoints: submit one, submit a batch, lease, extend, give back, acknowledge, refuse.
 
 They are bare ASGI handlers with prepared decoders: a typed handler of the framework costs
 about twice the processor time of these.  They decide nothing; the engine does.
@@ -17,6 +17,8 @@ from router.errors import ForbiddenError, TooLargeError
 from router.model.answers import Delivery, Outcome, Principal, Receipt
 from router.model.requests import (
     AcknowledgeRequest,
+    ExtendRequest,
+    GiveBackRequest,
     Leased,
     LeaseRequest,
     RefuseRequest,
@@ -40,6 +42,8 @@ Asked = TypeVar("Asked")
 _leases: Final = msgspec.json.Decoder(LeaseRequest)
 _acknowledgements: Final = msgspec.json.Decoder(AcknowledgeRequest)
 _refusals: Final = msgspec.json.Decoder(RefuseRequest)
+_extensions: Final = msgspec.json.Decoder(ExtendRequest)
+_returns: Final = msgspec.json.Decoder(GiveBackRequest)
 
 
 class HotEndpoints:
@@ -105,6 +109,23 @@ class HotEndpoints:
         unit = own_unit(call)
         asked = await self._decoded(call, _refusals)
         settled = self._engine.refuse(unit, asked.deliveries, asked.reason, actor=call.actor)
+        await call.answer(200, encode(Settlements(tuple(settled))))
+
+    async def extend(self, call: Call) -> None:
+        """POST /v1/inbox/extend: the deliveries named stay with who has them."""
+        unit = own_unit(call)
+        asked = await self._decoded(call, _extensions)
+        lease_s = asked.lease_s or self._settings.inbox.lease_s
+        settled = self._engine.extend(unit, asked.deliveries, lease_s, actor=call.actor)
+        self._waiters.lent(unit, lease_s)
+        await call.answer(200, encode(Settlements(tuple(settled))))
+
+    async def give_back(self, call: Call) -> None:
+        """POST /v1/inbox/give-back: the deliveries named wait in the inbox again."""
+        unit = own_unit(call)
+        asked = await self._decoded(call, _returns)
+        settled = self._engine.give_back(unit, asked.deliveries, actor=call.actor)
+        self._waiters.given_back(unit)
         await call.answer(200, encode(Settlements(tuple(settled))))
 
     def _lease_now(self, call: Call, unit: int, asked: LeaseRequest) -> list[Delivery]:

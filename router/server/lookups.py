@@ -19,6 +19,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from router import limits
 from router.engine import Engine
 from router.errors import (
+    ForbiddenError,
     InputError,
     MalformedError,
     NotFoundError,
@@ -26,7 +27,14 @@ from router.errors import (
     StorageError,
     VanbanError,
 )
-from router.model.answers import Explanation, Principal, Resolved, TrackedDelivery, Tracking
+from router.model.answers import (
+    Explanation,
+    Outbox,
+    Principal,
+    Resolved,
+    TrackedDelivery,
+    Tracking,
+)
 from router.model.requests import Health, ResolveRequest
 from router.model.units import Unit
 from router.server.requests import PROBLEM, Call, encode, problem_with_status, retry_after_s
@@ -58,6 +66,10 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
     def track(
         request: AnyRequest,
         key: FromPath[str],
+        below: Annotated[
+            str | None, QueryParameter(min_length=1, max_length=limits.CODE_CHARS_MAX)
+        ] = None,
+        in_state: Annotated[str | None, QueryParameter(name="state", max_length=16)] = None,
         limit: Annotated[int, QueryParameter(ge=0, le=limits.TRACKING_PAGE_MAX)] = 100,
         page: Annotated[int, QueryParameter(ge=0, le=limits.UNITS_MAX)] = 0,
     ) -> Tracking:
@@ -65,9 +77,26 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
 
         The sender is the unit that answers for it today, or who was granted to read its
         documents.  All others, recipients too, are told that there is no such document.
+        `below` narrows counts and page to the units below one, `state` the page to one state.
         """
         seat = engine.seat(principal_of(request))
-        return seat.track(unquote(key), limit=limit, page=page)
+        return seat.track(unquote(key), below=below, state=in_state, limit=limit, page=page)
+
+    @get("/v1/outbox", sync_to_thread=False, operation_id="outbox")
+    def outbox(
+        request: AnyRequest,
+        after: Annotated[str, QueryParameter(max_length=64)] = "",
+        limit: Annotated[int, QueryParameter(ge=1, le=limits.OUTBOX_PAGE_MAX)] = 100,
+    ) -> Outbox:
+        """Tell the token's unit what became of documents it has sent, oldest first.
+
+        Redirections, deliveries that nobody could take.  Ask again with the `cursor` of the
+        answer as `after`; events stay.
+        """
+        unit = principal_of(request).unit
+        if unit is None:
+            raise ForbiddenError("access.other_unit")
+        return engine.outbox(unit, after=after, limit=limit)
 
     @get("/v1/documents/{key:str}/explain", sync_to_thread=False, operation_id="explain")
     def explain(
@@ -114,7 +143,7 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         """Whom the token speaks for."""
         return principal_of(request)
 
-    return [track, explain, delivery, resolve, unit, whoami, *_health_handlers(engine)]
+    return [track, outbox, explain, delivery, resolve, unit, whoami, *_health_handlers(engine)]
 
 
 def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:

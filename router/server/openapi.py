@@ -16,10 +16,20 @@ import msgspec
 from litestar import Litestar
 
 from router.engine import Engine
-from router.model.answers import Explanation, Principal, Problem, Receipt, Resolved, Tracking
+from router.model.answers import (
+    Explanation,
+    Outbox,
+    Principal,
+    Problem,
+    Receipt,
+    Resolved,
+    Tracking,
+)
 from router.model.documents import Document, Envelope
 from router.model.requests import (
     AcknowledgeRequest,
+    ExtendRequest,
+    GiveBackRequest,
     Health,
     Leased,
     LeaseRequest,
@@ -38,9 +48,12 @@ _TYPES: Final = (
     Document,
     Envelope,
     Explanation,
+    ExtendRequest,
+    GiveBackRequest,
     Health,
     Leased,
     LeaseRequest,
+    Outbox,
     Principal,
     Problem,
     Receipt,
@@ -171,6 +184,18 @@ def _hot_paths() -> dict[str, Any]:
             "refuse",
             "Return deliveries with a reason.",
             _content("application/json", _ref("RefuseRequest")),
+            settled,
+        ),
+        "/v1/inbox/extend": _operation(
+            "extend",
+            "Keep deliveries that are handed out for longer.",
+            _content("application/json", _ref("ExtendRequest")),
+            settled,
+        ),
+        "/v1/inbox/give-back": _operation(
+            "giveBack",
+            "Put deliveries that are handed out back into the inbox, in their old places.",
+            _content("application/json", _ref("GiveBackRequest")),
             settled,
         ),
     }

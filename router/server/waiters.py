@@ -1,7 +1,8 @@
 """Long polls: requests that sleep until something arrives for their unit.
 
 Nobody polls: a waiter is woken when an arrival reaches its unit, when a lease of its unit
-runs out, when its time is over, when its client goes away, or when the server stops.
+runs out or is given back, when its time is over, when its client goes away, or when the server
+stops.
 """
 
 from __future__ import annotations
@@ -102,6 +103,10 @@ class Waiters:
             self._known_ends.discard(end)
             self._ring(end[1])
         self._expect_end(loop)
+
+    def given_back(self, unit: int) -> None:
+        """Wake the unit's sleepers: something was put back into its inbox."""
+        self._ring(unit)
 
     def _ring(self, unit: int) -> None:
         for waiter in self._by_unit.get(unit, ()):

@@ -304,3 +304,24 @@ def test_the_pages_commands_run_in_their_order(tmp_path):
         assert command[0] == "vanban"
         answer = vanban(*command[1:], cwd=tmp_path)
         assert answer.status == 0, (command, answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STORE__RESERVE_BYTES", "-1"),
+        ("STORE__RESERVE_BYTES", str(1 << 49)),
+        ("STORE__OVERLAY_BYTES_MAX", "0"),
+        ("STORE__OVERLAY_BYTES_MAX", str(1 << 60)),
+        ("STORE__IN_FLIGHT_PER_SENDER_MAX", "0"),
+        ("STORE__PENDING_PER_RECIPIENT_MAX", "99999999999"),
+        ("HTTP__BODY_BYTES_WAITING_MAX", "1" + "0" * 30),
+        ("INBOX__LEASES_MAX", "many"),
+    ],
+)
+def test_an_absurd_limit_is_refused_by_name_before_anything_is_touched(quiet, name, value):
+    before = sorted(file.name for file in (quiet.home / "data" / "log").iterdir())
+    answer = vanban("serve", "--data", "data", cwd=quiet.home, **{f"VANBAN__{name}": value})
+    assert answer.status in {1, 2}
+    assert f"settings.invalid ({name.lower().replace('__', '.')})" in answer.err
+    assert sorted(file.name for file in (quiet.home / "data" / "log").iterdir()) == before

@@ -41,6 +41,8 @@ class Action(IntEnum):
     LOST = 3
     """A write or flush does nothing and says that it was done: what an engine would make of
     a failure that it does not look at."""
+    SLOW = 4
+    """It is done after a while: as many milliseconds as `error` says."""
 
 
 class Faults:

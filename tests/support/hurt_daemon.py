@@ -71,8 +71,12 @@ def live_and_fail(
     heal: Callable[[Daemon], None],
     tries: int = 30,
 ) -> None:
-    """Run a daemon that works, then is hurt; from the first refusal on it refuses all."""
-    with daemon(data) as running:
+    """Run a daemon that works, then is hurt; from the first refusal on it refuses all.
+
+    It must not open its store again by itself, nor refuse before the disk does: what becomes
+    of its failures is looked at.
+    """
+    with daemon(data, STORE__REOPEN="false", STORE__RESERVE_BYTES="0") as running:
         for _ in range(3):
             memory.send(running.base_url, memory.town.envelope("H22", COMMUNES))
         memory.take_one(running.base_url)

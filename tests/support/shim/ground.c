@@ -197,6 +197,10 @@ int trouble(uint32_t call, const char *path, int grows)
         return HALF;
     if (control->action == LOST)
         return NOTHING;
+    if (control->action == SLOW) {
+        usleep((useconds_t)control->error * 1000);
+        return PASS;
+    }
     errno = control->error;
     return FAILS;
 }

@@ -57,14 +57,15 @@ struct entry {
 
 enum { CALL_WRITE = 1, CALL_FLUSH = 2, CALL_SIZE = 4, CALL_RESERVE = 8, CALL_OPEN = 16,
        CALL_RENAME = 32, CALL_REMOVE = 64 };
-enum { FAIL = 0, SHORT = 1, FULL = 2, LOST = 3 };
+enum { FAIL = 0, SHORT = 1, FULL = 2, LOST = 3, SLOW = 4 };
 
 struct control {
     uint32_t magic;
     uint32_t calls;   /* bits of CALL_…; 0: nothing fails */
     int32_t error;    /* errno of the failing call */
     int32_t action;   /* FAIL; SHORT: write half of it; FULL: fail what makes a file longer;
-                         LOST: do nothing and say that it was done */
+                         LOST: do nothing and say that it was done; SLOW: do it after
+                         `error` milliseconds */
     int64_t wait;     /* calls that still pass */
     int64_t times;    /* calls to fail after those, -1: all */
     uint64_t hits;    /* calls that were made to fail */

@@ -70,7 +70,8 @@ def test_batches_are_answered_one_by_one_and_ids_of_others_are_not_found() -> No
         assert [one.code for one in answers[1:4]] == ["delivery.not_found"] * 3
     over = ["x"] * (limits.ACKNOWLEDGE_DELIVERIES_MAX + 1)
     assert error_of(lambda: office.engine.give_back(COMMUNE, over))[0] == "batch.too_large"
-    assert error_of(lambda: office.engine.extend(COMMUNE, mine, 0)) == ("field.invalid", "$.lease_s")
+    place = error_of(lambda: office.engine.extend(COMMUNE, mine, 0))
+    assert place == ("field.invalid", "$.lease_s")
 
 
 def test_a_holder_extends_and_gives_back_what_a_closed_unit_was_sent() -> None:

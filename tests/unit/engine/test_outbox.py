@@ -187,7 +187,9 @@ def test_the_holder_of_a_closed_sender_reads_what_it_was_told() -> None:
     assert told(office, OTHER) == []
 
 
-@pytest.mark.parametrize("cursor", ["x", "1", "1-2", "1-2-3-4", "1--2", "-1-2-3", "²-1-1", "9" * 30])
+@pytest.mark.parametrize(
+    "cursor", ["x", "1", "1-2", "1-2-3-4", "1--2", "-1-2-3", "²-1-1", "9" * 30]
+)
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     office = Office()
     place = error_of(lambda: office.engine.outbox("H22", after=cursor))
@@ -197,4 +199,5 @@ def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
 @pytest.mark.parametrize("limit", [0, -1, limits.OUTBOX_PAGE_MAX + 1])
 def test_a_page_out_of_range_is_refused(limit: int) -> None:
     office = Office()
-    assert error_of(lambda: office.engine.outbox("H22", limit=limit)) == ("field.invalid", "$.limit")
+    place = error_of(lambda: office.engine.outbox("H22", limit=limit))
+    assert place == ("field.invalid", "$.limit")

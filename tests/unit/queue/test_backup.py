@@ -175,6 +175,20 @@ def test_what_an_interrupted_backup_left_is_taken_away(queue, tmp_path):
     assert (left / "letters.txt").exists()
 
 
+def test_two_backups_to_one_place_do_not_disturb_each_other(queue, tmp_path):
+    told: list[str] = []
+
+    def second(what: str, _done: int, _all: int) -> None:
+        if what == "check" and not told:
+            with pytest.raises(StorageError) as caught:
+                back_up(queue.store, tmp_path / "backup", AT)
+            told.append(caught.value.code)
+
+    back_up(queue.store, tmp_path / "backup", AT, second)
+    assert told == ["store.locked"]
+    assert check(tmp_path / "backup", AT).wrong == []
+
+
 def test_a_full_disk_leaves_no_trace_and_the_engine_goes_on(queue, tmp_path):
     with mounted(tmp_path / "small", 700_000) as (disk, bounded):
         with bounded(), pytest.raises(StorageError) as caught:

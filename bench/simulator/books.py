@@ -1,0 +1,50 @@
+"""After each step: where the deliveries of some documents stand, asked of the store itself.
+
+Nothing is flushed or changed by the asking.  Every accepted document stands somewhere, in one
+state, for each unit that it is for, and nowhere for any other.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from router.queue._readings import Places
+from router.queue.transport import NAMES
+from vanban_bench.simulator.documents import require
+from vanban_bench.simulator.paper import Paper, Standing
+from vanban_bench.simulator.session import Session
+
+PAPERS_A_STEP: Final = 2
+_STATE, _ATTEMPTS = 3, 7
+
+
+def check_books(session: Session) -> None:
+    """Hold the counters, and some documents delivery by delivery, against the model."""
+    session.model.check_counts(session.store.counts())
+    stored = [one for one in session.model.papers if one.standing is Standing.STORED]
+    for paper in session.random.sample(stored, min(len(stored), PAPERS_A_STEP)):
+        if len(paper.audiences) == 1:
+            _check_paper(session, paper)
+
+
+def _check_paper(session: Session, paper: Paper) -> None:
+    store, model, now_us = session.store, session.model, session.now_us()
+    sequence = store.sequence_of(bytes.fromhex(paper.key))
+    require(sequence is not None, f"{paper.document_id}: was accepted, and is not there")
+    known: list[int] = []
+    for number, place in session.world.places.items():
+        places = session.engine._rooms.places(number)
+        found = store.standing(number, sequence, Places(places(known)), now_us)
+        if isinstance(found, list):
+            known += found
+            found = store.standing(number, sequence, Places(places(known)), now_us)
+        said = f"{paper.document_id}: in the books of {place.code}"
+        if number not in paper.audiences[0]:
+            require(found is None, f"{said}, for whom it is not")
+            continue
+        require(found is not None, f"{said} it is missing")
+        state, attempts = NAMES[found[_STATE]], found[_ATTEMPTS]
+        allowed = model.may_stand(paper, number, now_us)
+        require(state in allowed, f"{said} it is {state}, not one of {sorted(allowed)}")
+        least, most = model.attempts_of(paper, number)
+        require(least <= attempts <= most, f"{said} it was handed out {attempts} times")
