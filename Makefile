@@ -113,7 +113,7 @@ format: $(STAMPS)/lint ## rewrite the Python sources in the house style
 	$(BIN)/ruff format .
 
 .PHONY: sim
-sim: $(STAMPS)/test ## run the simulator on many seeds: make sim ARGS="--seeds 200"
+sim: $(STAMPS)/test ## run the simulator on 10,000 seeds, all cores: make sim ARGS="--seeds 200"
 	@$(BIN)/python -P -m vanban_bench.simulator $(ARGS)
 
 .PHONY: bench

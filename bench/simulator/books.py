@@ -15,6 +15,7 @@ from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.session import Session
 
 PAPERS_A_STEP: Final = 2
+STRANGERS: Final = 3
 _STATE, _ATTEMPTS = 3, 7
 
 
@@ -31,18 +32,22 @@ def _check_paper(session: Session, paper: Paper) -> None:
     store, model, now_us = session.store, session.model, session.now_us()
     sequence = store.sequence_of(bytes.fromhex(paper.key))
     require(sequence is not None, f"{paper.document_id}: was accepted, and is not there")
-    known: list[int] = []
-    for number, place in session.world.places.items():
-        places = session.engine._rooms.places(number)
-        found = store.standing(number, sequence, Places(places(known)), now_us)
+    assert sequence is not None
+    audience = paper.audiences[0]
+    others = [one for one in session.world.places if one not in audience]
+    strangers = session.random.sample(others, min(len(others), STRANGERS))
+    for number in (*sorted(audience), *strangers):
+        place, known = session.world.places[number], session.engine._queue._known_places(number)
+        found = store.standing(number, sequence, Places(known), now_us)
         if isinstance(found, list):
-            known += found
-            found = store.standing(number, sequence, Places(places(known)), now_us)
+            known.update(session.engine._rooms.places(number)(found))
+            found = store.standing(number, sequence, Places(known), now_us)
         said = f"{paper.document_id}: in the books of {place.code}"
-        if number not in paper.audiences[0]:
+        if number not in audience:
             require(found is None, f"{said}, for whom it is not")
             continue
         require(found is not None, f"{said} it is missing")
+        assert isinstance(found, tuple)
         state, attempts = NAMES[found[_STATE]], found[_ATTEMPTS]
         allowed = model.may_stand(paper, number, now_us)
         require(state in allowed, f"{said} it is {state}, not one of {sorted(allowed)}")

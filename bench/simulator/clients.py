@@ -260,7 +260,7 @@ def redrive(session: Session) -> None:
         paper
         for paper in model.papers
         if paper.standing is Standing.STORED
-        and any(model.may_be_dead(paper, one) for one in set().union(*paper.audiences))
+        and any(model.looks_dead(paper, one) for one in set().union(*paper.audiences))
     ]
     if not dead:
         return

@@ -19,7 +19,7 @@ from vanban_bench.simulator.documents import Documents, Forecast, WrongError, re
 from vanban_bench.simulator.paper import LANE_ORDER, LANES, Paper, Standing
 from vanban_bench.simulator.world import World
 
-ATTEMPTS_MAX = 4
+ATTEMPTS_MAX = 2
 """After so many hand-outs without an answer a delivery is dead."""
 TURNS_MAX = 16
 """A lower lane that waits is served before so many of the lanes above it in a row."""
@@ -178,6 +178,16 @@ class Model(Documents):
             return self._lost_leases[address] >= ATTEMPTS_MAX
         lost = self._lost_since(row, address)
         return row.attempts_most + lost >= ATTEMPTS_MAX and (lost > 0 or not row.given_back)
+
+    def looks_dead(self, paper: Paper, address: int) -> bool:
+        """Say whether it was noted as dead, as far as one can see."""
+        row = self.rows.get((paper.key, address))
+        return (
+            row is not None
+            and row.state == "open"
+            and self.may_be_dead(paper, address)
+            and row.leased_until <= self.asked_at.get(address, 0)
+        )
 
     def _lost_since(self, row: Row, address: int) -> int:
         return self._lost_leases[address] - row.lost_before

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from router.client import Client
 from router.client.signing import Signer, encode_document, make_envelope
-from router.model.answers import Delivery, Problem, Receipt
+from router.model.answers import Delivery, Outbox, OutboxEvent, Problem, Receipt
 from router.model.documents import Attachment, Document, Envelope, InlineContent
 from router.model.instants import VIETNAM_TIME
 
@@ -27,6 +27,8 @@ __all__ = [
     "Document",
     "Envelope",
     "InlineContent",
+    "Outbox",
+    "OutboxEvent",
     "Problem",
     "Receipt",
     "Signer",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
-from router.errors import ClosedError, VanbanError
+from router.errors import ClosedError, OverloadedError, StorageError, VanbanError
 from router.model.answers import (
     Delivery,
     DeliveryState,
@@ -88,7 +89,8 @@ class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, Operations
         self._closed = False
         self._process = os.getpid()
         self._epoch = store.epoch
-        self._due.tick()
+        with suppress(StorageError, OverloadedError):  # whoever calls next is told
+            self._due.tick()
 
     @classmethod
     def open(

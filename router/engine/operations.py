@@ -48,7 +48,7 @@ class OperationsFace:
     _queue: Queue
     _tracker: Tracker
     _clock: Clock
-    _oldest_from: int = 0
+    _oldest_from: tuple[int, int] = (0, 0)
 
     def _alive(self) -> None:
         raise NotImplementedError
@@ -60,7 +60,7 @@ class OperationsFace:
         store = self._queue.store
         counters = self._queue.counts()
         sizes, base = store.sizes(), store.base_info()
-        oldest, searched = self._oldest_open(now_us)
+        oldest, searched = self._oldest_open(now_us, counters)
         behind = sizes["last"] - sizes["checkpointed"]
         since_us = instant_of(self._queue, sizes["checkpointed"] + 1) if behind else None
         return QueueStats(
@@ -87,13 +87,18 @@ class OperationsFace:
             ),
         )
 
-    def _oldest_open(self, now_us: int) -> tuple[Waited | None, bool]:
+    def _oldest_open(self, now_us: int, counters: dict[str, int]) -> tuple[Waited | None, bool]:
         """Return the oldest document with open deliveries, and whether it was looked for enough.
 
-        What is over stays so, so each call goes on where the last one found something open.
+        What is over stays so unless entries join it, so each call goes on where the last one
+        ended, as long as no document has got further entries since.
         """
-        found, reached = oldest_open(self._queue, self._oldest_from, OLDEST_LOOKED_MAX, now_us)
-        self._oldest_from = reached
+        further = counters["entries"] - counters["documents"]
+        known, start = self._oldest_from
+        found, reached = oldest_open(
+            self._queue, start if known == further else 0, OLDEST_LOOKED_MAX, now_us
+        )
+        self._oldest_from = further, reached
         if found is None:
             return None, reached > self._queue.store.last
         age_s = max(now_us - found.at, 0) // SECOND_US

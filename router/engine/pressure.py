@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from router.engine.engine import Engine
 
 _log = logging.getLogger("router.engine")
-MENDABLE: Final = frozenset(("store.failed", "store.full"))
+MENDABLE: Final = frozenset(("store.failed", "store.full", "store.read_only"))
 """Failures whose reason may go away; a damaged or lost directory needs a person."""
 
 

@@ -73,7 +73,7 @@ class SpaceWatch:
 
     def __init__(self, store: Store, path: Path, reserve_bytes: int) -> None:
         self._path = path
-        self._store = store
+        self._store: Store | None = store  # None after `stop`: a closed store must be let go
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.guard = SpaceGuard(self._free, reserve_bytes)
@@ -87,6 +87,8 @@ class SpaceWatch:
         self._stopping.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
+        self._thread = None
+        self._store = None
 
     def _free(self) -> int:
         found = os.statvfs(self._path)
@@ -94,7 +96,9 @@ class SpaceWatch:
 
     def _body(self) -> None:
         while not self._stopping.wait(DISK_LOOK_S):
-            self._store.refusing = self.guard.look()
+            store = self._store
+            if store is not None:
+                store.refusing = self.guard.look()
 
 
 def check_reserve(path: Path, reserve_bytes: int) -> None:

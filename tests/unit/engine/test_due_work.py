@@ -38,6 +38,7 @@ def test_what_ran_out_is_written_down_as_of_the_instant_at_which_it_did() -> Non
     assert office.engine.track(key) == before
     assert office.stored()["in_flight"] == 1
     assert len(office.lease(OTHER)) == 1
+    assert office.engine.check() == []
 
 
 def test_a_lease_outlives_the_time_to_live_and_counts_when_it_is_answered() -> None:
@@ -53,6 +54,7 @@ def test_a_lease_outlives_the_time_to_live_and_counts_when_it_is_answered() -> N
     assert (late.state, late.repeated) == ("expired", True)
     assert office.lease(OTHER) == []
     assert office.stored()["in_flight"] == 0
+    assert office.engine.check() == []
 
 
 def test_an_entry_that_was_over_before_it_ran_out_is_not_counted_again() -> None:

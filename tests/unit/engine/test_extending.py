@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from support.office import LUNG_CU, MA_LE, Office, error_of
 
@@ -113,6 +116,7 @@ def test_a_delivery_that_is_never_answered_dies_and_the_sender_is_told(reopening
     assert office.engine.outbox("H22.1").events == ()
     late = office.engine.acknowledge(COMMUNE, [event.delivery])[0]
     assert (late.state, late.repeated) == ("delivered", False), "a late answer counts"
+    assert office.engine.check() == []
 
 
 def test_a_dead_delivery_is_given_back_by_nobody_but_queued_again_by_an_operator() -> None:
@@ -144,6 +148,7 @@ def test_a_dead_delivery_is_given_back_by_nobody_but_queued_again_by_an_operator
     assert (events[-3].actor, events[-3].reason) == ("Nam", "Máy đã sửa")
     assert office.lease(COMMUNE) == []
     assert office.engine.redrive(receipt.key) == [], "nothing is dead any more"
+    assert office.engine.check() == []
 
 
 def test_all_that_is_dead_of_a_document_is_queued_again_together() -> None:
@@ -159,3 +164,20 @@ def test_all_that_is_dead_of_a_document_is_queued_again_together() -> None:
         assert one.attempt == 1
     assert error_of(lambda: office.engine.redrive("00" * 16))[0] == "document.not_found"
     assert error_of(lambda: office.engine.redrive(receipt.key, actor=" "))[0] == "actor.invalid"
+
+
+def test_hand_outs_are_counted_though_the_process_is_killed_after_each(tmp_path: Path) -> None:
+    """What a killed process leaves is what its files hold at that instant."""
+    office = Office(tmp_path / "0")
+    office.send(recipients=COMMUNE)
+    for attempt in range(1, 6):
+        (one,) = office.lease(COMMUNE, lease_s=1)
+        assert one.attempt == attempt
+        shutil.copytree(tmp_path / f"{attempt - 1}", tmp_path / f"{attempt}")
+        office.engine.close()
+        office._store = tmp_path / f"{attempt}"
+        office.engine = office._open()
+        office.clock.advance(1)
+    tracked = office.engine.delivery(one.delivery)
+    assert (tracked.state, tracked.attempts) == ("queued", 5)
+    office.engine.close()

@@ -66,6 +66,7 @@ def test_nobody_is_told_twice_by_restarts_repeated_ticks_or_a_clock_that_goes_ba
     office.clock.instant_us += 7_200 * SECOND_US
     assert told(office) == once
     assert office.engine.tick() == 0
+    assert office.engine.check() == []
 
 
 def test_a_closing_learnt_of_late_is_told_when_it_is_known() -> None:

@@ -9,11 +9,20 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.stores import AT, SECOND, acceptance, member_of, topics_for
+from support.stores import (
+    AT,
+    SECOND,
+    acceptance,
+    audience_of,
+    member_of,
+    own_topic,
+    posted,
+    topics_for,
+)
 from support.waiting import until
 
 from router.errors import OverloadedError, StorageError
-from router.queue import Accepted, LogStore, Queue, Repeated
+from router.queue import Accepted, LogStore, Overfull, Queue, Repeated
 from router.queue.check import check_store
 from router.queue.guard import SpaceGuard, segment_bytes
 from router.queue.records import encode_acceptance
@@ -189,6 +198,52 @@ def test_queued_documents_are_told_that_the_disk_is_nearly_full(tmp_path):
     assert isinstance(answer, OverloadedError)
     assert answer.code == "store.nearly_full"
     store.close()
+
+
+# What is pending.
+
+
+def mixed(number, named, grouped):
+    """Return a document for some units by name and others under one topic."""
+    audience = audience_of([*named, *grouped])
+    topics = {own_topic(unit): [unit] for unit in named} | {b"GROUP": grouped}
+    item = acceptance(number, [*named, *grouped], postings=posted(topics, audience))
+    assert item.audience == audience
+    return item
+
+
+def settle(queue, address, key):
+    (one,) = queue.settle(address, [(key, "delivered", "")], AT, address, "x", member_of(address))
+    assert one.state == "delivered"
+
+
+def test_beside_a_group_only_those_written_to_by_name_are_counted(tmp_path):
+    queue = Queue(LogStore.open(tmp_path / "data", clock_us=AT))
+    items = [mixed(number, [5, 40], range(10, 20)) for number in (1, 2)]
+    queue.accept(items)
+    assert [queue.store.pending(unit) for unit in (5, 40, 10, 19)] == [2, 2, 0, 0]
+    settle(queue, 10, items[0].key)
+    settle(queue, 40, items[0].key)
+    assert [queue.store.pending(unit) for unit in (5, 40, 10, 19)] == [2, 1, 0, 0]
+    queue.store.checkpoint()
+    settle(queue, 40, items[1].key)
+    queue.close()
+    queue = Queue(LogStore.open(tmp_path / "data", clock_us=AT))
+    assert [queue.store.pending(unit) for unit in (5, 40, 10, 19)] == [2, 0, 0, 0]
+    assert check_store(queue.store) == []
+    queue.store.pending_max = 2
+    full = queue.accept([mixed(3, [5, 40], range(10, 20)), mixed(4, [40], range(10, 20))])
+    assert full[0] == Overfull(2, (5,))
+    assert isinstance(full[1], Accepted)
+    queue.close()
+
+
+def test_names_beside_a_group_beyond_their_bound_count_as_a_broadcast(tmp_path):
+    queue = Queue(LogStore.open(tmp_path / "data", clock_us=AT))
+    queue.accept([mixed(1, range(100, 230, 2), range(10, 20)), acceptance(2, range(100, 230, 2))])
+    assert {queue.store.pending(unit) for unit in range(100, 230, 2)} == {1}
+    assert check_store(queue.store) == []
+    queue.close()
 
 
 # Owners.
