@@ -121,6 +121,7 @@ class OurStore:
     def counts(self, key: bytes, size: int) -> dict[str, int]:
         """Return how many deliveries of a document of `size` recipients are in each state."""
         sequence = self.store.sequence_of(key)
+        assert sequence is not None, "the document was accepted"
         entry = self.opened.entries(sequence)[0]
         (counts,) = self.opened.count_states(entry.number, (0, size), AT_US)
         found = dict(zip(NAMES, counts, strict=True))

@@ -21,7 +21,6 @@ from router import Engine
 from router._core import Hierarchy
 from router.directory import Snapshot
 from router.engine.state import DIRECTORY
-from router.ports import Store
 from router.queue import LogStore, Queue, RoomRecord
 from vanban_bench.micro._numpy_compile import (
     Compiled,
@@ -162,7 +161,7 @@ def _opening(made: Country, rounds: int, where: Path) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _fill(store: Store, made: Country) -> None:
+def _fill(store: LogStore, made: Country) -> None:
     queue = Queue(store)
     queue.append_rooms([RoomRecord(DIRECTORY, body, 1, 0, "bench") for body in made.bodies])
     queue.close()

@@ -10,7 +10,7 @@ from typing import Final
 
 from router.queue._readings import Places
 from router.queue.transport import NAMES
-from vanban_bench.simulator.documents import require
+from vanban_bench.simulator.documents import WrongError, require
 from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.session import Session
 
@@ -31,7 +31,8 @@ def check_books(session: Session) -> None:
 def _check_paper(session: Session, paper: Paper) -> None:
     store, model, now_us = session.store, session.model, session.now_us()
     sequence = store.sequence_of(bytes.fromhex(paper.key))
-    require(sequence is not None, f"{paper.document_id}: was accepted, and is not there")
+    if sequence is None:
+        raise WrongError(f"{paper.document_id}: was accepted, and is not there")
     assert sequence is not None
     audience = paper.audiences[0]
     others = [one for one in session.world.places if one not in audience]
@@ -46,7 +47,8 @@ def _check_paper(session: Session, paper: Paper) -> None:
         if number not in audience:
             require(found is None, f"{said}, for whom it is not")
             continue
-        require(found is not None, f"{said} it is missing")
+        if found is None or isinstance(found, list):
+            raise WrongError(f"{said} it is missing")
         assert isinstance(found, tuple)
         state, attempts = NAMES[found[_STATE]], found[_ATTEMPTS]
         allowed = model.may_stand(paper, number, now_us)

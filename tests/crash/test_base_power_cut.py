@@ -87,7 +87,9 @@ def recorded(shim: Path, folder: Path, lies: str = "") -> list[Entry]:
     settings = environment(shim, disk, record=folder / "record", lies=lies)
     for life, end in enumerate(ENDS):
         words = [disk, str(life * CHECKPOINTS), end, str(CHECKPOINTS)]
-        played = subprocess.run([sys.executable, "-c", LIFE, *words], env=settings, check=False)
+        played = subprocess.run(
+            [sys.executable, "-P", "-c", LIFE, *words], env=settings, check=False
+        )
         assert played.returncode == (-9 if end == "kill" else 0)
     return read_record(folder / "record")
 
@@ -96,7 +98,7 @@ def problem(path: Path, marks: list[bytes]) -> str:
     """Judge in a process of its own: a damaged file may kill it."""
     answered = marks[-1].decode() if marks else "-1"
     judged = subprocess.run(
-        [sys.executable, "-c", JUDGE],
+        [sys.executable, "-P", "-c", JUDGE],
         input=f"{path} {answered}\n",
         capture_output=True,
         text=True,

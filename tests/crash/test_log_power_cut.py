@@ -60,7 +60,7 @@ def recorded(shim: Path, folder: Path, records: int, seed: int, lies: str = "") 
     # The folder itself stands in the record as well, made by nobody.
     settings = environment(shim, disk / "log", record=folder / "record", lies=lies)
     for life, end in enumerate(ENDS):
-        command = [sys.executable, "-c", LIFE, disk / "log", str(seed * 10 + life), end]
+        command = [sys.executable, "-P", "-c", LIFE, disk / "log", str(seed * 10 + life), end]
         played = subprocess.run([*command, str(records)], env=settings, check=False)
         assert played.returncode == (-9 if end == "kill" else 0)
     return read_record(folder / "record")

@@ -83,7 +83,7 @@ def test_the_record_leads_to_the_same_files(shim, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(
-        [sys.executable, "-c", CALLS, str(disk)],
+        [sys.executable, "-P", "-c", CALLS, str(disk)],
         env=environment(shim, disk, record=tmp_path / "record"),
         check=True,
     )

@@ -94,7 +94,7 @@ def _folder_of_tests() -> str:
 def storm_until_killed(path: Path, first: int, lines: int) -> list[dict[str, object]]:
     """Run the storm, kill -9 it after so many answers, return all answers it printed."""
     child = subprocess.Popen(
-        [sys.executable, "-c", STORM, str(path), _folder_of_tests(), str(first)],
+        [sys.executable, "-P", "-c", STORM, str(path), _folder_of_tests(), str(first)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -135,7 +135,7 @@ def test_what_was_answered_survives_kill_9_several_times(tmp_path):
 def test_a_disk_that_takes_no_more_bytes_fences_and_keeps_old_data(tmp_path):
     path = tmp_path / "data"
     answer = subprocess.run(
-        [sys.executable, "-c", FULL, str(path), _folder_of_tests()],
+        [sys.executable, "-P", "-c", FULL, str(path), _folder_of_tests()],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     first, second = answer.stdout.splitlines()
@@ -155,7 +155,7 @@ def test_a_disk_that_takes_no_more_bytes_fences_and_keeps_old_data(tmp_path):
 def test_a_kill_during_creation_leaves_a_directory_that_opens(tmp_path, delay_ms):
     path = tmp_path / "data"
     child = subprocess.Popen(
-        [sys.executable, "-c", STORM, str(path), _folder_of_tests(), "0"],
+        [sys.executable, "-P", "-c", STORM, str(path), _folder_of_tests(), "0"],
         stdout=subprocess.DEVNULL,
     )
     while not path.exists() and child.poll() is None:

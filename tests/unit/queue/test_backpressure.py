@@ -127,7 +127,7 @@ class HeldCheckpoint:
 
     def __init__(self, directory):
         self._process = subprocess.Popen(
-            [sys.executable, "-c", self._CODE, str(directory / "store")],
+            [sys.executable, "-P", "-c", self._CODE, str(directory / "store")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdout is not None
@@ -277,7 +277,7 @@ def test_a_former_owner_is_fenced_and_harms_nobody(tmp_path, late):
     (data / "LOCK").unlink()
     support = str(Path(__file__).parents[2])
     with subprocess.Popen(
-        [sys.executable, "-c", _NEXT_OWNER, str(data), support],
+        [sys.executable, "-P", "-c", _NEXT_OWNER, str(data), support],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         assert process.stdout is not None

@@ -417,7 +417,7 @@ def test_a_restoration_that_is_killed_anywhere_is_there_whole_or_not_at_all(queu
     ended, points = 9, 0
     while ended == 9:
         target = tmp_path / "again"
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "backup"), str(target)]
+        command = [sys.executable, "-P", "-c", PROGRAM, str(tmp_path / "backup"), str(target)]
         ended = subprocess.run([*command, str(points)], check=False, timeout=60).returncode
         if target.exists():
             again = Queue(LogStore.open(target, clock_us=LATER))

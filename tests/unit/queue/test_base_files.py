@@ -250,7 +250,7 @@ class TestLmdbBase:
         for page in range(2, 14):
             data.write_bytes(whole[: page * 4_096] + bytes(4_096) + whole[page * 4_096 + 4_096 :])
             done = subprocess.run(
-                [sys.executable, "-c", READ_ALL, str(store)],
+                [sys.executable, "-P", "-c", READ_ALL, str(store)],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode == -signal.SIGABRT:

@@ -193,7 +193,7 @@ def test_a_wheel_that_was_not_tested_is_not_used_and_a_warning_says_so(tmp_path:
         "print(type(base).__name__, list(base.items(0)))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "store")],
+        [sys.executable, "-P", "-c", program, str(tmp_path / "store")],
         env={**os.environ, "PYTHONPATH": str(tmp_path / "path")},
         capture_output=True, text=True, check=True,
     )  # fmt: skip

@@ -72,7 +72,7 @@ def test_a_second_owner_in_another_process_is_refused_and_disturbs_nothing(path)
         "except StorageError as error: print(error.code)\n"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", program, str(path)], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "store.locked"
     assert everything(path) == before

@@ -171,7 +171,7 @@ def test_killed_anywhere_it_is_the_old_directory_or_the_new_one(tmp_path):
         said = format1.directory(path)
         before = everything(path)
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(path), str(points)], check=False, timeout=60
+            [sys.executable, "-P", "-c", PROGRAM, str(path), str(points)], check=False, timeout=60
         )
         ended = done.returncode
         if migration_needed(path):

@@ -200,6 +200,6 @@ print("intact")
 
 def test_when_memory_ends_puts_fail_and_everything_before_stays() -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", OUT_OF_MEMORY], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", OUT_OF_MEMORY], capture_output=True, text=True, check=False
     )
     assert (ended.stdout, ended.stderr) == ("intact\n", "")
