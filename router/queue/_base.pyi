@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Sequence
 from os import PathLike
 
+from typing_extensions import disjoint_base
+
 from router.errors import StorageError
 from router.queue._overlay import Overlay
 
 __all__ = ["Base", "MemoryBase"]
 
+@disjoint_base
 class Base:
     """The state at the last checkpoint, table by table; keys and values are bytes.
 
@@ -56,6 +59,7 @@ class Base:
     def close(self) -> None:
         """Release what the base holds; idempotent.  Nothing may be reading or writing."""
 
+@disjoint_base
 class MemoryBase(Base):
     """A base in memory, for the simulator and for stores that need not survive.
 

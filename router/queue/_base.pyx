@@ -50,6 +50,9 @@ cdef class Base:
             raise ValueError(f"tables must be at most {TABLES_MAX} names, all different")
         self.tables = names
 
+    def __reduce__(self):
+        raise TypeError("a base is not pickled")
+
     cdef int begin(self) noexcept nogil:
         return FAILED
 

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from os import PathLike
 
+from typing_extensions import disjoint_base
+
 from router.queue._base import Base
 from router.queue._disk import Disk
 from router.queue._pylmdb import PyLmdbBase
 
 __all__ = ["LmdbBase"]
 
+@disjoint_base
 class LmdbBase(Base):
     """A base in an LMDB environment of this process's own.  Made by `open`.
 

@@ -61,6 +61,9 @@ cdef class LmdbBase(Base):
     `info` and `copy_to` may be called from any thread beside readings and a write.
     """
 
+    def __reduce__(self):
+        raise TypeError("a base is not pickled")
+
     @staticmethod
     def open(path, tables, map_bytes=0, *, fallback=False):
         """Open the environment in directory `path`, or make it; its parent must be there.

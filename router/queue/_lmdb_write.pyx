@@ -16,6 +16,8 @@ from router.queue._overlay cimport Overlay, Walk
 
 from router.limits import MAP_AHEAD_BYTES_MAX, MAP_AHEAD_BYTES_MIN, MAP_AHEAD_FREE_SHARE
 
+__all__ = []
+
 cdef extern from "<sys/statvfs.h>" nogil:
     ctypedef struct statvfs_t "struct statvfs":
         unsigned long f_frsize

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from os import PathLike
 
+from typing_extensions import disjoint_base
+
 from router.queue._base import Base
 from router.queue._disk import Disk
 
 __all__ = ["PyLmdbBase"]
 
+@disjoint_base
 class PyLmdbBase(Base):
     """A base in an LMDB environment, over py-lmdb.  See `LmdbBase.open`."""
 

@@ -58,6 +58,9 @@ cdef class PyLmdbBase(Base):
     cdef Disk _owner_disk        # says who owns the directory now, or None
     cdef uint64_t _owner_epoch
 
+    def __reduce__(self):
+        raise TypeError("a base is not pickled")
+
     def __init__(self, path, tables, map_bytes=0):
         """See `LmdbBase.open`."""
         super().__init__(tables)

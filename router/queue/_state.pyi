@@ -4,6 +4,8 @@ from typing import final
 
 from router.queue._base import Base
 
+__all__ = ["State"]
+
 @final
 class State:
     """The layers of one store; see the module's words."""

@@ -21,6 +21,8 @@ from router.queue._pending cimport Pending
 
 from router.queue.tables import ORDERED
 
+__all__ = ["State"]
+
 
 cdef class State:
     """The layers of one store; see the module's words."""
@@ -40,6 +42,9 @@ cdef class State:
         self.joint_size = 0
         self.due_hour = 0xFFFFFFFF
         memset(self.years, 0, sizeof(self.years))
+
+    def __reduce__(self):
+        raise TypeError("a state is not pickled")
 
     def __dealloc__(self):
         free(self.scratch)

@@ -59,7 +59,6 @@ cdef class Store(Handing):
         cdef int done
         self.state = State(base)
         self.log = log
-        super().__init__()
         self.epoch = epoch if log is None else log.epoch
         self.last = self.checkpointed = place[0]
         self.last_spot.segment, self.last_spot.offset, self.last_spot.size = place[1]

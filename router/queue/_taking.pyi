@@ -12,7 +12,6 @@ _Answers = list[tuple[int, int, int]]
 class Taking(Readings):
     """What callers want changed, of one store."""
 
-    def __init__(self) -> None: ...
     def take(self, records: list[bytes], *, documents: bool = True) -> _Answers:
         """Store records in one group; return (kind, sequence, twin) for each, in order.
 

@@ -31,7 +31,7 @@ cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 cdef class Taking(Readings):
     """What callers want changed, of one store."""
 
-    def __init__(self):
+    def __cinit__(self, *arguments, **named):
         self.waiting = {}
 
     cdef Ticket *ticket_of(self, list records, bint documents) except NULL:
