@@ -82,22 +82,6 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         seat = engine.seat(principal_of(request))
         return seat.track(unquote(key), below=below, state=in_state, limit=limit, page=page)
 
-    @get("/v1/outbox", sync_to_thread=False, operation_id="outbox")
-    def outbox(
-        request: AnyRequest,
-        after: Annotated[str, QueryParameter(max_length=64)] = "",
-        limit: Annotated[int, QueryParameter(ge=1, le=limits.OUTBOX_PAGE_MAX)] = 100,
-    ) -> Outbox:
-        """Tell the token's unit what became of documents it has sent, oldest first.
-
-        Redirections, deliveries that nobody could take.  Ask again with the `cursor` of the
-        answer as `after`; events stay.
-        """
-        unit = principal_of(request).unit
-        if unit is None:
-            raise ForbiddenError("access.other_unit")
-        return engine.outbox(unit, after=after, limit=limit)
-
     @get("/v1/documents/{key:str}/explain", sync_to_thread=False, operation_id="explain")
     def explain(
         request: AnyRequest,
@@ -143,7 +127,30 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         """Whom the token speaks for."""
         return principal_of(request)
 
-    return [track, outbox, explain, delivery, resolve, unit, whoami, *_health_handlers(engine)]
+    return [
+        track, explain, delivery, resolve, unit, whoami,
+        *_sender_handlers(engine), *_health_handlers(engine),
+    ]  # fmt: skip
+
+
+def _sender_handlers(engine: Engine) -> list[HTTPRouteHandler]:
+    @get("/v1/outbox", sync_to_thread=False, operation_id="outbox")
+    def outbox(
+        request: AnyRequest,
+        after: Annotated[str, QueryParameter(max_length=64)] = "",
+        limit: Annotated[int, QueryParameter(ge=1, le=limits.OUTBOX_PAGE_MAX)] = 100,
+    ) -> Outbox:
+        """Tell the token's unit what became of documents it has sent, oldest first.
+
+        Redirections, deliveries that nobody could take.  Ask again with the `cursor` of the
+        answer as `after`; events stay.
+        """
+        unit = principal_of(request).unit
+        if unit is None:
+            raise ForbiddenError("access.other_unit")
+        return engine.outbox(unit, after=after, limit=limit)
+
+    return [outbox]
 
 
 def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
