@@ -61,7 +61,12 @@ def principal_of(request: AnyRequest) -> Principal:
 
 def handlers(engine: Engine) -> list[HTTPRouteHandler]:
     """Return the route handlers over one engine."""
+    return [
+        *_document_handlers(engine), *_directory_handlers(engine), *_health_handlers(engine),
+    ]  # fmt: skip
 
+
+def _document_handlers(engine: Engine) -> list[HTTPRouteHandler]:
     @get("/v1/documents/{key:str}/tracking", sync_to_thread=False, operation_id="track")
     def track(
         request: AnyRequest,
@@ -115,6 +120,10 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         """
         return engine.seat(principal_of(request)).delivery(unquote(delivery))
 
+    return [track, outbox, explain, delivery]
+
+
+def _directory_handlers(engine: Engine) -> list[HTTPRouteHandler]:
     @post("/v1/resolve", sync_to_thread=False, status_code=200, operation_id="resolve")
     def resolve(request: AnyRequest, data: JSONBody[ResolveRequest]) -> Resolved:
         """Whom a selector selects at an instant, and why a unit is among them or not.
@@ -143,7 +152,7 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         """Whom the token speaks for."""
         return principal_of(request)
 
-    return [track, outbox, explain, delivery, resolve, unit, whoami, *_health_handlers(engine)]
+    return [resolve, unit, whoami]
 
 
 def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
