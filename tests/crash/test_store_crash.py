@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.stores import AT, LmdbBox, acceptance
+from support.stores import AT, LogBox, acceptance, member_of
 
 from router.queue.queue import Queue
 
@@ -24,11 +24,11 @@ STORM = textwrap.dedent(
     import json, sys, threading
     sys.path.insert(0, sys.argv[2])
     from pathlib import Path
-    from support.stores import AT, LmdbBox, acceptance, member_of, topics_for
+    from support.stores import AT, LogBox, acceptance, member_of, topics_for
     from router.queue.queue import Queue
     import msgspec
 
-    queue = Queue(LmdbBox(Path(sys.argv[1])).open())
+    queue = Queue(LogBox(Path(sys.argv[1])).open())
     first = int(sys.argv[3])
     say = threading.Lock()
 
@@ -66,11 +66,11 @@ FULL = textwrap.dedent(
     import resource, sys
     sys.path.insert(0, sys.argv[2])
     from pathlib import Path
-    from support.stores import LmdbBox, acceptance
+    from support.stores import LogBox, acceptance
     from router.errors import StorageError
     from router.queue.queue import Queue
 
-    queue = Queue(LmdbBox(Path(sys.argv[1])).open())
+    queue = Queue(LogBox(Path(sys.argv[1])).open())
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
     stored = 0
     try:
@@ -116,14 +116,14 @@ def test_what_was_answered_survives_kill_9_several_times(tmp_path):
                 sequences[answer["number"]] = answer["sequence"]
             else:
                 settled.add((answer["address"], answer["key"]))
-        queue = Queue(LmdbBox(path).open())
+        queue = Queue(LogBox(path).open())
         for number, sequence in sequences.items():
             item = acceptance(number, [5, 6])
             stored = queue.document(item.key)
             assert stored is not None, f"document {number} was answered and is lost"
             assert (stored.sequence, stored.envelope) == (sequence, item.envelope)
         for address, key in settled:
-            row = queue.delivery(bytes.fromhex(key), address)
+            row = queue.delivery(bytes.fromhex(key), address, AT, member_of(address))
             assert row is not None, f"a delivery for {address} was settled and is lost"
             assert row.state == "delivered"
         assert queue.check() == []
@@ -144,8 +144,9 @@ def test_a_disk_that_takes_no_more_bytes_fences_and_keeps_old_data(tmp_path):
     assert second == code
     assert healthy == "False"
     assert int(stored) > 3
-    queue = Queue(LmdbBox(path).open())
-    assert queue.counts()["documents"] == int(stored)
+    queue = Queue(LogBox(path).open())
+    # The group that failed may be there, too: nobody was told either way.
+    assert queue.counts()["documents"] in {int(stored), int(stored) + 1}
     assert queue.check() == []
     queue.accept([acceptance(20_000, [5], at=AT)])
     queue.close()
@@ -163,6 +164,6 @@ def test_a_kill_during_creation_leaves_a_directory_that_opens(tmp_path, delay_ms
     time.sleep(delay_ms / 1_000)
     child.kill()
     child.wait()
-    queue = Queue(LmdbBox(path).open())
+    queue = Queue(LogBox(path).open())
     assert queue.check() == []
     queue.close()
