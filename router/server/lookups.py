@@ -117,23 +117,13 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
             page=data.page,
         )
 
-    @get("/v1/units/{code:str}", sync_to_thread=False, operation_id="unit")
-    def unit(request: AnyRequest, code: FromPath[str]) -> Unit:
-        """One unit by its code in either form."""
-        return engine.seat(principal_of(request)).unit(unquote(code))
-
-    @get("/v1/whoami", sync_to_thread=False, operation_id="whoami")
-    def whoami(request: AnyRequest) -> Principal:
-        """Whom the token speaks for."""
-        return principal_of(request)
-
     return [
-        track, explain, delivery, resolve, unit, whoami,
-        *_sender_handlers(engine), *_health_handlers(engine),
+        track, explain, delivery, resolve,
+        *_unit_handlers(engine), *_health_handlers(engine),
     ]  # fmt: skip
 
 
-def _sender_handlers(engine: Engine) -> list[HTTPRouteHandler]:
+def _unit_handlers(engine: Engine) -> list[HTTPRouteHandler]:
     @get("/v1/outbox", sync_to_thread=False, operation_id="outbox")
     def outbox(
         request: AnyRequest,
@@ -150,7 +140,17 @@ def _sender_handlers(engine: Engine) -> list[HTTPRouteHandler]:
             raise ForbiddenError("access.other_unit")
         return engine.outbox(unit, after=after, limit=limit)
 
-    return [outbox]
+    @get("/v1/units/{code:str}", sync_to_thread=False, operation_id="unit")
+    def unit(request: AnyRequest, code: FromPath[str]) -> Unit:
+        """One unit by its code in either form."""
+        return engine.seat(principal_of(request)).unit(unquote(code))
+
+    @get("/v1/whoami", sync_to_thread=False, operation_id="whoami")
+    def whoami(request: AnyRequest) -> Principal:
+        """Whom the token speaks for."""
+        return principal_of(request)
+
+    return [outbox, unit, whoami]
 
 
 def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
