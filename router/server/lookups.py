@@ -61,7 +61,12 @@ def principal_of(request: AnyRequest) -> Principal:
 
 def handlers(engine: Engine) -> list[HTTPRouteHandler]:
     """Return the route handlers over one engine."""
+    return [
+        *_document_handlers(engine), *_directory_handlers(engine), *_health_handlers(engine),
+    ]  # fmt: skip
 
+
+def _document_handlers(engine: Engine) -> list[HTTPRouteHandler]:
     @get("/v1/documents/{key:str}/tracking", sync_to_thread=False, operation_id="track")
     def track(
         request: AnyRequest,
@@ -82,6 +87,22 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         seat = engine.seat(principal_of(request))
         return seat.track(unquote(key), below=below, state=in_state, limit=limit, page=page)
 
+    @get("/v1/outbox", sync_to_thread=False, operation_id="outbox")
+    def outbox(
+        request: AnyRequest,
+        after: Annotated[str, QueryParameter(max_length=64)] = "",
+        limit: Annotated[int, QueryParameter(ge=1, le=limits.OUTBOX_PAGE_MAX)] = 100,
+    ) -> Outbox:
+        """Tell the token's unit what became of documents it has sent, oldest first.
+
+        Redirections, deliveries that nobody could take.  Ask again with the `cursor` of the
+        answer as `after`; events stay.
+        """
+        unit = principal_of(request).unit
+        if unit is None:
+            raise ForbiddenError("access.other_unit")
+        return engine.outbox(unit, after=after, limit=limit)
+
     @get("/v1/documents/{key:str}/explain", sync_to_thread=False, operation_id="explain")
     def explain(
         request: AnyRequest,
@@ -99,6 +120,10 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
         """
         return engine.seat(principal_of(request)).delivery(unquote(delivery))
 
+    return [track, outbox, explain, delivery]
+
+
+def _directory_handlers(engine: Engine) -> list[HTTPRouteHandler]:
     @post("/v1/resolve", sync_to_thread=False, status_code=200, operation_id="resolve")
     def resolve(request: AnyRequest, data: JSONBody[ResolveRequest]) -> Resolved:
         """Whom a selector selects at an instant, and why a unit is among them or not.
@@ -117,29 +142,6 @@ def handlers(engine: Engine) -> list[HTTPRouteHandler]:
             page=data.page,
         )
 
-    return [
-        track, explain, delivery, resolve,
-        *_unit_handlers(engine), *_health_handlers(engine),
-    ]  # fmt: skip
-
-
-def _unit_handlers(engine: Engine) -> list[HTTPRouteHandler]:
-    @get("/v1/outbox", sync_to_thread=False, operation_id="outbox")
-    def outbox(
-        request: AnyRequest,
-        after: Annotated[str, QueryParameter(max_length=64)] = "",
-        limit: Annotated[int, QueryParameter(ge=1, le=limits.OUTBOX_PAGE_MAX)] = 100,
-    ) -> Outbox:
-        """Tell the token's unit what became of documents it has sent, oldest first.
-
-        Redirections, deliveries that nobody could take.  Ask again with the `cursor` of the
-        answer as `after`; events stay.
-        """
-        unit = principal_of(request).unit
-        if unit is None:
-            raise ForbiddenError("access.other_unit")
-        return engine.outbox(unit, after=after, limit=limit)
-
     @get("/v1/units/{code:str}", sync_to_thread=False, operation_id="unit")
     def unit(request: AnyRequest, code: FromPath[str]) -> Unit:
         """One unit by its code in either form."""
@@ -150,7 +152,7 @@ def _unit_handlers(engine: Engine) -> list[HTTPRouteHandler]:
         """Whom the token speaks for."""
         return principal_of(request)
 
-    return [outbox, unit, whoami]
+    return [resolve, unit, whoami]
 
 
 def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:

@@ -78,5 +78,5 @@ def test_a_read_only_directory_is_refused_with_words(disk):
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(StorageError) as caught:
         found_at(data)
-    assert caught.value.code == "store.failed"
+    assert caught.value.code == "store.read_only"
     assert "read-only" in str(caught.value).lower()
