@@ -95,10 +95,10 @@ class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     page: Annotated[int, Meta(ge=0, le=limits.UNITS_MAX)] = 0
 
 
-class Health(msgspec.Struct, frozen=True):
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer of the health checks: `status` is "ok" or "ready".
 
-    `refusing` is the code of what documents are refused for while all else works, or "".
+    `refusing` is there, with its code, while documents are refused for a reason and all else works.
     """
 
     status: str

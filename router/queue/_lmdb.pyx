@@ -333,11 +333,11 @@ cdef class LmdbBase(Base):
         if failed:
             return self._failed(true_reason(self._file, failed))
         lmdb.env_info(self._env, &after)
-        keep_ahead(
+        failed = keep_ahead(
             self._file, &self._length, (after.last_page + 1) * self._page_size,
             (after.last_page - before.last_page) * self._page_size,
         )
-        return 0
+        return self._failed(failed) if failed else 0
 
     def belong_to(self, Disk disk, uint64_t epoch):
         """Refuse to write once that disk was claimed for another opening than `epoch`."""

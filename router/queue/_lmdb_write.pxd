@@ -17,7 +17,7 @@ cdef int apply_changes(
 # Keeps a file ahead of the bytes in use; what cannot be is no failure.  A step is at least what
 # the last commit took (`grown`), so that steady growth stays on zeros, and begins when half of
 # the way is used up.  `length` is the file's, kept up to date here.
-cdef void keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) noexcept nogil
+cdef int keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) noexcept nogil
 # How long a file is; 0 when it does not say.
 cdef uint64_t length_of(int file) noexcept nogil
 # LMDB calls a write that came out short EIO; find out, at the end of the file, whether the disk is

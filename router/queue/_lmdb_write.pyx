@@ -91,7 +91,7 @@ cdef bint beyond(Blob *key, Blob *last) noexcept nogil:
     return order > 0 or (order == 0 and key.size > last.size)
 
 
-cdef void keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) noexcept nogil:
+cdef int keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) noexcept nogil:
     cdef uint64_t ahead, step
     if length[0] < used:  # the commit went beyond the zeros, or gave pages up unwritten
         length[0] = length_of(file)
@@ -99,10 +99,11 @@ cdef void keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) 
             length[0] = used
     ahead = min(max(used >> 3, AHEAD_LEAST), AHEAD_MOST)
     if length[0] >= used + (ahead >> 1):
-        return
+        return 0
     step = min(max(2 * grown, AHEAD_LEAST), used + ahead - length[0])
     if step <= free_bytes(file) // FREE_SHARE:
-        length[0] += fill(file, length[0], step)
+        return fill(file, length, step)
+    return 0
 
 
 cdef uint64_t length_of(int file) noexcept nogil:
@@ -117,8 +118,12 @@ cdef uint64_t free_bytes(int file) noexcept nogil:
     return <uint64_t>found.f_bavail * found.f_frsize
 
 
-cdef uint64_t fill(int file, uint64_t start, uint64_t size) noexcept nogil:
-    """Write zeros and flush them; return how many lie there now."""
+cdef int fill(int file, uint64_t *length, uint64_t size) noexcept nogil:
+    """Write zeros at the end and flush them: 0, or what the flush failed with.
+
+    That they can't be written harms nobody; a failed flush says that the disk can't be trusted.
+    """
+    cdef uint64_t start = length[0]
     cdef uint64_t done = 0
     cdef ssize_t written
     while done < size:
@@ -126,8 +131,8 @@ cdef uint64_t fill(int file, uint64_t start, uint64_t size) noexcept nogil:
         if written <= 0:
             break
         done += <uint64_t>written
-    fdatasync(file)
-    return done
+    length[0] += done
+    return errno if fdatasync(file) else 0
 
 
 cdef int true_reason(int file, int failed) noexcept nogil:
