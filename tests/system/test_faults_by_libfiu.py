@@ -22,6 +22,7 @@ from support.recording import TESTS, Judge, play_life
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 PRELOADED = [Path("/usr/lib/fiu") / name for name in ("fiu_run_preload.so", "fiu_posix_preload.so")]
+PRELOADS = frozenset(("LD_PRELOAD", "FIU_CTRL_FIFO", "FIU_ENABLE"))
 POSTS = 60
 WHOLE = 10
 """So many are sent before anything fails."""
@@ -99,9 +100,12 @@ def test_a_daemon_refuses_and_recovers(tmp_path, monkeypatch, point, error):
     pipes = tmp_path / "fiu"
 
     def control(running, command):
+        # Not with the library itself preloaded: only the daemon is to meet faults.
+        clean = {name: value for name, value in os.environ.items() if name not in PRELOADS}
         subprocess.run(
-            ["fiu-ctrl", "-f", str(pipes), "-c", command, str(running.process.pid)], check=True
-        )
+            ["fiu-ctrl", "-f", str(pipes), "-c", command, str(running.process.pid)],
+            check=True, env=clean,
+        )  # fmt: skip
 
     with monkeypatch.context() as patched:
         patched.setenv("LD_PRELOAD", " ".join(map(str, PRELOADED)))
