@@ -133,6 +133,7 @@ class DataDirectory:
         """Write FORMAT: from now on the directory counts as a data directory."""
         with file_errors(self.path):
             flush_directory(self.store_path)
+            flush_directory(self.path)  # FORMAT must not outlive the names it speaks of
             write_format(self.path, Format(PRODUCT, FORMAT_VERSION, self.kind, clock_us))
         self.fresh = False
 
