@@ -4,7 +4,7 @@
 from libc.stdint cimport uint64_t
 
 from router.queue._pipeline cimport Ticket
-from router.queue._readings cimport Readings
+from router.queue._readings cimport Places, Readings
 
 
 cdef class Taking(Readings):
@@ -14,6 +14,9 @@ cdef class Taking(Readings):
     cdef Ticket *ticket_of(self, list records, bint documents) except NULL
     cdef int raise_outcome(self, int outcome) except -1
     cdef int admit(self, Ticket *ticket) except -1
+    cdef int have_settled(
+        self, Ticket *ticket, bytes actor, bytes reasons, Places places
+    ) except -1
 
 
 cdef object refusal_of(int outcome)

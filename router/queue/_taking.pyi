@@ -46,7 +46,6 @@ class Taking(Readings):
         reasons: tuple[bytes, ...] = (),
         *,
         until: int = 0,
-        durable: bool = True,
     ) -> list[int] | tuple[tuple[bool, int, bool], ...]:
         """Do what a recipient wants of its deliveries: one record, flushed on return.
 

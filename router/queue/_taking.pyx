@@ -169,7 +169,7 @@ cdef class Taking(Readings):
 
     def settle(
         self, uint32_t address, uint32_t unit, int64_t at, bytes actor not None, list wishes,
-        Places places not None, tuple reasons=(), *, int64_t until=0, bint durable=True,
+        Places places not None, tuple reasons=(), *, int64_t until=0,
     ):
         """Do what a recipient wants of its deliveries: one record, flushed on return.
 
@@ -198,18 +198,9 @@ cdef class Taking(Readings):
                 asked[i].state, asked[i].reason = state, reason
             changes.address, changes.unit, changes.at = address, unit, at
             changes.until, changes.extends = until, until != 0
-            changes.actor = <const uint8_t *>PyBytes_AS_STRING(actor)
-            changes.actor_size = <uint32_t>PyBytes_GET_SIZE(actor)
-            changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
-            changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
             changes.reason_count = <uint32_t>len(reasons)
-            one_record(&changes, count)
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
-            ticket.positions = &places.positions
-            ticket.bytes = 64 * count
-            with nogil:
-                self.run(&ticket)
-            self.raise_outcome(ticket.outcome)
+            self.have_settled(&ticket, actor, written, places)
             if places.positions.unknown_count:
                 return places.unknown()
             return tuple([
@@ -219,6 +210,22 @@ cdef class Taking(Readings):
         finally:
             free(asked)
             free(changes.moves)
+
+    cdef int have_settled(
+        self, Ticket *ticket, bytes actor, bytes reasons, Places places
+    ) except -1:
+        """Have the wishes of a ticket served, all in one record; raise when they are not."""
+        cdef Changes *changes = ticket.changes
+        changes.actor = <const uint8_t *>PyBytes_AS_STRING(actor)
+        changes.actor_size = <uint32_t>PyBytes_GET_SIZE(actor)
+        changes.reasons = <const uint8_t *>PyBytes_AS_STRING(reasons)
+        changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(reasons)
+        one_record(changes, ticket.wish_count)
+        ticket.positions = &places.positions
+        ticket.bytes = 64 * ticket.wish_count
+        with nogil:
+            self.run(ticket)
+        return self.raise_outcome(ticket.outcome)
 
     def settle_alike(
         self, uint32_t address, uint32_t unit, int64_t at, bytes actor not None, list keys,
@@ -251,18 +258,9 @@ cdef class Taking(Readings):
                 asked[i].key = <const uint8_t *>PyBytes_AS_STRING(key)
                 asked[i].state, asked[i].reason = state, 1 if reason else 0
             changes.address, changes.unit, changes.at = address, unit, at
-            changes.actor = <const uint8_t *>PyBytes_AS_STRING(actor)
-            changes.actor_size = <uint32_t>PyBytes_GET_SIZE(actor)
-            changes.reasons = <const uint8_t *>PyBytes_AS_STRING(written)
-            changes.reasons_size = <uint32_t>PyBytes_GET_SIZE(written)
             changes.reason_count = 1 if reason else 0
-            one_record(&changes, count)
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
-            ticket.positions = &places.positions
-            ticket.bytes = 64 * count
-            with nogil:
-                self.run(&ticket)
-            self.raise_outcome(ticket.outcome)
+            self.have_settled(&ticket, actor, written, places)
             if places.positions.unknown_count:
                 return places.unknown()
             for i in range(count):
