@@ -33,7 +33,7 @@ class Handing(Taking):
         `topics` are sorted, `digest` differs when they differ.  Returns a list of snapshots
         that must be in `places` first, or a tuple (handed out, further lanes).  `look` changes
         nothing and lists what is leased as well, as (document, entry, rank, lane, hand-outs
-        so far, state, None).  Raises TooManyOpenError `unit.too_many_leased`, OverloadedError
+        so far, state).  Raises TooManyOpenError `unit.too_many_leased`, OverloadedError
         `store.checkpoint_behind`, StorageError, ClosedError.
         """
 

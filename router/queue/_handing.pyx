@@ -37,10 +37,9 @@ cdef class Handing(Taking):
         """Hand out what waits for an address; flushed with the next group.
 
         `topics` are sorted, `digest` differs when they differ.  Returns a list of snapshots
-        that must be in `places` first, or a tuple (handed out, further lanes).  Each is
-        (document, entry, rank, lane, hand-outs so far, state, spot).  `look` changes nothing
-        and lists what is leased as well.  Raises TooManyOpenError `unit.too_many_leased` when
-        `leases_max` leases run already, OverloadedError `store.checkpoint_behind`.
+        that must be in `places` first, or a tuple (handed out, further lanes).  `look` changes
+        nothing and lists what is leased as well, as (document, entry, rank, lane, hand-outs so
+        far, state).
         """
         cdef Ask ask
         cdef Walk found
@@ -205,21 +204,16 @@ cdef class Handing(Taking):
 
 
 cdef list handed_out(Walk *found):
-    """Return what a walk hands out, without what it found to be over."""
+    """Return what a look at an inbox found, without what it found to be over."""
     cdef list handed = []
     cdef uint32_t i
     cdef Move *move
-    cdef Spot *spot
     for i in range(found.count):
         move = &found.moves[i]
         if move.state > LEASED:
             continue
-        where = None
-        if found.spots != NULL and found.spots[i].segment:
-            spot = &found.spots[i]
-            where = (spot.segment, spot.offset, spot.size)
         handed.append((
-            move.document, move.entry, move.rank, move.lane, move.attempts, move.state, where
+            move.document, move.entry, move.rank, move.lane, move.attempts, move.state
         ))
     return handed
 
