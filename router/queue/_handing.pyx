@@ -39,7 +39,8 @@ cdef class Handing(Taking):
         `topics` are sorted, `digest` differs when they differ.  Returns a list of snapshots
         that must be in `places` first, or a tuple (handed out, further lanes).  `look` changes
         nothing and lists what is leased as well, as (document, entry, rank, lane, hand-outs so
-        far, state).
+        far, state).  Raises TooManyOpenError `unit.too_many_leased` when `leases_max` leases
+        run already, OverloadedError `store.checkpoint_behind`.
         """
         cdef Ask ask
         cdef Walk found
