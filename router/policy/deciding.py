@@ -313,7 +313,7 @@ class _Case:
         return msgspec.structs.replace(
             decision, rules=tuple(sorted(self.rules)), refused=refused,
             refusal_rule=min(numbers, default=0), information_only=admitted,
-            quarantine=any(one.rule.effect.quarantine for one in applying),
+            quarantine=any(one.rule.effect.quarantine for one in matching),
             calendar_year=self.missing_year,
         )  # fmt: skip
 
