@@ -273,6 +273,12 @@ MAP_AHEAD_BYTES_MAX: Final = 67_108_864
 """How far LMDB's file is filled with zeros ahead of its data: an eighth of it, within these."""
 MAP_AHEAD_FREE_SHARE: Final = 16
 """Zeros ahead take at most this part of the space that is free on the disk."""
+COMMIT_PLAIN_BYTES: Final = 1_048_576
+"""Changes below this are committed by LMDB's own synced commit: too little to keep others."""
+COMMIT_STEP_BYTES: Final = 262_144
+COMMIT_BURST_US: Final = 250
+COMMIT_REST_US: Final = 500
+"""How a larger commit is written: in steps, a rest after each burst that others flushed beside."""
 BASE_PAGE_ROWS: Final = 1_024
 """Rows that a dump reads from the base in one go."""
 PLACES_REMEMBERED_MAX: Final = 65_536
@@ -293,7 +299,8 @@ leases go on until memory is a quarter past its bound."""
 LINE_BYTES_MAX: Final = 134_217_728
 """Record bytes of all callers that wait for their group together."""
 CHECKPOINT_OVERLAY_BYTES: Final = 134_217_728
-"""Memory of changes after which a checkpoint begins."""
+CHECKPOINT_OVERLAY_BYTES_LEAST: Final = 33_554_432
+"""Memory of changes after which a checkpoint begins: a sixteenth of the state, within these."""
 CHECKPOINT_LOG_BYTES: Final = 536_870_912
 """Bytes of log after which one begins: what an opening may have to read again."""
 CHECKPOINT_S: Final = 30

@@ -118,7 +118,7 @@ cdef class SegmentLog(LogWriter):
         self.last = self.flushed = self.written = found.expected - 1
         self._remove(AHEAD)
         self._remove(OPENING)
-        self.numbers = self.going = header.segment = self.numbers + 1
+        self.numbers = header.segment = self.numbers + 1
         header.first = min(tail, found.expected)
         header.flushed = self.last
         file = self.make(OPENING, &header, size, size)

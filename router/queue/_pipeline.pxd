@@ -119,6 +119,7 @@ cdef class Pipeline:
     cdef void finish(self, Ticket *line) noexcept nogil
     cdef int freeze(self) noexcept nogil
     cdef int thaw(self, int written) noexcept nogil
+    cdef size_t overlay_bytes_due(self) noexcept nogil
     cdef void keep_meta(self) noexcept nogil
     cdef bint checkpoint_due(self) noexcept nogil
     cdef void wait_for_room(self) noexcept nogil

@@ -28,16 +28,21 @@ from router.queue._changes cimport changes_bytes_max, read_changes, write_change
 from router.queue._moves cimport COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes
 from router.queue._settle cimport Wish, grant
 
-from router.limits import GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S, RECORD_BYTES_MAX
+from router.limits import (
+    CHECKPOINT_OVERLAY_BYTES_LEAST, GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S,
+    RECORD_BYTES_MAX,
+)
 
 __all__ = ["Pipeline"]
 
 cdef enum:
     SPOT_EVERY = 16     # of records that are no documents, every so many have a spot
     SPOT_BYTES = 12
+    BASE_SHARE = 16     # of the base may be in the overlay before a checkpoint
     RECORD_HEAD = 12    # of a record kept in a table: epoch, checksum
 
 cdef size_t GROUP_MAX = GROUP_BYTES_MAX
+cdef size_t CHECKPOINT_LEAST = CHECKPOINT_OVERLAY_BYTES_LEAST
 cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 cdef const char *META_COUNTERS = b"counters"
 cdef const char *META_PLACE = b"place"
@@ -158,7 +163,7 @@ cdef class Pipeline:
             self.give_up()
         self.state.end()
         self.finish(line)
-        if self.checkpoint_due():
+        if self.checkpoint_due() or (self.log is not None and self.log.wanting()):
             pthread_cond_broadcast(&self.wanted)
 
     cdef void wait_for_room(self) noexcept nogil:
@@ -171,6 +176,7 @@ cdef class Pipeline:
         cdef double seconds = self.overlay_wait_s
         if not self.state.freezing or self.state.bytes() <= self.overlay_bytes_max:
             return
+        self.state.base.hurry = True
         clock_gettime(CLOCK_REALTIME, &until)
         until.tv_sec += <long>seconds
         until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
@@ -362,6 +368,10 @@ cdef class Pipeline:
         if self.log is not None:
             if self.log.flush() == FAILED:
                 return FAILED
+            self.state.base.beside += 1
+            self.state.base.hurry = self.state.freezing and (
+                self.state.bytes() > self.overlay_bytes_max // 4 * 3
+            )
         elif self.freeze() == FAILED or self.thaw(self.write_checkpoint()) == FAILED:
             return FAILED
         self.dirty = False
@@ -375,9 +385,18 @@ cdef class Pipeline:
         if self.log is None or self.state.freezing or self.broken:
             return False
         return (
-            self.state.bytes() > self.checkpoint_overlay_bytes
+            self.state.bytes() > self.overlay_bytes_due()
             or self.stored_bytes - self.checkpoint_bytes > self.checkpoint_log_bytes
         )
+
+    cdef size_t overlay_bytes_due(self) noexcept nogil:
+        """How much the overlay may hold before a checkpoint.
+
+        Small ones keep nobody waiting; into a large base many changes go together, since
+        each rewrites the pages that it touches.
+        """
+        cdef size_t due = self.state.base.size // BASE_SHARE
+        return min(max(due, CHECKPOINT_LEAST), self.checkpoint_overlay_bytes)
 
     cdef void keep_meta(self) noexcept nogil:
         """Write down what belongs to the state and is kept in memory."""

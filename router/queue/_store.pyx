@@ -200,8 +200,7 @@ cdef class Store(Handing):
             return
         with nogil:
             while not self.stopping and not self.broken:
-                if self.log.wanting():
-                    self.log.prepare()
+                if self.log.wanting() and self.log.prepare() == FOUND:
                     continue
                 pthread_mutex_lock(&self.lock)
                 if not self.stopping:

@@ -8,6 +8,7 @@ import msgspec
 
 from router.errors import StorageError
 from router.queue import segments
+from router.queue.commit_note import undo_commit
 from router.queue.datadir import DataDirectory, file_errors
 from router.queue.environment import DATA, damage
 from router.queue.log_store import LogStore
@@ -33,6 +34,7 @@ def check(path: Path, at: int, *, rows: bool = False) -> Found:
     with file_errors(path):
         DataDirectory(path, backup=True).release()
         inspected = segments.Inspection(path / "log")
+    undo_commit(path / "store")
     pages = [f"store/{DATA}: {one}" for one in damage(path / "store")]
     if pages:
         return Found(0, {}, [*inspected.wrong, *pages])
