@@ -12,7 +12,7 @@ A failed write, flush or reading breaks the pipeline: it refuses everything from
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, store32, store64
 from router.queue._crc cimport crc32c
@@ -51,6 +51,16 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t write(int file, const void *data, size_t count)
 
 
+cdef timespec seconds_on(double seconds) noexcept nogil:
+    cdef timespec until
+    clock_gettime(CLOCK_MONOTONIC, &until)
+    until.tv_sec += <long>seconds
+    until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
+    until.tv_sec += until.tv_nsec // 1000000000
+    until.tv_nsec %= 1000000000
+    return until
+
+
 cdef class Pipeline:
     """Log, state and the line of callers of one store."""
 
@@ -66,11 +76,7 @@ cdef class Pipeline:
         self.replay_moves = <Move *>malloc(MOVES_MAX * sizeof(Move))
         if self.replay_moves == NULL:
             raise MemoryError
-        pthread_mutex_init(&self.lock, NULL)
-        pthread_mutex_init(&self.arriving, NULL)
-        pthread_cond_init(&self.arrived, NULL)
-        pthread_cond_init(&self.thawed, NULL)
-        pthread_cond_init(&self.wanted, NULL)
+        self.make_locks()
 
     def __dealloc__(self):
         free(self.replay_moves)
@@ -79,6 +85,27 @@ cdef class Pipeline:
         pthread_cond_destroy(&self.arrived)
         pthread_cond_destroy(&self.thawed)
         pthread_cond_destroy(&self.wanted)
+
+    cdef void make_locks(self) noexcept nogil:
+        """Make locks and conditions, free; waits are counted by a clock that nobody sets."""
+        cdef pthread_condattr_t steady
+        pthread_condattr_init(&steady)
+        pthread_condattr_setclock(&steady, CLOCK_MONOTONIC)
+        pthread_mutex_init(&self.lock, NULL)
+        pthread_mutex_init(&self.arriving, NULL)
+        pthread_cond_init(&self.arrived, NULL)
+        pthread_cond_init(&self.thawed, &steady)
+        pthread_cond_init(&self.wanted, &steady)
+        pthread_condattr_destroy(&steady)
+
+    def disown(self):
+        """Refuse everything from now on: this process was forked, and the store is its parent's.
+
+        Whatever thread held a lock at the fork is not here to give it back: all are made anew.
+        """
+        self.stopping = self.closed = True
+        self.signal_file = -1
+        self.make_locks()
 
     # Callers.
 
@@ -104,6 +131,11 @@ cdef class Pipeline:
         ticket.behind = NULL
         ticket.outcome = IN_LINE
         pthread_mutex_lock(&self.arriving)
+        if ticket.queued and self.closed:  # nobody comes to serve it any more
+            ticket.outcome = BROKEN
+            self.note_completed(ticket)
+            pthread_mutex_unlock(&self.arriving)
+            return
         if self.first == NULL:
             self.first = ticket
         else:
@@ -114,6 +146,15 @@ cdef class Pipeline:
         if ticket.queued:
             pthread_cond_signal(&self.arrived)
         pthread_mutex_unlock(&self.arriving)
+
+    cdef void note_completed(self, Ticket *ticket) noexcept nogil:
+        """Keep a queued ticket's answer until it is fetched.  Under `arriving`."""
+        ticket.behind = NULL
+        if self.completed_first == NULL:
+            self.completed_first = ticket
+        else:
+            self.completed_newest.behind = ticket
+        self.completed_newest = ticket
 
     cdef void run(self, Ticket *ticket) noexcept nogil:
         """Have a ticket served; on return it is answered, and what it changed is durable."""
@@ -155,6 +196,8 @@ cdef class Pipeline:
         if line == NULL:
             return
         self.state.begin()
+        if self.state.failed:  # nothing may be judged, let alone written
+            self.give_up()
         ticket = line
         while ticket != NULL:
             self.serve(ticket)
@@ -173,18 +216,22 @@ cdef class Pipeline:
         documents are refused until it has ended.
         """
         cdef timespec until
-        cdef double seconds = self.overlay_wait_s
         if not self.state.freezing or self.state.bytes() <= self.overlay_bytes_max:
             return
         self.state.base.hurry = True
-        clock_gettime(CLOCK_REALTIME, &until)
-        until.tv_sec += <long>seconds
-        until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
-        until.tv_sec += until.tv_nsec // 1000000000
-        until.tv_nsec %= 1000000000
+        until = seconds_on(self.overlay_wait_s)
         while self.state.freezing and not (self.broken or self.closed or self.crowded):
             if pthread_cond_timedwait(&self.thawed, &self.lock, &until):
                 self.crowded = self.state.freezing
+
+    cdef void answer_all(self) noexcept nogil:
+        """Answer all who are in line, and those who queued and left.  The lock is held."""
+        cdef bint left = True
+        while left:
+            self.lead()
+            pthread_mutex_lock(&self.arriving)
+            left = self.first != NULL
+            pthread_mutex_unlock(&self.arriving)
 
     cdef bint swamped(self) noexcept nogil:
         """Say whether not even what recipients want may take more memory."""
@@ -205,13 +252,8 @@ cdef class Pipeline:
             elif ticket.outcome == IN_LINE:
                 ticket.outcome = DONE
             if ticket.queued:
-                ticket.behind = NULL
                 pthread_mutex_lock(&self.arriving)
-                if self.completed_first == NULL:
-                    self.completed_first = ticket
-                else:
-                    self.completed_newest.behind = ticket
-                self.completed_newest = ticket
+                self.note_completed(ticket)
                 pthread_mutex_unlock(&self.arriving)
                 signalled = True
             ticket = behind
@@ -249,6 +291,9 @@ cdef class Pipeline:
                 judge(
                     self.state, record.data, self.in_flight_max, self.pending_max, answer
                 )
+                if self.state.failed:  # whether it is new is not known
+                    self.give_up()
+                    return
                 if answer.kind != NEW:
                     continue
             if self.append(record, 1, &answer.sequence) == FAILED:
@@ -424,7 +469,7 @@ cdef class Pipeline:
         self.keep_meta()
         self.checkpoint_bytes = self.stored_bytes
         self.frozen_last = self.last
-        return self.state.freeze()
+        return FAILED if self.state.failed else self.state.freeze()
 
     cdef int write_checkpoint(self) noexcept nogil:
         """Write what is frozen into the base, unless another owner has opened the directory:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from router.errors import ClosedError
+from router.queue import forked
 from router.queue._lmdb import LmdbBase
 from router.queue._store import Store, place_of
 from router.queue.datadir import GROUP_KIND, DataDirectory
@@ -71,6 +72,7 @@ class GroupStore(Store):
         store._directory = directory
         store._map_bytes = map_bytes
         store._owner = os.getpid()
+        forked.note(store)
         store._space = SpaceWatch(store, directory.path, reserve_bytes)
         store._tender = threading.Thread(
             target=store.tend, args=(_FLUSH_S, _NEVER_S), name="vanban-store-tend", daemon=True

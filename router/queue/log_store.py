@@ -24,6 +24,7 @@ from router.limits import (
     CHECKPOINT_S,
     OVERLAY_BYTES_MAX,
 )
+from router.queue import forked
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
@@ -113,6 +114,7 @@ class LogStore(Store):
         self.checkpoint_overlay_bytes = CHECKPOINT_OVERLAY_BYTES
         self.checkpoint_log_bytes = CHECKPOINT_LOG_BYTES
         self._space = SpaceWatch(self, directory.path, reserve_bytes)
+        forked.note(self)
         self._start("vanban-store-tend", self.tend, _FLUSH_S, CHECKPOINT_S)
         self._start("vanban-store-segments", self.make_segments, _SEGMENT_S)
 

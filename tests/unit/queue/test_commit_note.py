@@ -94,7 +94,8 @@ def test_what_another_living_process_wrote_stays(caught: Path) -> None:
         [sys.executable, "-P", "-c", OWNER, str(caught)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as owner:  # fmt: skip
-        assert owner.stdout is not None and owner.stdin is not None
+        assert owner.stdout is not None
+        assert owner.stdin is not None
         assert owner.stdout.readline() == "open\n"
         before = (caught / DATA).read_bytes()
         (caught / NOTE).write_bytes(note)
