@@ -174,9 +174,9 @@ IMPACT_LISTED_MAX: Final = 500
 """Rows of each list in the report on a change; the counts beside them are whole."""
 IMPACT_ENTRIES_PER_UNIT_MAX: Final = 100_000
 IMPACT_ENTRIES_MAX: Final = 2_000_000
+"""Entries looked at for open deliveries, of one unit that ends and of all together."""
 IMPACT_SENDERS_MAX: Final = 200_000
 """Resolutions of groups for one sender each that one report makes."""
-"""Entries looked at for open deliveries, of one unit that ends and of all together."""
 RIGHTS_REMEMBERED_MAX: Final = 1_024
 """Selectors of rights whose units are kept with the snapshot they were found in."""
 REQUEST_BODY_BYTES_MAX: Final = BATCH_BYTES_MAX
@@ -315,6 +315,8 @@ LOG_VERIFY_BYTES_AT_OPEN: Final = 67_108_864
 LOG_SEGMENT_BYTES_MIN: Final = 1_048_576
 """The first segment of an opening; each further one is twice as long, up to the largest."""
 LOG_SEGMENT_BYTES_MAX: Final = 67_108_864
+EPOCH_MAX: Final = 1 << 48
+"""Openings of a directory ever, a restoration counted as 2^32: more is a damaged file."""
 LOG_BUFFER_BYTES_MAX: Final = 4_194_304
 """Framed records of a group that wait in memory to be written to the segment."""
 FACT_CHARS_MAX: Final = 200

@@ -43,6 +43,7 @@ from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
 from router.queue import AnyStore, LogStore, Queue, StoredAudience
+from router.queue.backup import check_in_use
 from router.settings import Settings, checked
 from router.signatures import Verifier
 
@@ -424,9 +425,13 @@ class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, Operations
         return not self._closed and not self._forked and self._queue.healthy()
 
     def check(self) -> list[str]:
-        """Verify the stored state's invariants; return what is wrong (empty: all well)."""
+        """Verify the stored state's invariants; return what is wrong (empty: all well).
+
+        Others go on: what they write to meanwhile is verified as of one instant, in a copy that
+        takes the room of the data directory.  Raises StorageError `store.full`, OverloadedError.
+        """
         self._alive()
-        return self._queue.check()
+        return check_in_use(self._queue, self._clock.now_us())
 
     def now_us(self) -> int:
         """Return the engine's present instant."""

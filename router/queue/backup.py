@@ -15,20 +15,23 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from router.errors import StorageError
+from router.errors import OverloadedError, StorageError
+from router.limits import RETRY_AFTER_S
 from router.queue import segments
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
 from router.queue._overlay import Overlay
 from router.queue._store import Store, place_of
+from router.queue.check import MovedError
 from router.queue.datadir import (
     BACKUP,
     FORMAT_VERSION,
@@ -54,6 +57,9 @@ _BRIDGE: Final = "bridge"
 _OURS: Final = frozenset((
     "LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new", _BRIDGE,
 ))  # fmt: skip
+_CHECKING: Final = "checking-"
+_LOOKS: Final = 8
+"""How often a store that can't be copied is looked at before the check is given up."""
 _PLACE: Final = b"place"
 _COPY_BYTES: Final = 8 << 20
 
@@ -86,19 +92,7 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
     if not isinstance(store, LogStore):
         raise StorageError("store.no_log", path=str(target))
     with file_errors(target), _aside(target) as making:
-        store.checkpoint()
-        needed = store.base_info()["used_bytes"] + store.log_bytes()
-        if shutil.disk_usage(making).free < needed:
-            raise StorageError("store.full", path=str(target))
-        progress("state", 0, needed)
-        store.copy_base(making / "store")
-        store.flush()
-        sequence = store.durable
-        _copy_log(store, sequence, making / "log", needed, progress)
-        for name in ("log", "store", "."):
-            flush_directory(making / name)
-        _with_format(making, at)
-        progress("check", needed, needed)
+        sequence = _copy_store(store, making, at, progress)
         found = verify(making, at)
         if found.sequence != sequence or found.wrong:
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
@@ -109,6 +103,54 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
         )  # fmt: skip
         write_whole(making / BACKUP, msgspec.json.encode(made) + b"\n")
     return made
+
+
+def _copy_store(store: LogStore, making: Path, at: int, progress: Progress) -> int:
+    """Copy an open store as of one instant; return the last sequence of the copy."""
+    store.checkpoint()
+    needed = store.base_info()["used_bytes"] + store.log_bytes()
+    if shutil.disk_usage(making).free < needed:
+        raise StorageError("store.full", path=str(making))
+    progress("state", 0, needed)
+    store.copy_base(making / "store")
+    store.flush()
+    sequence = store.durable
+    _copy_log(store, sequence, making / "log", needed, progress)
+    for name in ("log", "store", "."):
+        flush_directory(making / name)
+    _with_format(making, at)
+    progress("check", needed, needed)
+    return sequence
+
+
+def check_in_use(queue: Queue, at: int) -> list[str]:
+    """Return what is wrong with the store of an engine that goes on meanwhile; see `check`.
+
+    A store that nobody writes to is looked at as it is.  Else a copy of one instant is, in a
+    process of its own; it lies in the data directory meanwhile and takes as much room.  Raises
+    StorageError `store.full` when there is none, OverloadedError `store.busy` when a store
+    that can't be copied is never left alone.
+    """
+    for _ in range(1 if isinstance(queue.store, LogStore) else _LOOKS):
+        with suppress(MovedError):
+            return queue.check()
+    if not isinstance(queue.store, LogStore):
+        raise OverloadedError("store.busy", retry_after_s=RETRY_AFTER_S)
+    with file_errors(queue.store.path):
+        for old in queue.store.path.glob(f"{_CHECKING}*"):  # of a process that was killed
+            with suppress(StorageError):  # of another check that goes on now
+                os.close(_held(old))
+                shutil.rmtree(old)
+        making = Path(tempfile.mkdtemp(prefix=_CHECKING, dir=queue.store.path))
+        held = _held(making)
+        try:
+            (making / "store").mkdir(mode=0o700)
+            (making / "log").mkdir(mode=0o700)
+            _copy_store(queue.store, making, at, quiet)
+            return verify(making, at, rows=True).wrong
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+            os.close(held)
 
 
 def _copy_log(store: LogStore, sequence: int, into: Path, needed: int, progress: Progress) -> None:

@@ -22,6 +22,7 @@ from router.limits import (
     CHECKPOINT_LOG_BYTES,
     CHECKPOINT_OVERLAY_BYTES,
     CHECKPOINT_S,
+    EPOCH_MAX,
     OVERLAY_BYTES_MAX,
 )
 from router.queue import forked
@@ -78,6 +79,12 @@ class LogStore(Store):
             disk = PosixDisk(directory.log_path)
             # Former owners are fenced before the base is read: none of them may write it then.
             claimed = disk.call("claimed") + 1
+            if claimed > EPOCH_MAX:
+                raise StorageError(
+                    "store.corrupt", path=str(directory.log_path / "EPOCH"),
+                    reason=f"log/EPOCH says {claimed - 1}, and no epoch is above {EPOCH_MAX}; "
+                    "without this file the epoch is taken from the log",
+                )  # fmt: skip
             disk.call("claim", claimed)
             base = LmdbBase.open(directory.store_path, TABLES, map_bytes)
             place = place_of(base)
