@@ -167,7 +167,7 @@ LONG_POLLS_MAX: Final = 4_096
 LONG_POLLS_PER_UNIT_MAX: Final = 64
 """Sleeping leases of one unit, so that no token can take the places of all units."""
 LEASE_ENDS_MAX: Final = 65_536
-"""Ends of leases the server remembers to wake sleepers at; beyond them a sleeper finds what
+"""Ends of leases an engine remembers to wake sleepers at; beyond them a sleeper finds what
 came back when its own time is over."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""

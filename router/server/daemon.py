@@ -41,14 +41,14 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._service = service
+        self.service = service
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_ready: Callable[[], object] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, then say so."""
         self._loop = asyncio.get_running_loop()
-        self._service.start(self._loop)
+        self.service.start(self._loop)
         await super().startup(sockets)
         if self.on_ready is not None:
             self.on_ready()
@@ -64,7 +64,7 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._service.begin_stop)
+            loop.call_soon_threadsafe(self.service.begin_stop)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -106,18 +106,20 @@ class BackgroundServer:
     """The service on a thread of its own, for demonstrations, tests and embedding hosts.
 
     A context manager: inside, `base_url` is served (port 0 in the settings: any free port,
-    which is the default here); at the end requests in flight are finished.  The engine
-    stays open and belongs to the caller.
+    which is the default here); at the end requests in flight are finished.  Meanwhile the
+    engine ticks.  It stays open and belongs to the caller.
     """
 
     def __init__(
         self, engine: Engine, settings: Settings | None = None, *, access: AccessLog | None = None
     ) -> None:
+        self._engine = engine
         self._settings = settings or Settings()
         port = self._settings.http.port if settings is not None else 0
         self._listener = _listen(self._settings.http.host, port)
         self.base_url = base_url_of(self._listener)
         self._server = _server(engine, self._settings, access)
+        self.service = self._server.service
         self._thread = threading.Thread(target=self._body, name="vanban-http", daemon=True)
         self._ready = threading.Event()
         self._server.on_ready = self._ready.set
@@ -148,7 +150,8 @@ class BackgroundServer:
 
     def _body(self) -> None:
         try:
-            _run(self._server, self._listener)
+            with Ticker(self._engine):
+                _run(self._server, self._listener)
         finally:
             self._ready.set()
 

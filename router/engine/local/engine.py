@@ -21,7 +21,9 @@ from router.engine.engine import Engine
 from router.engine.local import wire
 from router.engine.local.calls import (
     ENGINE_CALLS,
+    REACHED,
     SEAT_CALLS,
+    SentArrival,
     SentDocument,
     call_named,
     heard,
@@ -181,8 +183,8 @@ class ConnectedEngine(Engine):
                 self._hearing = Hearing(self._channel, self._reached)
             self._hearing.add(listener)
 
-    def _reached(self, sent: Any, units: Collection[int]) -> set[int]:
-        return set(self._ask("arrival.reached", {"arrival": sent, "units": list(units)}))
+    def _reached(self, sent: Sequence[SentArrival], units: Collection[int]) -> set[int]:
+        return set(self._ask(REACHED, {"arrivals": list(sent), "units": list(units)}))
 
 
 class ConnectedSeat(Seat):
