@@ -25,6 +25,8 @@ from router.errors import ClosedError, SettingsError
 from router.server.app import Service
 from router.server.connections import bounded_protocol
 from router.server.logs import AccessLog, configure_logging
+from router.server.tallies import Tallies, Tally
+from router.server.workers import Workers
 from router.settings import Settings
 
 BACKLOG: Final = 1_024
@@ -66,6 +68,12 @@ class DrainingServer(uvicorn.Server):
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self.service.begin_stop)
 
+    def leave(self) -> None:
+        """Take no more connections from this very moment, and begin the stop.  On the loop."""
+        for listening in self.servers:
+            listening.close()
+        self.stop()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Take SIGINT and SIGTERM for as long as the server runs, and keep them."""
@@ -85,19 +93,29 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then close the engine.  Blocks; call on the main thread.
 
+    With `http.workers` in the settings so many processes serve, and this one owns the data:
+    the engine must share it, opened with `share` on the `data` of the settings.
     `ready` is called with the base URL once connections are taken.  Raises SettingsError
-    when the address can't be listened on.
+    when the address can't be listened on, VanbanError `server.workers` when a worker ends
+    too often.
     """
     access = configure_logging(settings.log.level)
     try:
         with _listen(settings.http.host, settings.http.port) as listener:
-            server = _server(engine, settings, access)
             address = base_url_of(listener)
-            if ready is not None:
-                server.on_ready = lambda: ready(address)
+
+            def told() -> None:
+                if ready is not None:
+                    ready(address)
+
             mending = Mender(engine) if settings.store.reopen else contextlib.nullcontext()
             with mending, Ticker(engine):
-                _run(server, listener)
+                if settings.http.workers:
+                    Workers(settings, listener).run(told)
+                else:
+                    server = server_of(engine, settings, access)
+                    server.on_ready = told
+                    run_server(server, listener)
     finally:
         engine.close()
 
@@ -118,7 +136,7 @@ class BackgroundServer:
         port = self._settings.http.port if settings is not None else 0
         self._listener = _listen(self._settings.http.host, port)
         self.base_url = base_url_of(self._listener)
-        self._server = _server(engine, self._settings, access)
+        self._server = server_of(engine, self._settings, access)
         self.service = self._server.service
         self._thread = threading.Thread(target=self._body, name="vanban-http", daemon=True)
         self._ready = threading.Event()
@@ -151,7 +169,7 @@ class BackgroundServer:
     def _body(self) -> None:
         try:
             with Ticker(self._engine):
-                _run(self._server, self._listener)
+                run_server(self._server, self._listener)
         finally:
             self._ready.set()
 
@@ -171,8 +189,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise SettingsError("settings.invalid", path="http.port", reason=reason) from None
 
 
-def _server(engine: Engine, settings: Settings, access: AccessLog | None) -> DrainingServer:
-    service = Service(engine, settings, access)
+def server_of(
+    engine: Engine,
+    settings: Settings,
+    access: AccessLog | None,
+    tallies: Tallies | None = None,
+    tally: Tally | None = None,
+) -> DrainingServer:
+    """Return a server over an engine; see `Service`."""
+    service = Service(engine, settings, access, tallies, tally)
     config = uvicorn.Config(
         service,
         http=bounded_protocol(settings.http.body_read_s),
@@ -189,6 +214,7 @@ def _server(engine: Engine, settings: Settings, access: AccessLog | None) -> Dra
     return DrainingServer(config, service)
 
 
-def _run(server: DrainingServer, listener: socket.socket) -> None:
+def run_server(server: DrainingServer, listener: socket.socket) -> None:
+    """Serve on a listening socket until the stop.  Blocks."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve(sockets=[listener]))
