@@ -41,7 +41,7 @@ from router.model.documents import Envelope
 from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
-from router.queue import AnyStore, LogStore, Queue, StoredAudience
+from router.queue import AnyStore, Queue, StoredAudience, open_store
 from router.settings import Settings, checked
 from router.signatures import Verifier
 
@@ -113,7 +113,7 @@ class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, Operations
         used = clock or SystemClock()
         reserve_bytes = checked(settings or Settings()).store.reserve_bytes
         migrate_if_needed(Path(path))
-        store = LogStore.open(Path(path), clock_us=used.now_us(), reserve_bytes=reserve_bytes)
+        store = open_store(Path(path), clock_us=used.now_us(), reserve_bytes=reserve_bytes)
         try:
             engine = cls(store, settings=settings, clock=used, chance=chance)
         except BaseException:
