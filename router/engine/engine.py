@@ -187,6 +187,10 @@ class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, Operations
             self._verifier.close()
             self._queue.close()
 
+    def shared(self) -> bool:
+        """Say whether other processes may use this engine through `connect`."""
+        return self._sharing is not None
+
     @property
     def _forked(self) -> bool:
         return os.getpid() != self._process

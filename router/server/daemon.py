@@ -96,11 +96,14 @@ def serve(
     With `http.workers` in the settings so many processes serve, and this one owns the data:
     the engine must share it, opened with `share` on the `data` of the settings.
     `ready` is called with the base URL once connections are taken.  Raises SettingsError
-    when the address can't be listened on, VanbanError `server.workers` when a worker ends
-    too often.
+    when the address can't be listened on or workers can't ask the engine, VanbanError
+    `server.workers` when a worker ends too often.
     """
-    access = configure_logging(settings.log.level)
     try:
+        if settings.http.workers and not engine.shared():
+            reason = "workers need an engine that was opened with share=True"
+            raise SettingsError("settings.invalid", path="http.workers", reason=reason)
+        access = configure_logging(settings.log.level)
         with _listen(settings.http.host, settings.http.port) as listener:
             address = base_url_of(listener)
 

@@ -29,7 +29,7 @@ from router.model.impact import Impact
 from router.model.reorganisations import DirectoryChange
 from router.queue import StoredAudience
 
-HERE: Final = frozenset({"close", "listen", "seat"})
+HERE: Final = frozenset({"close", "listen", "seat", "shared"})
 """Public methods of `Engine` that are answered by the client itself, each in its way."""
 REACHED: Final = "arrivals.reached"
 """The call behind `reached_by` in a client."""

@@ -168,6 +168,10 @@ class ConnectedEngine(Engine):
         except (OwnerError, ClosedError):
             return False
 
+    def shared(self) -> bool:
+        """See `Engine.shared`: this side owns nothing to share."""
+        return False
+
     def seat(self, principal: Principal | None) -> Seat:
         """See `Engine.seat`; the rights are judged by the owner, at each call."""
         return ConnectedSeat(self._ask, principal)

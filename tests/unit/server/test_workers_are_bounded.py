@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
 from router import limits
-from router.errors import VanbanError
-from router.server import workers
+from router.engine import Engine
+from router.errors import ClosedError, SettingsError, VanbanError
+from router.server import serve, workers
 from router.server.workers import Worker, Workers, share_of
 from router.settings import HttpSettings, Settings
 
@@ -33,6 +35,15 @@ def test_the_daemon_ends_when_a_worker_can_not_live(monkeypatch: pytest.MonkeyPa
     assert caught.value.code == "server.workers"
     assert len(started) == 1 + 2
     assert not said, "it was never ready"
+
+
+def test_workers_are_refused_over_an_engine_that_is_not_shared(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "data")
+    with pytest.raises(SettingsError) as caught:
+        serve(engine, Settings(data=str(tmp_path / "data"), http=HttpSettings(workers=1)))
+    assert caught.value.path == "http.workers"
+    with pytest.raises(ClosedError):
+        engine.tick()
 
 
 def test_pauses_grow_and_old_ends_are_forgotten() -> None:
