@@ -38,7 +38,7 @@ setup(
     packages=_names,
     package_dir=_folders,
     package_data={
-        "router": ["py.typed", "*.pyi", "**/*.pyi", "*.pxd"],
+        "router": ["py.typed", "*.pyi", "**/*.pyi", "*.pxd", "**/*.toml"],
         "vanban_bench": ["py.typed", "data/*", "data/**/*"],
         "vanban_client": ["py.typed"],
     },

@@ -88,6 +88,22 @@ class SheetError(InputError):
         return (_rebuild_sheet, (self.code, self.problems, self.path))
 
 
+class PolicyProblem(NamedTuple):
+    """One mistake or doubt in a policy file.
+
+    `line` counts from 1 (0: the file as a whole), `path` is the key path, `suggestion` what
+    may be meant; `code` has its words in `router.messages`, filled from `facts`.
+    """
+
+    severity: str
+    code: str
+    line: int
+    path: str
+    rule: str = ""
+    suggestion: str = ""
+    facts: tuple[tuple[str, str | int], ...] = ()
+
+
 class RecipientError(InputError):
     """The selector is wrong, names an unknown or closed unit, or selects nobody."""
 
@@ -98,6 +114,29 @@ class SignatureRefusedError(InputError):
 
 class PolicyRefusedError(InputError):
     """The sending policy (the law's floor) refuses the document."""
+
+
+class PolicyError(InputError):
+    """A policy file is wrong, or its tests fail; the running policy stays.
+
+    `problems` has every mistake found: (severity, code, line, key path, suggestion).
+    """
+
+    def __init__(
+        self, code: str, /, *, problems: tuple[PolicyProblem, ...] = (), path: str = "",
+        **facts: Fact,
+    ) -> None:  # fmt: skip
+        self.problems = problems
+        super().__init__(code, path=path, **facts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_policy, (self.code, self.problems, self.path, self.facts))
+
+
+class CalendarError(VanbanError):
+    """The working calendar has no data for a year; an operator must bring them."""
+
+    status = 503
 
 
 class ConflictError(VanbanError):
@@ -179,3 +218,9 @@ def _rebuild(kind: type[VanbanError], code: str, path: str, facts: dict[str, Fac
 
 def _rebuild_sheet(code: str, problems: tuple[SheetProblem, ...], path: str) -> SheetError:
     return SheetError(code, problems=problems, path=path)
+
+
+def _rebuild_policy(
+    code: str, problems: tuple[PolicyProblem, ...], path: str, facts: dict[str, Fact]
+) -> VanbanError:
+    return PolicyError(code, problems=problems, path=path, **facts)

@@ -102,6 +102,28 @@ WORKBOOK_CPU_S_MAX: Final = 120
 DIFFERENCE_LINES_MAX: Final = 20
 """Units told one by one in each group of a difference, unless all are asked for."""
 
+# The sending policy.
+POLICY_BYTES_MAX: Final = 33_554_432
+"""One policy file."""
+POLICY_RULES_MAX: Final = 100_000
+POLICY_TESTS_MAX: Final = 10_000
+POLICY_NAME_CHARS_MAX: Final = 100
+POLICY_VALUES_MAX: Final = 256
+"""Values of one list in a condition (types, marks, media types)."""
+POLICY_WORKING_DAYS_MAX: Final = 366
+POLICY_PART_BYTES_MAX: Final = 524_288
+"""Compressed bytes of a policy file in one record of the log."""
+POLICY_PROBLEMS_MAX: Final = 100
+"""Mistakes told of one file; reading stops there."""
+POLICY_RULES_STORED_MAX: Final = 4_096
+"""Deciding rules kept by name with one decision; explaining computes all of them again."""
+POLICY_SENDERS_CACHED_MAX: Final = 16_384
+"""Sets relative to a sender that one compiled policy remembers."""
+POLICY_COMPILED_MAX: Final = 8
+"""Compiled policies kept: (version, snapshot) pairs."""
+HELD_PARTS_MAX: Final = 6
+"""Held parts of one document; the excluded ones are the seventh part of its record."""
+
 # Deliveries.
 LANES: Final = 4
 LEASE_DELIVERIES_MAX: Final = 1_024

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from router.errors import SheetProblem, VanbanError
-from router.messages import documents, lists, operation, recipients
+from router.messages import documents, lists, operation, policies, recipients
 from router.messages.words import Words
 from router.model.answers import Problem
 
@@ -21,6 +21,7 @@ TABLE: Final[dict[str, Words]] = {
     **documents.SIGNATURES,
     **recipients.RECIPIENTS,
     **lists.LISTS,
+    **policies.POLICIES,
     **operation.ACCESS,
     **operation.OPERATION,
 }

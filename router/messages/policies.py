@@ -1,0 +1,42 @@
+"""Words about the sending policy, its holds and the working calendar."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from router.messages.words import Words
+
+# The two languages of a row stand side by side, so that they are kept alike.
+# fmt: off
+POLICIES: Final[dict[str, Words]] = {
+    "calendar.year_missing": Words(
+        "The working calendar has no data for {year}.",
+        "Lịch làm việc chưa có dữ liệu năm {year}.",
+        "An operator brings the year: [calendar.years.{year}] in the policy file.",
+        "Quản trị bổ sung năm này: [calendar.years.{year}] trong tệp chính sách.",
+    ),
+    "policy.forbidden": Words(
+        "The rule “{rule}” forbids this document: {reason}.",
+        "Quy tắc “{rule}” không cho phép văn bản này: {reason}.",
+        "Send it as the rule allows, or ask the operator.",
+        "Gửi đúng theo quy tắc, hoặc hỏi quản trị.",
+    ),
+    "policy.nobody_left": Words(
+        "The policy leaves none of the recipients ({count} addressed); deciding: “{rule}”.",
+        "Chính sách loại tất cả nơi nhận ({count} nơi nhận); quy tắc: “{rule}”.",
+        "Ask with “vanban policy who-may-receive” whom the sender may write to.",
+        "Dùng “vanban policy who-may-receive” để biết được gửi cho ai.",
+    ),
+    "policy.requirement": Words(
+        "The rule “{rule}” requires {wanted} good signature(s) by “{by}”; there are {found}.",
+        "Quy tắc “{rule}” yêu cầu {wanted} chữ ký hợp lệ của “{by}”; hiện có {found}.",
+        "Have it signed by those, and send again.", "Ký bổ sung rồi gửi lại.",
+    ),
+    "policy.sender_not_then": Words(
+        "The sender did not exist at the instant that the selector names, so the policy cannot "
+        "say whom it may write to.",
+        "Đơn vị gửi chưa tồn tại tại thời điểm nêu trong biểu thức nơi nhận nên không xét được "
+        "chính sách.",
+        "Name the recipients without “@ …”.", "Nêu nơi nhận không kèm “@ …”.",
+    ),
+}
