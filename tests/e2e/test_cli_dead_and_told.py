@@ -120,13 +120,6 @@ def test_tracking_is_narrowed_below_a_unit_and_to_a_state(house: House) -> None:
             assert code in answer.err
 
 
-@pytest.mark.parametrize("command", [["outbox"], ["queue", "redrive"], ["track"], ["serve"]])
-def test_help_shows_an_example(house: House, command: list[str]) -> None:
-    answer = house.run(*command, "--help")
-    assert answer.status == 0
-    assert f"Example: vanban {' '.join(command)}" in answer.out
-
-
 @pytest.mark.parametrize("given", [["--limit", "0"], ["--after", "x"]])
 def test_an_outbox_that_can_not_be_asked_is_said(house: House, given: list[str]) -> None:
     with serving(house.home, "--data", "data") as (_, house.url):
