@@ -189,7 +189,7 @@ LONG_POLLS_MAX: Final = 4_096
 LONG_POLLS_PER_UNIT_MAX: Final = 64
 """Sleeping leases of one unit, so that no token can take the places of all units."""
 LEASE_ENDS_MAX: Final = 65_536
-"""Ends of leases the server remembers to wake sleepers at; beyond them a sleeper finds what
+"""Ends of leases an engine remembers to wake sleepers at; beyond them a sleeper finds what
 came back when its own time is over."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
@@ -203,6 +203,16 @@ CONTROL_BODY_BYTES_MAX: Final = 1_048_576
 CONNECTIONS_MAX: Final = 8_192
 SUBMIT_GROUP_DOCUMENTS_MAX: Final = 64
 """Documents the server hands to the engine in one turn of its loop."""
+WORKERS_MAX: Final = 64
+"""Processes of one daemon that serve HTTP."""
+WORKER_RESTARTS_MAX: Final = 10
+WORKER_RESTARTS_S: Final = 60
+"""A worker that ends is started again; one that ends more often than the first within the
+second ends the daemon."""
+WORKER_PAUSE_S_MIN: Final = 0.1
+WORKER_PAUSE_S_MAX: Final = 5.0
+"""Before a worker is started again: the first, then twice as long at each end in that time, at
+most the second."""
 RETRY_AFTER_S: Final = 1
 DISK_RESERVE_BYTES: Final = 268_435_456
 """Free bytes of the disk below which documents are refused: what is left is for

@@ -213,6 +213,12 @@ OPERATION: Final[dict[str, Words]] = {
         "Máy chủ đang dừng; thử lại sau {retry_after_s} giây.",
         "Send again later.", "Gửi lại sau.",
     ),
+    "server.workers": Words(
+        "A worker ended over {restarts} times within {seconds} seconds; the daemon has ended.",
+        "Một tiến trình phục vụ kết thúc quá {restarts} lần trong {seconds} giây; dịch vụ đã dừng.",
+        "Find in the log why it ends, then start “vanban serve” again.",
+        "Xem nhật ký để biết nguyên nhân, rồi chạy lại “vanban serve”.",
+    ),
     "server.unreachable": Words(
         "The server can't be reached: {reason}.", "Không kết nối được máy chủ: {reason}.",
         "Check the address, and that “vanban serve” runs.",

@@ -314,6 +314,31 @@ def test_listeners_hear_whom_documents_reach(office: Office) -> None:
     assert heard[0].audience[0] > 0
 
 
+def test_listeners_hear_of_what_waits_again(office: Office) -> None:
+    heard: list[Arrival] = []
+    office.engine.listen(heard.extend)
+    office.send(recipients=COMMUNE)
+    wait_until(lambda: heard)
+    (held,) = office.engine.lease(COMMUNE, lease_s=60)
+    heard.clear()
+    office.engine.give_back(COMMUNE, [held.delivery])
+    wait_until(lambda: heard)
+    assert reached_by(heard, tuple(CODES)) == {LUNG_CU}
+    assert heard[0].reaches(LUNG_CU)
+    assert not heard[0].reaches(1)
+    (held,) = office.engine.lease(COMMUNE, lease_s=60)
+    heard.clear()
+    office.clock.advance(59)
+    office.engine.tick()
+    office.engine.extend(COMMUNE, [held.delivery], 60)
+    office.clock.advance(60)
+    assert not heard, "the lease has not ended yet, and is extended"
+    office.engine.tick()
+    wait_until(lambda: heard)
+    assert reached_by(heard, tuple(CODES)) == {LUNG_CU}
+    assert office.engine.waiting(COMMUNE)
+
+
 def test_arguments_are_given_by_place_or_name_and_checked(office: Office) -> None:
     engine: Any = office.engine
     assert engine.resolve(selector="H22").size == 1
