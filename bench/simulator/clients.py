@@ -10,7 +10,9 @@ from router.engine import Engine
 from router.errors import ForbiddenError, InputError, NotFoundError
 from router.model.answers import Settled, Tracking
 from router.model.instants import SECOND_US
+from vanban_bench.simulator.approvers import pry, rule
 from vanban_bench.simulator.documents import Forecast, require
+from vanban_bench.simulator.outbox import read_outbox
 from vanban_bench.simulator.paper import Order, Paper, Signing, Standing, write_paper
 from vanban_bench.simulator.reforms import reform
 from vanban_bench.simulator.session import Session
@@ -18,6 +20,7 @@ from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment, tick
 from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
 
 SLEEPS_ONE_IN: Final = 9
+FINAL: Final = frozenset(("delivered", "refused", "expired", "excluded", "withdrawn"))
 HOUR_US: Final = 3_600 * SECOND_US
 
 
@@ -93,6 +96,7 @@ def _write(session: Session, sender: Place, earlier: list[Paper]) -> Paper:
         session.now_us() - ago_us,
         make_selector(random, session.world),
         signing,
+        session.now_us(),
     )
     return write_paper(random, order)
 
@@ -383,7 +387,7 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
     for number, one in zip(numbers, tracking.deliveries, strict=True):
         allowed = session.model.may_stand(paper, number, session.now_us())
         require(one.state in allowed, f"{said} says {one.address} has it {one.state}")
-        ends = [e.state for e in one.history if e.state in ("delivered", "refused", "expired")]
+        ends = [event.state for event in one.history if event.state in FINAL]
         require(len(ends) <= 1, f"{said} says {one.address} was final {len(ends)} times")
 
 
@@ -399,7 +403,8 @@ def explain(session: Session) -> None:
     answer = session.call(lambda engine: engine.explain(paper.key, place.code))
     if answer is not None:
         require(
-            answer.receives == (place.number in paper.audiences[0]),
+            answer.receives
+            == (place.number in paper.audiences[0] and not paper.part_of(place.number)),
             f"{paper.document_id}: explained wrongly for {place.code}",
         )
 
@@ -420,6 +425,9 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     flush: 2,
     tick: 3,
     redrive: 3,
+    rule: 5,
+    pry: 2,
+    read_outbox: 4,
     found_unit: 2,
     close_unit: 2,
     reform: 4,

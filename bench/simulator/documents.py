@@ -14,6 +14,7 @@ import msgspec
 from router.model.answers import Outcome, Problem, Receipt
 from router.model.instants import SECOND_US, year_of
 from vanban_bench.simulator.paper import LANES, Paper, Signing, Standing
+from vanban_bench.simulator.parts import Part
 from vanban_bench.simulator.world import UnresolvableError, World
 
 CONFLICTS = ("document.conflict", "idempotency.conflict")
@@ -66,6 +67,17 @@ class Documents:
         self._by_name.setdefault(paper.name, []).append(paper)
         if paper.idempotency is not None:
             self._by_idempotency.setdefault(paper.idempotency, []).append(paper)
+
+    def parts_of(self, content: str) -> tuple[Part, ...]:
+        """Return how the audience of a document is divided, by the hash of its content."""
+        paper = self._by_content.get(content)
+        return () if paper is None else paper.parts
+
+    def named_in(self, key: str, sender: int, document_id: str) -> Paper | None:
+        """Return the document that an event names; one whose answer was lost counts, too."""
+        found = self._by_key.get(key)
+        names = self._by_name.get((sender, document_id), [])
+        return found or next((one for one in names if one.standing is Standing.MAYBE), None)
 
     # Submitting.
 

@@ -17,6 +17,7 @@ from router.model.answers import Delivery, Outcome, Receipt, Settled
 from router.model.instants import show_instant
 from vanban_bench.simulator.documents import Documents, Forecast, WrongError, require
 from vanban_bench.simulator.paper import LANE_ORDER, LANES, Paper, Standing
+from vanban_bench.simulator.parts import RELEASED
 from vanban_bench.simulator.world import World
 
 ATTEMPTS_MAX = 2
@@ -37,7 +38,7 @@ class Row:
     answers were lost since `lost_before`.  `lease_lost`: a lost answer or a crash came before
     its last lease was surely on the disk, so it may be handed out before the lease ends.
     `given_back`: it certainly is not leased.  `redriven`: it was queued again when it was dead,
-    and stands where its newest entry stands.
+    and stands where its newest entry stands; `redrives` times, or so often it may have been.
     """
 
     delivery: str
@@ -50,6 +51,7 @@ class Row:
     given_back: bool = False
     ever_back: bool = False
     redriven: bool = False
+    redrives: int = 0
     lost_before: int = 0
 
     def leased(self, at_us: int) -> bool:
@@ -93,8 +95,8 @@ class Model(Documents):
         for one in deliveries:
             paper, address = self._take_delivery(unit, until, now_us, one)
             place = (address, one.lane)
-            if self.rows[paper.key, address].redriven:
-                continue
+            if self.rows[paper.key, address].redriven or paper.part_of(address):
+                continue  # it stands where its newest entry stands
             if one.attempt > 1 and paper.sequence:
                 require(again.get(place, 0) < paper.sequence, "repeats are out of order")
                 again[place] = paper.sequence
@@ -128,7 +130,11 @@ class Model(Documents):
         require(paper.standing is not Standing.ABSENT, f"{said}: it was never accepted")
         require(any(address in one for one in paper.audiences), f"{said}: misrouted")
         paper.audiences = [one for one in paper.audiences if address in one]
+        require(not paper.hidden_from(address), f"{said}: handed out though it was not released")
         self.learn_stored(paper, one.key)
+        part = paper.part_of(address)
+        if part is not None:
+            part.learn(RELEASED)
         require(one.lane == LANES[paper.urgency], f"{said}: in the wrong lane")
         require(one.sender == paper.sender.code, f"{said}: names another sender")
         require(one.signatures == paper.envelope.signatures, f"{said}: signatures were changed")
@@ -175,7 +181,7 @@ class Model(Documents):
         """Say whether it may have been handed out so often that it comes no more."""
         row = self.rows.get((paper.key, address))
         if row is None:
-            return self._lost_leases[address] >= ATTEMPTS_MAX
+            return self._lost_leases[address] >= ATTEMPTS_MAX and not paper.hidden_from(address)
         lost = self._lost_since(row, address)
         return row.attempts_most + lost >= ATTEMPTS_MAX and (lost > 0 or not row.given_back)
 
@@ -201,6 +207,15 @@ class Model(Documents):
 
     def may_stand(self, paper: Paper, address: int, now_us: int) -> set[str]:
         """Return the states that a delivery of a stored document may be in at an instant."""
+        part = paper.part_of(address)
+        if part is not None and (part.standing != RELEASED or part.perhaps):
+            hidden = part.may_stand(now_us, self.ticked_us)
+            if part.hidden:
+                return hidden
+            return hidden | self._may_stand_released(paper, address, now_us)
+        return self._may_stand_released(paper, address, now_us)
+
+    def _may_stand_released(self, paper: Paper, address: int, now_us: int) -> set[str]:
         row = self.rows.get((paper.key, address))
         if row is not None and row.state != "open":
             return {row.state}
@@ -226,6 +241,9 @@ class Model(Documents):
         if self.lease_lost_until.get(address, now_us) > now_us:
             return
         for paper in self.expected(address):
+            part = paper.part_of(address)
+            if part is not None and (part.standing != RELEASED or part.perhaps):
+                continue
             row = self.rows.get((paper.key, address))
             leasable = row is None or (
                 row.state == "open" and not row.perhaps and row.leased_until <= now_us
@@ -419,6 +437,7 @@ class Model(Documents):
             row.lost_before = self._lost_leases[address]
             row.leased_until, row.lease_lost = NEVER, False
             row.given_back, row.redriven = True, True
+            row.redrives += 1
             if self.redriven is not None:
                 self.redriven += 1
         if answers:
@@ -433,6 +452,14 @@ class Model(Documents):
                 if row is None:
                     row = self.row(paper, address, encode_id(paper.key, address))
                 row.attempts, row.redriven = 0, True
+                row.redrives += 1
+
+    def require_died(self, paper: Paper, address: int, delivery: str) -> None:
+        """Check that a delivery may have been dead at some time, as its sender was told."""
+        row = self.row(paper, address, delivery)
+        most = row.attempts_most + self._lost_since(row, address)
+        died = row.redrives > 0 or most >= ATTEMPTS_MAX
+        require(died, f"delivery {delivery}: told as dead after {most} hand-outs at most")
 
     # The books as a whole.
 

@@ -21,6 +21,7 @@ from router.model.documents import (
     Urgency,
 )
 from router.model.instants import SECOND_US, datetime_of
+from vanban_bench.simulator.parts import Part, make_parts
 from vanban_bench.simulator.world import Place, Selector
 from vanban_bench.workloads.test_pki import TestPki
 
@@ -58,7 +59,7 @@ class Paper:
     """One document with its envelope, and what the model has learnt of it.
 
     `audiences` are the sets it may have been stored with: several only while an answer is
-    missing and the directory changed between two tries.
+    missing and the directory changed between two tries.  `parts` divide any of them.
     """
 
     sender: Place
@@ -77,6 +78,16 @@ class Paper:
     sequence: int = 0
     receipt: object = None
     audiences: list[frozenset[int]] = field(default_factory=list)
+    parts: tuple[Part, ...] = ()
+
+    def part_of(self, number: int) -> Part | None:
+        """Return the part that holds a recipient; None: it gets the document at once."""
+        return next((part for part in self.parts if part.holds(number)), None)
+
+    def hidden_from(self, number: int) -> bool:
+        """Say whether a recipient certainly may not know of it."""
+        part = self.part_of(number)
+        return part is not None and part.hidden
 
     @property
     def name(self) -> tuple[int, str]:
@@ -124,7 +135,10 @@ def ca_der() -> bytes:
 
 @dataclass(frozen=True)
 class Order:
-    """What a document shall be; `signer` is the place of the sender's signer in the pool."""
+    """What a document shall be; `signer` is the place of the sender's signer in the pool.
+
+    `now_us` is when it is written, whatever it says of its issue.
+    """
 
     sender: Place
     signer: int
@@ -133,6 +147,7 @@ class Order:
     issued_at: int
     selector: Selector
     signing: Signing
+    now_us: int
 
 
 def write_paper(random: Random, order: Order) -> Paper:
@@ -178,6 +193,7 @@ def write_paper(random: Random, order: Order) -> Paper:
         envelope,
         msgspec.json.encode(envelope),
         hashlib.sha256(payload).hexdigest(),
+        parts=make_parts(random, order.now_us),
     )
 
 

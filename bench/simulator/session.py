@@ -11,19 +11,21 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from router.engine import Engine
 from router.errors import NotFoundError, StorageError, VanbanError
+from router.model.answers import OutboxEvent
 from router.model.instants import SECOND_US
 from router.model.reorganisations import Reorganisation
 from router.ports import ManualClock
-from router.queue import MemoryDisk, MemoryStore
+from router.queue import Acceptance, MemoryDisk, MemoryStore
 from vanban_bench.simulator.documents import WrongError
 from vanban_bench.simulator.faults import Death, FaultPlan
 from vanban_bench.simulator.history import History
 from vanban_bench.simulator.model import ATTEMPTS_MAX, Model
 from vanban_bench.simulator.paper import SIGNERS, ca_der, signers
+from vanban_bench.simulator.parts import divide
 from vanban_bench.simulator.world import DAY_US, Place, make_world
 
 Answer = TypeVar("Answer")
@@ -82,6 +84,7 @@ class Session:
         self.world = make_world(self.random, start)
         self.model = Model(self.world)
         self.received: dict[int, list[str]] = {}
+        self.told: dict[int, dict[str, OutboxEvent]] = {}
         self.pending_places: list[Place] = []
         self.pending_closings: list[tuple[int, int, tuple[int, ...]]] = []
         self.pending_reforms: list[PendingReform] = []
@@ -112,10 +115,22 @@ class Session:
                     self.plan.death = Death.POWER_CUT
                 self.plan.die(self.disk, self.random)
                 continue
-            queue = self.engine._queue
-            queue.lease = partial(queue.lease, attempts_max=ATTEMPTS_MAX)  # type: ignore[method-assign]
+            self._adapt(self.engine)
             return
         raise WrongError("the engine does not open, though the disk is well")
+
+    def _adapt(self, engine: Engine) -> None:
+        """Let deliveries die soon, and divide audiences as no rule of the engine does yet."""
+        queue, submitter = engine._queue, engine._submitter
+        queue.lease = partial(queue.lease, attempts_max=ATTEMPTS_MAX)  # type: ignore[method-assign]
+        accept = submitter._acceptance
+
+        def divided(work: Any, now_us: int) -> Acceptance:
+            acceptance = accept(work, now_us)
+            parts = self.model.parts_of(acceptance.content.hex())
+            return divide(engine, acceptance, parts) if parts else acceptance
+
+        submitter._acceptance = divided  # type: ignore[method-assign]
 
     def _require_planned(self, error: StorageError) -> None:
         if not self.plan.explains(error, self.disk):
