@@ -10,8 +10,8 @@ from router.engine import Engine
 from router.errors import NotFoundError
 from router.queue import NAMES, EntryRow, State, StoredDocument, after, records
 from router.queue.records import CAUSES, Joining
+from vanban_bench.simulator.deliveries import encode_id
 from vanban_bench.simulator.documents import require
-from vanban_bench.simulator.model import encode_id
 from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.parts import (
     EXCLUDED,

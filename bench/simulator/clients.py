@@ -15,6 +15,7 @@ from vanban_bench.simulator.documents import Forecast, require
 from vanban_bench.simulator.outbox import read_outbox
 from vanban_bench.simulator.paper import Order, Paper, Signing, Standing, write_paper
 from vanban_bench.simulator.reforms import reform
+from vanban_bench.simulator.restoring import back_up, restore
 from vanban_bench.simulator.session import Session
 from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment, tick
 from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
@@ -428,6 +429,8 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     rule: 5,
     pry: 2,
     read_outbox: 4,
+    back_up: 3,
+    restore: 2,
     found_unit: 2,
     close_unit: 2,
     reform: 4,

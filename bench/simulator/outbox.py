@@ -16,8 +16,8 @@ from router.engine import Engine
 from router.engine.outbox import read_cursor
 from router.model.answers import Outbox, OutboxEvent
 from router.model.instants import instant_of
+from vanban_bench.simulator.deliveries import decode_id
 from vanban_bench.simulator.documents import require
-from vanban_bench.simulator.model import decode_id
 from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.session import Session
 

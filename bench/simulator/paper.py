@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -88,6 +90,22 @@ class Paper:
         """Say whether a recipient certainly may not know of it."""
         part = self.part_of(number)
         return part is not None and part.hidden
+
+    def anew(self, sender: Place) -> Paper:
+        """Return it as it was before it was ever submitted."""
+        parts = tuple(part.anew() for part in self.parts)
+        return replace(
+            self, sender=sender, standing=Standing.ABSENT, key="", sequence=0, receipt=None,
+            audiences=[], parts=parts,
+        )  # fmt: skip
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Paper:
+        """Return a copy with what was learnt of it; the document itself never changes."""
+        memo[id(self)] = found = replace(
+            self, sender=deepcopy(self.sender, memo), audiences=list(self.audiences),
+            parts=deepcopy(self.parts),
+        )  # fmt: skip
+        return found
 
     @property
     def name(self) -> tuple[int, str]:

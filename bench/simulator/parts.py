@@ -9,7 +9,7 @@ numbers alone, so that the model knows it without asking.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -36,15 +36,26 @@ _HOLDS_S: Final = (0, 60, 900, 7_200)
 class Part:
     """A part: which share of the recipients it is, and what became of it.
 
-    `due_us` is the instant at which it expires undecided, 0 for none.  `perhaps`: what lost
-    answers may have made of it.
+    `began` is where it stood at acceptance, `due_us` the instant at which it expires undecided,
+    0 for none.  `perhaps`: what lost answers may have made of it.
     """
 
     share: int
     salt: int
-    standing: str
+    began: str
     due_us: int
+    standing: str = ""
     perhaps: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.standing = self.standing or self.began
+
+    def anew(self) -> Part:
+        """Return it as it was before anything became of it."""
+        return Part(self.share, self.salt, self.began, self.due_us)
+
+    def __deepcopy__(self, _: object) -> Part:
+        return replace(self, perhaps=set(self.perhaps))
 
     def holds(self, number: int) -> bool:
         """Say whether a recipient belongs to it."""
@@ -108,7 +119,7 @@ def divide(engine: Engine, acceptance: Acceptance, parts: Sequence[Part]) -> Acc
         places = [position for position, one in members if part.holds(one)]
         if places:
             audience = stored(Audience.from_positions(places))
-            found.append(StoredPart(NUMBERS[part.standing], audience, part.due_us))
+            found.append(StoredPart(NUMBERS[part.began], audience, part.due_us))
     left = Audience.from_positions(
         [position for position, one in members if not any(part.holds(one) for part in parts)]
     )

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from router.engine import Engine
 from router.errors import NotFoundError, StorageError, VanbanError
@@ -20,13 +20,17 @@ from router.model.instants import SECOND_US
 from router.model.reorganisations import Reorganisation
 from router.ports import ManualClock
 from router.queue import Acceptance, MemoryDisk, MemoryStore
+from vanban_bench.simulator.deliveries import ATTEMPTS_MAX
 from vanban_bench.simulator.documents import WrongError
 from vanban_bench.simulator.faults import Death, FaultPlan
 from vanban_bench.simulator.history import History
-from vanban_bench.simulator.model import ATTEMPTS_MAX, Model
+from vanban_bench.simulator.model import Model
 from vanban_bench.simulator.paper import SIGNERS, ca_der, signers
 from vanban_bench.simulator.parts import divide
 from vanban_bench.simulator.world import DAY_US, Place, make_world
+
+if TYPE_CHECKING:
+    from vanban_bench.simulator.restoring import Backup
 
 Answer = TypeVar("Answer")
 OpenStore = Callable[[MemoryDisk], MemoryStore]
@@ -73,7 +77,7 @@ class Session:
         self.random = Random(f"simulator {seed}")
         start = WORKING_DAY_US if self.random.random() < 0.75 else NEW_YEARS_EVE_US
         self.clock = ManualClock(start)
-        self.start_us = start
+        self.start_us = self.latest_us = start
         self._chance = SeededChance(seed)
         self._open_store = open_store
         self.disk = MemoryDisk(self.random.choice(SEGMENT_BYTES))
@@ -89,12 +93,20 @@ class Session:
         self.pending_closings: list[tuple[int, int, tuple[int, ...]]] = []
         self.pending_reforms: list[PendingReform] = []
         self.reforms = 0
+        self.replays_before = 0
+        self.restorations = 0
+        self.backup: Backup | None = None
         self.freezing = False
         self.signer_of: dict[int, int] = {}
         self.store: MemoryStore
         self.engine: Engine
         self._open()
         self._furnish()
+
+    @property
+    def replays(self) -> int:
+        """How often the log was replayed in this run."""
+        return self.replays_before + self.history.replays
 
     def now_us(self) -> int:
         """Return the run's present instant."""
@@ -183,6 +195,18 @@ class Session:
         self.plan.die(self.disk, self.random)
         self._let_go()
         self.model.crashed()
+        self.reopen()
+
+    def move_to(self, disk: MemoryDisk) -> None:
+        """Leave the disk for another one, for good; what was planned for it is forgotten."""
+        self.plan.end(self.disk)
+        self._let_go()
+        self.replays_before += self.history.replays
+        self.disk, self.history = disk, History(disk)
+        self.freezing = False
+
+    def reopen(self) -> None:
+        """Open the engine on the disk as it is."""
         self._open()
         self._learn_directory()
 

@@ -27,7 +27,6 @@ from router.queue import segments
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
-from router.queue._overlay import Overlay
 from router.queue._store import Store, place_of
 from router.queue.datadir import (
     BACKUP,
@@ -44,17 +43,14 @@ from router.queue.datadir import (
 from router.queue.log_store import LogStore
 from router.queue.queue import Queue
 from router.queue.reading import TABLE
-from router.queue.records import RoomRecord
-from router.queue.restored import ROOM, Restored
-from router.queue.tables import ORDERED, TABLES
+from router.queue.restored import Restored, leap, note
+from router.queue.tables import TABLES
 from router.queue.verifying import verify
 
-EPOCH_GAP: Final = 1 << 32
 _BRIDGE: Final = "bridge"
 _OURS: Final = frozenset((
     "LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new", _BRIDGE,
 ))  # fmt: skip
-_PLACE: Final = b"place"
 _COPY_BYTES: Final = 8 << 20
 
 Progress = Callable[[str, int, int], None]
@@ -262,7 +258,7 @@ def restore(
         if found.sequence != made.sequence or found.wrong:
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(source), reason=reason)
-        _jump(making, made)
+        _jump(making, made, at)
         _note(making, made, at, actor)
     return made
 
@@ -284,7 +280,7 @@ def _shared(path: Path) -> Iterator[None]:
         os.close(held)
 
 
-def _jump(path: Path, made: BackupMade) -> None:
+def _jump(path: Path, made: BackupMade, at: int) -> None:
     """Let sequences and epochs of a closed, checkpointed directory go on after a gap.
 
     The gap is a segment of its own, the first of an opening, that begins after it: what lies
@@ -293,15 +289,12 @@ def _jump(path: Path, made: BackupMade) -> None:
     base = LmdbBase.open(path / "store", TABLES)
     try:
         sequence, _, epoch = place_of(base)
-        first = made.sequence + segments.SEQUENCE_GAP
-        epoch = max(epoch, made.epoch) + EPOCH_GAP
-        changes = Overlay(ORDERED)
-        nowhere = first.to_bytes(8, "big") + bytes(12) + epoch.to_bytes(8, "big")
-        changes.set(TABLE["meta"], _PLACE, nowhere)
         if sequence != made.sequence:
             raise StorageError(
                 "store.corrupt", path=str(path), reason=f"its checkpoint is of {sequence}"
             )
+        act = Restored(sequence, made.at, max(epoch, made.epoch))
+        first, epoch, changes = leap(act, at)
         bridge = path / _BRIDGE
         bridge.mkdir(mode=0o700)
         SegmentLog.open(
@@ -322,7 +315,6 @@ def _note(path: Path, made: BackupMade, at: int, actor: str) -> None:
     store = LogStore.open(path, clock_us=at)
     queue = Queue(store)
     try:
-        body = msgspec.msgpack.encode(Restored(made.sequence, made.at, made.epoch))
-        queue.append_rooms([RoomRecord(ROOM, body, at, 0, actor)])
+        note(queue, Restored(made.sequence, made.at, made.epoch), at, actor)
     finally:
         queue.close()
