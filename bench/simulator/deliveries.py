@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from router.model.answers import Delivery, Outcome, Receipt
 from router.model.instants import show_instant
+from vanban_bench.simulator.bounds import certainly_leased, perhaps_leased
 from vanban_bench.simulator.documents import Documents, Forecast, WrongError, require
 from vanban_bench.simulator.paper import LANE_ORDER, LANES, Paper, Standing
 from vanban_bench.simulator.parts import RELEASED
@@ -24,6 +25,7 @@ ATTEMPTS_MAX = 2
 TURNS_MAX = 16
 """A lower lane that waits is served before so many of the lanes above it in a row."""
 NEVER = -(1 << 62)
+DELIVERY_ID_CHARS = 27
 KEY_SLACK_US = 1_000
 """A key says when its document was accepted, to the millisecond."""
 
@@ -75,6 +77,8 @@ class Deliveries(Documents):
         self._uncertain: set[str] = set()  # ids of rows that have `perhaps`
         self._lost_leases: Counter[int] = Counter()
         self.redriven: int | None = 0  # None: who knows, an answer was lost
+        self.joins = 0  # deliveries that were, or may have been, queued again by operators
+        self.leases_max = 0
         self._first_of: dict[tuple[int, str], int] = {}
         self._unflushed: list[tuple[Row, int]] = []
         self._unflushed_firsts: list[tuple[tuple[int, str], int]] = []
@@ -107,6 +111,14 @@ class Deliveries(Documents):
         if len(held) == 1:
             _require_turns([LANE_ORDER[one.lane] for one in deliveries])
         for address in held:
+            again_here = sum(one.attempt > 1 for one in deliveries)
+            # Twice: leases behind one that ran out are not counted before it is handed out again.
+            # Whoever answers for several addresses asks lane by lane, and the store counts
+            # the lanes it is asked for.
+            lanes = 1 if len(held) == 1 else len(LANES)
+            most = 2 * self.leases_max * lanes + again_here
+            leased = certainly_leased(self, address, now_us)
+            require(not self.leases_max or leased <= most, f"{leased} are leased at once")
             self._note_asking(address, now_us)
             if len(deliveries) < limit:
                 self._require_nothing_left(address, now_us)
@@ -221,7 +233,7 @@ class Deliveries(Documents):
         row = self.rows.get((paper.key, address))
         if row is not None and row.state != "open":
             return {row.state}
-        if row is not None and self._surely_leased(row, now_us):
+        if row is not None and self.surely_leased(row, now_us):
             return {"leased"} | row.perhaps
         found = {"queued"} | (row.perhaps if row else set())
         until = self.lease_lost_until.get(address, now_us)
@@ -239,7 +251,14 @@ class Deliveries(Documents):
     def _note_asking(self, address: int, now_us: int) -> None:
         self.asked_at[address] = max(now_us, self.asked_at.get(address, 0))
 
+    def full(self, address: int, now_us: int) -> bool:
+        """Say whether an address may have as much under lease as it may have at once."""
+        most = self.leases_max
+        return most > 0 and perhaps_leased(self, address, now_us) >= most
+
     def _require_nothing_left(self, address: int, now_us: int) -> None:
+        if self.full(address, now_us):
+            return
         if self.lease_lost_until.get(address, now_us) > now_us:
             return
         for paper in self.expected(address):
@@ -299,7 +318,7 @@ class Deliveries(Documents):
             row.perhaps.clear()
             self._uncertain.discard(row.delivery)
 
-    def _surely_leased(self, row: Row, now_us: int) -> bool:
+    def surely_leased(self, row: Row, now_us: int) -> bool:
         """Say whether it is leased, and no asking after its end made it expired or dead.
 
         That may have been: the clock goes back at times.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from router.model.answers import Settled
 from vanban_bench.simulator.deliveries import (
     ATTEMPTS_MAX,
+    DELIVERY_ID_CHARS,
     KEY_SLACK_US,
     NEVER,
     Deliveries,
@@ -20,6 +21,7 @@ from vanban_bench.simulator.deliveries import (
 )
 from vanban_bench.simulator.documents import require
 from vanban_bench.simulator.paper import Paper, Standing
+from vanban_bench.simulator.parts import RELEASED, SHOWN_THOUGH_HIDDEN
 
 
 class Model(Deliveries):
@@ -83,10 +85,12 @@ class Model(Deliveries):
 
     def _own(self, unit: int, one: Settled, now_us: int) -> Row | None:
         """Return the row of a delivery that was answered; None when it is not the unit's."""
+        if not one.code:
+            self._learn_released(one.delivery)
         row = self.mine(unit, one.delivery, now_us)
         if row is None:
             require(
-                one.code == "delivery.not_found",
+                one.code == "delivery.not_found" or one.state in SHOWN_THOUGH_HIDDEN,
                 f"delivery {one.delivery}: settled by a unit it is not for",
             )
             return None
@@ -100,7 +104,7 @@ class Model(Deliveries):
         paper, address = self.row_of_id[row.delivery]
         found = {(state, True) for state in row.perhaps}
         ended = paper.expires_at is not None and paper.expires_at <= now_us
-        if not self._surely_leased(row, now_us) and (ended or self.asked_late(paper, address)):
+        if not self.surely_leased(row, now_us) and (ended or self.asked_late(paper, address)):
             found.add(("expired", True))
         return found
 
@@ -114,13 +118,40 @@ class Model(Deliveries):
 
     def mine(self, unit: int, delivery: str, now_us: int) -> Row | None:
         """Return the row of a delivery that the unit answers for now, or None."""
-        known = self.row_of_id.get(delivery)
+        known = self.row_of_id.get(delivery) or self._recognise(delivery)
         if known is None:
             return None
         paper, address = known
         if self.world.holder(address, now_us) != unit:
             return None
         return self.rows[paper.key, address]
+
+    def _recognise(self, delivery: str) -> tuple[Paper, int] | None:
+        """Return what the id of a delivery stands for that was never handed out as far as known.
+
+        Somebody may know it from a time that was lost, or from when it was not released again.
+        """
+        if len(delivery) != DELIVERY_ID_CHARS:
+            return None
+        whole = decode_id(delivery)
+        paper, address = self.paper_by_key(whole[:-4].hex()), int.from_bytes(whole[-4:], "big")
+        if paper is None or len(paper.audiences) != 1 or address not in paper.audiences[0]:
+            return None
+        part = paper.part_of(address)
+        if part is not None and (part.standing != RELEASED or part.perhaps):
+            return None
+        self.row(paper, address, delivery)
+        return paper, address
+
+    def _learn_released(self, delivery: str) -> None:
+        """Note that a recipient was answered: what a lost answer left open is decided."""
+        if delivery in self.row_of_id or len(delivery) != DELIVERY_ID_CHARS:
+            return
+        whole = decode_id(delivery)
+        paper, address = self.paper_by_key(whole[:-4].hex()), int.from_bytes(whole[-4:], "big")
+        part = None if paper is None else paper.part_of(address)
+        if part is not None and RELEASED in part.perhaps:
+            part.learn(RELEASED)
 
     def lose_settled(self, unit: int, state: str, now_us: int, deliveries: list[str]) -> None:
         """Note that a settlement was cut off: it may stand."""
@@ -144,6 +175,7 @@ class Model(Deliveries):
 
     def take_redriven(self, paper: Paper, answers: list[Settled]) -> None:
         """Check what was queued again, and begin to count anew."""
+        self.joins += len(answers)
         for one in answers:
             address = int.from_bytes(decode_id(one.delivery)[-4:], "big")
             said = f"delivery {one.delivery}: re-driven"
@@ -173,6 +205,7 @@ class Model(Deliveries):
                     row = self.row(paper, address, encode_id(paper.key, address))
                 row.attempts, row.redriven = 0, True
                 row.redrives += 1
+                self.joins += 1
 
     def require_died(self, paper: Paper, address: int, delivery: str) -> None:
         """Check that a delivery may have been dead at some time, as its sender was told."""

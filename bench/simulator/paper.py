@@ -155,7 +155,8 @@ def ca_der() -> bytes:
 class Order:
     """What a document shall be; `signer` is the place of the sender's signer in the pool.
 
-    `now_us` is when it is written, whatever it says of its issue.
+    `now_us` is when it is written, whatever it says of its issue.  With `strict` no bad
+    recipient may be skipped.
     """
 
     sender: Place
@@ -166,13 +167,14 @@ class Order:
     selector: Selector
     signing: Signing
     now_us: int
+    strict: bool = False
 
 
 def write_paper(random: Random, order: Order) -> Paper:
     """Return a signed document as ordered, the rest of it by chance."""
     attached = random.randbytes(random.randint(1, 200)) if random.random() < 0.2 else None
     digest = hashlib.sha256(attached or b"").hexdigest()
-    skip = random.random() < 0.3
+    skip = random.random() < 0.3 and not order.strict
     life_s = random.choice([60, 900, 7_200]) if random.random() < 0.12 else None
     urgency = random.choice(list(Urgency))
     document = Document(

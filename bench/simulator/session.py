@@ -20,6 +20,7 @@ from router.model.instants import SECOND_US
 from router.model.reorganisations import Reorganisation
 from router.ports import ManualClock
 from router.queue import Acceptance, MemoryDisk, MemoryStore
+from vanban_bench.simulator.bounds import make_bounds
 from vanban_bench.simulator.deliveries import ATTEMPTS_MAX
 from vanban_bench.simulator.documents import WrongError
 from vanban_bench.simulator.faults import Death, FaultPlan
@@ -86,7 +87,9 @@ class Session:
         self.crashes = 0
         self.digest = hashlib.sha256()
         self.world = make_world(self.random, start)
+        self.bounds = make_bounds(self.random)
         self.model = Model(self.world)
+        self.model.leases_max = self.bounds.leases
         self.received: dict[int, list[str]] = {}
         self.told: dict[int, dict[str, OutboxEvent]] = {}
         self.pending_places: list[Place] = []
@@ -132,7 +135,14 @@ class Session:
         raise WrongError("the engine does not open, though the disk is well")
 
     def _adapt(self, engine: Engine) -> None:
-        """Let deliveries die soon, and divide audiences as no rule of the engine does yet."""
+        """Let deliveries die soon, bounds be met, and audiences be divided.
+
+        No rule of the engine divides them yet.
+        """
+        store, bounds = self.store, self.bounds
+        store.in_flight_max = bounds.in_flight or store.in_flight_max
+        store.pending_max = bounds.pending or store.pending_max
+        store.leases_max = bounds.leases or store.leases_max
         queue, submitter = engine._queue, engine._submitter
         queue.lease = partial(queue.lease, attempts_max=ATTEMPTS_MAX)  # type: ignore[method-assign]
         accept = submitter._acceptance
