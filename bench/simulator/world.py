@@ -129,7 +129,11 @@ class World:
 
     def held_by(self, number: int, at_us: int) -> list[int]:
         """Return the addresses a unit answers for at that instant."""
-        return [one for one in self.places if self.holder(one, at_us) == number]
+        return [
+            one
+            for one, place in self.places.items()
+            if (one == number if place.valid_to is None else self.holder(one, at_us) == number)
+        ]
 
     def open(self, at_us: int) -> list[Place]:
         """Return the units that exist at that instant, in order of number."""
