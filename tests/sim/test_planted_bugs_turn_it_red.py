@@ -133,7 +133,8 @@ class Tampering(MemoryStore):
 
 
 def test_a_checkpoint_that_loses_a_row():
-    assert "replay" in violation(Tampering)
+    said = violation(Tampering)  # a restored directory has nothing but the checkpoint to go by
+    assert "replay" in said or "in the books" in said
 
 
 class Forgetful(MemoryStore):
@@ -210,7 +211,12 @@ def test_what_is_given_back_and_does_not_come_again(monkeypatch):
 
     monkeypatch.setattr(Queue, "give_back", forgetful)
     said = violation()
-    assert "not handed out" in said or "answered queued" in said or "in the books" in said
+    assert (
+        "not handed out" in said
+        or "answered queued" in said
+        or "in the books" in said
+        or "settled by a unit it is not for" in said
+    )
 
 
 def test_a_membership_that_says_no(monkeypatch):
@@ -261,7 +267,11 @@ def test_an_idempotency_check_that_is_forgotten(monkeypatch):
 
     monkeypatch.setattr(records, "name_of_id", forgetful)
     said = violation()
-    assert "as if nothing had been stored" in said or "expected set()" in said
+    assert (
+        "as if nothing had been stored" in said
+        or "expected set()" in said
+        or "does not lead back to it" in said
+    )
 
 
 def test_a_lease_that_does_not_exclude(monkeypatch):
