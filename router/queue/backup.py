@@ -30,7 +30,6 @@ from router.queue import segments
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
-from router.queue._overlay import Overlay
 from router.queue._store import Store, place_of
 from router.queue.check import MovedError
 from router.queue.datadir import (
@@ -51,19 +50,16 @@ from router.queue.log_store import LogStore
 from router.queue.opening import KINDS, kind_of, open_store
 from router.queue.queue import Queue
 from router.queue.reading import TABLE
-from router.queue.records import RoomRecord
-from router.queue.restored import ROOM, Restored
-from router.queue.tables import ORDERED, TABLES
+from router.queue.restored import Restored, leap, note
+from router.queue.tables import TABLES
 from router.queue.verifying import verify
 
-EPOCH_GAP: Final = 1 << 32
 _BRIDGE: Final = "bridge"
 _OURS: Final = frozenset((
     "LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new", _BRIDGE,
 ))  # fmt: skip
 _CHECKING: Final = "checking-"
 _FOLDERS: Final = {LOG_KIND: ("log", "store"), GROUP_KIND: ("store",)}
-_PLACE: Final = b"place"
 _COPY_BYTES: Final = 8 << 20
 
 Progress = Callable[[str, int, int], None]
@@ -310,7 +306,7 @@ def restore(
         if found.sequence != made.sequence or found.wrong:
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(source), reason=reason)
-        _jump(making, made, kind)
+        _jump(making, made, kind, at)
         _note(making, made, at, actor)
     return made
 
@@ -332,20 +328,17 @@ def _shared(path: Path) -> Iterator[None]:
         os.close(held)
 
 
-def _jump(path: Path, made: BackupMade, kind: str) -> None:
+def _jump(path: Path, made: BackupMade, kind: str, at: int) -> None:
     """Let sequences and epochs of a closed, checkpointed directory go on after a gap."""
     base = LmdbBase.open(path / "store", TABLES)
     try:
         sequence, _, epoch = place_of(base)
-        first = made.sequence + segments.SEQUENCE_GAP
-        epoch = max(epoch, made.epoch) + EPOCH_GAP
-        changes = Overlay(ORDERED)
-        nowhere = first.to_bytes(8, "big") + bytes(12) + epoch.to_bytes(8, "big")
-        changes.set(TABLE["meta"], _PLACE, nowhere)
         if sequence != made.sequence:
             raise StorageError(
                 "store.corrupt", path=str(path), reason=f"its checkpoint is of {sequence}"
             )
+        act = Restored(sequence, made.at, max(epoch, made.epoch))
+        first, epoch, changes = leap(act, at)
         if kind == LOG_KIND:
             _bridge(path, first, epoch)
         base.apply(changes)
@@ -376,7 +369,6 @@ def _note(path: Path, made: BackupMade, at: int, actor: str) -> None:
     store = open_store(path, clock_us=at)
     queue = Queue(store)
     try:
-        body = msgspec.msgpack.encode(Restored(made.sequence, made.at, made.epoch))
-        queue.append_rooms([RoomRecord(ROOM, body, at, 0, actor)])
+        note(queue, Restored(made.sequence, made.at, made.epoch), at, actor)
     finally:
         queue.close()

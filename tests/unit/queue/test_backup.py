@@ -23,9 +23,10 @@ from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
 from router.queue.opening import open_store
 from router.queue.queue import Queue
-from router.queue.restored import restorations, stretches
+from router.queue.restored import NUMBERS_A_SECOND_MAX, restorations, stretches
 
 LATER = AT + 3_600 * SECOND
+GAP = segments.SEQUENCE_GAP + 3_600 * NUMBERS_A_SECOND_MAX
 
 
 @pytest.fixture(params=[LogStore, GroupStore], ids=["log", "group"])
@@ -262,7 +263,7 @@ def test_no_sequence_is_given_twice(queue, tmp_path):
     assert first > max(given) + (1 << 32)
     assert again.counts()["documents"] == made.documents + 1
     assert stretches(again.store) == [
-        (1, made.sequence), (made.sequence + segments.SEQUENCE_GAP + 1, first),
+        (1, made.sequence), (made.sequence + GAP + 1, first),
     ]  # fmt: skip
     again.close()
 
@@ -313,13 +314,28 @@ def test_a_process_that_is_killed_after_a_restoration_loses_nothing(queue, tmp_p
     after.close()
 
 
+def test_a_backup_that_is_restored_again_gives_nothing_twice_either(queue, tmp_path):
+    back_up(queue.store, tmp_path / "backup", AT)
+    given, epochs = [], []
+    for time in range(1, 4):
+        target = tmp_path / f"again-{time}"
+        restore(tmp_path / "backup", target, AT + time * SECOND, "quản trị")
+        again = Queue(LogStore.open(target, clock_us=LATER))
+        items = [acceptance(1_000 * time + n, [5]) for n in range(100)]
+        given += [one.sequence for one in again.accept(items)]
+        epochs.append(again.store.epoch)
+        again.close()
+    assert given == sorted(set(given))
+    assert epochs == sorted(set(epochs))
+
+
 def test_a_restoration_is_an_operators_act_in_the_log(queue, tmp_path):
     made = back_up(queue.store, tmp_path / "backup", AT)
     again = restored(tmp_path / "backup", tmp_path / "again", "Nguyễn Văn An")
     [(sequence, record, act)] = restorations(again.store)
     assert (act.sequence, act.made_at, act.epoch) == (made.sequence, AT, made.epoch)
     assert (record.actor, record.at) == ("Nguyễn Văn An", LATER)
-    assert sequence == made.sequence + segments.SEQUENCE_GAP + 1
+    assert sequence == made.sequence + GAP + 1
     again.close()
 
 
