@@ -18,7 +18,6 @@ from vanban_bench.simulator.parts import (
     EXPIRED,
     HELD,
     RELEASED,
-    SHOWN_THOUGH_HIDDEN,
     UNDECIDED,
     WAITING,
     Part,
@@ -139,7 +138,7 @@ def pry(session: Session) -> None:
     ):
         for one in answers or ():
             require(
-                one.code == "delivery.not_found" or one.state in SHOWN_THOUGH_HIDDEN,
+                one.code == "delivery.not_found",
                 f"delivery {delivery}: its recipient learns of it before it is released",
             )
     if unit != session.world.holder(paper.sender.number, now_us):

@@ -21,7 +21,7 @@ from vanban_bench.simulator.deliveries import (
 )
 from vanban_bench.simulator.documents import require
 from vanban_bench.simulator.paper import Paper, Standing
-from vanban_bench.simulator.parts import RELEASED, SHOWN_THOUGH_HIDDEN
+from vanban_bench.simulator.parts import RELEASED
 
 
 class Model(Deliveries):
@@ -90,7 +90,7 @@ class Model(Deliveries):
         row = self.mine(unit, one.delivery, now_us)
         if row is None:
             require(
-                one.code == "delivery.not_found" or one.state in SHOWN_THOUGH_HIDDEN,
+                one.code == "delivery.not_found",
                 f"delivery {one.delivery}: settled by a unit it is not for",
             )
             return None
@@ -190,14 +190,11 @@ class Model(Deliveries):
             row.leased_until, row.lease_lost = NEVER, False
             row.given_back, row.redriven = True, True
             row.redrives += 1
-            if self.redriven is not None:
-                self.redriven += 1
         if answers:
             self.flushed()
 
     def lose_redriven(self, paper: Paper) -> None:
         """Note that an answer was lost: what was dead may be queued again."""
-        self.redriven = None
         for address in set().union(*paper.audiences):
             if self.may_be_dead(paper, address):
                 row = self.rows.get((paper.key, address))
@@ -251,12 +248,8 @@ class Model(Deliveries):
         maybe = sum(one.standing is Standing.MAYBE for one in self.papers)
         found = counts["documents"] - len(stored)
         require(0 <= found <= maybe, f"{counts['documents']} documents, {len(stored)} are known")
-        if (
-            not maybe
-            and self.redriven is not None
-            and all(len(one.audiences) == 1 for one in stored)
-        ):
-            expected = sum(len(one.audiences[0]) for one in stored) + (self.redriven or 0)
+        if not maybe and all(len(one.audiences) == 1 for one in stored):
+            expected = sum(len(one.audiences[0]) for one in stored)  # re-driven or not
             said = f"{counts['recipients']} deliveries, {expected} are known"
             require(counts["recipients"] == expected, said)
         for state in ("delivered", "refused"):

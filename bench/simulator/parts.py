@@ -24,9 +24,6 @@ from router.queue.transport import NUMBERS
 
 HELD, WAITING, EXCLUDED, RELEASED, EXPIRED = "held", "waiting", "excluded", "released", "expired"
 UNDECIDED: Final = frozenset((HELD, WAITING))
-SHOWN_THOUGH_HIDDEN: Final = frozenset((EXPIRED,))
-"""Once it is written down that a hold ran out, the store answers its recipients "expired"; to
-them there should be nothing.  Empty this when the store does so."""
 _SHARES: Final = 4
 _SPREAD: Final = 2_654_435_761
 _HOLDS_S: Final = (0, 60, 900, 7_200)

@@ -16,7 +16,7 @@ from router.engine.background import Background
 from router.engine.redirecting import Redirections
 from router.errors import ClosedError, VanbanError
 from router.ports import Clock
-from router.queue import Queue, State, after
+from router.queue import FINAL, Queue, State, after
 
 if TYPE_CHECKING:
     from router.engine.engine import Engine
@@ -54,6 +54,8 @@ class DueWork:
         found = []
         for one in after.due(self._queue.store, now_us, limits.DUE_ENTRIES_PER_TICK):
             row = after.entry_of(self._queue, one.document, one.entry)
+            if row is not None and row.standing in FINAL:
+                found.append(after.closing(row, one))
             if row is None or row.standing not in _WAITS or not 0 < row.expires <= now_us:
                 continue
             reason = "time to live" if row.standing == State.QUEUED else "hold"

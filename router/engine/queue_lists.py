@@ -145,6 +145,8 @@ class QueueLists:
             cells = self._queue.cells(entry.number, first, len(there))
             for position, cell in zip(there, cells, strict=True):
                 state, attempts = untouched, 0
+                if cell is not None and cell.state == RELEASED:
+                    continue  # a newer entry has it
                 if cell is not None:
                     state, attempts = NAMES[cell.state], cell.attempts
                     if cell.state == State.LEASED and cell.at <= self._now_us:

@@ -51,7 +51,13 @@ class Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     at: int
 
 
-Stored = Redirected | Told
+class Passed(msgspec.Struct, frozen=True, array_like=True, tag="passed"):
+    """The engine's own note: these ends, (instant, unit) each, were looked at, nobody was told."""
+
+    ends: tuple[tuple[int, int], ...]
+
+
+Stored = Redirected | Told | Passed
 encode_stored = msgspec.msgpack.Encoder().encode
 decode_stored = msgspec.msgpack.Decoder(Stored).decode
 
@@ -101,26 +107,41 @@ class Redirections:
         """
         endings = self._known()
         if self._done is None:
-            stored = (decode_stored(value) for value in after.told(self._queue.store))
-            self._done = {(one.at, one.number) for one in stored if isinstance(one, Told)}
+            self._done = self._told()
             # A clock that went back must not let what comes next pass for told with them.
             self.told_until = max((at for at, _ in self._done), default=self.told_until)
         passed = bisect_right(endings, (now_us, 1 << 32))
         waiting = [one for one in endings[:passed] if one not in self._done]
         waiting = waiting[: limits.REDIRECTIONS_PER_TICK]
-        found = []
+        found, nobody = [], []
         for at, number in waiting:
             ending = self._ending(at, number)
             self.told_until = max(self.told_until, ending.at)
             record = self._record_of(ending, now_us)
             if record is not None:
                 found.append(record)
+            else:  # noted as well: what comes for it later is told document by document
+                nobody.append((at, number))
+        if nobody:
+            event = encode_stored(Passed(tuple(nobody)))
+            found.append(records.encode_feed([(0, event)], now_us, 0))
         done, self._done = self._done, None  # to be read anew when this fails
         if found:
             self._queue.store.append_raw(found)
         done.update(waiting)
         self._done = done
         return len(waiting)
+
+    def _told(self) -> set[tuple[int, int]]:
+        """Return the ends, (instant, unit) each, that the engine noted it was through with."""
+        done: set[tuple[int, int]] = set()
+        for value in after.told(self._queue.store):
+            stored = decode_stored(value)
+            if isinstance(stored, Told):
+                done.add((stored.at, stored.number))
+            elif isinstance(stored, Passed):
+                done.update(stored.ends)
+        return done
 
     def _ending(self, at: int, number: int) -> Ending:
         sequence, title = 0, ""

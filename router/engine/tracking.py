@@ -217,7 +217,7 @@ class Tracker:
                 continue  # a stranger must not learn from the answer that there is a document
             snapshot = self._rooms.snapshot(stored.audience.snapshot)
             position = snapshot.hierarchy.position(asked.number)
-            receives = position >= 0 and position in Audience.from_bytes(stored.audience.runs)
+            receives = self._receives(stored, asked.number)
             if sender or (receives and reads(asked.number)):
                 break
         else:
@@ -231,6 +231,14 @@ class Tracker:
             summary_vi=_summary(asked, position, receives, facts, _VI),
             reasons=self._reasons(snapshot, facts, position, stored.sender),
         )
+
+    def _receives(self, stored: StoredDocument, number: int) -> bool:
+        """Say whether a unit is a member of an entry that joined inboxes: now, or when released."""
+        for leg in self.legs(stored, self._clock.now_us()):
+            position = leg.snapshot.hierarchy.position(number)
+            if after.joined(leg.entry) and position >= 0 and position in leg.audience:
+                return True
+        return False
 
     def _reasons(
         self, snapshot: Snapshot, facts: Facts, position: int, sender: int

@@ -19,7 +19,7 @@ from router._core import Audience, Hierarchy
 from router.directory import Snapshot
 from router.model.answers import DeliveryState
 from router.model.units import TIER_NAMES
-from router.queue import NAMES, EntryRow, Queue, State
+from router.queue import NAMES, RELEASED, EntryRow, Queue, State
 
 QUEUED = DeliveryState.QUEUED.value
 EXPIRED = DeliveryState.EXPIRED.value
@@ -161,7 +161,7 @@ def state_at(queue: Queue, leg: Leg, rank: int) -> str:
 
 def _states(queue: Queue, leg: Leg, first: int, last: int) -> Iterator[str]:
     for cell in queue.cells(leg.entry.number, first, last - first):
-        if cell is None:
+        if cell is None or cell.state == RELEASED:  # of these a newer entry has the standing
             yield leg.untouched
         elif cell.state == State.LEASED and cell.at <= leg.now_us:
             yield leg.state(QUEUED)

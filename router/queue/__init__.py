@@ -33,9 +33,10 @@ from router.queue.records import (
     StoredAudience,
     StoredDocument,
 )
-from router.queue.transport import NAMES, State
+from router.queue.transport import FINAL, NAMES, State
 
 __all__ = [
+    "FINAL",
     "NAMES",
     "RELEASED",
     "Acceptance",

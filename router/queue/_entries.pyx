@@ -12,28 +12,34 @@ from libc.string cimport memcpy
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._intake cimport (
-    Entry, Members, are_postings, audience_of, forget_due, keep_entry, keep_topics,
+    Entry, Members, are_postings, audience_of, forget_due, keep_due, keep_entry, keep_topics,
 )
 from router.queue._layout cimport (
-    DELIVERED, DOCUMENTS, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED,
-    ENT_SINCE, ENT_SIZE, ENT_STANDING, ENT_TOUCHED, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, FEED,
-    FEED_EVENTS, FEED_FIXED, LEASED, JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED,
-    JOIN_FROM, JOIN_LANE,
-    JOIN_POSTINGS, JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, MOVE_DOCUMENT,
-    MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
-    TOP_HEAD, TOP_RUNS, TOPICS, UNIT_TOPIC_BYTES, WITHDRAWN,
+    AUDIENCES, AUD_RUNS, AUD_SNAPSHOT, DELIVERED, DOCUMENTS, ENTRIES, ENTRY_SHIFT, ENT_AUDIENCE,
+    ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED, ENT_SINCE, ENT_SIZE,
+    ENT_STANDING, ENT_TOUCHED, EXCLUDED, EXPIRED, FEED, FEED_EVENTS, FEED_FIXED, JOIN_CAUSE,
+    JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE, JOIN_POSTINGS, JOIN_RUNS,
+    JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, LEASED, MOVE_DOCUMENT, MOVE_ENTRY, MOVE_FIXED,
+    MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS, TOPICS, TOP_HEAD, TOP_RUNS,
+    UNIT_TOPIC_BYTES, WITHDRAWN,
 )
 from router.queue._moves cimport (
-    LANES, Cell, Counters, entry_key, final, is_over, legal, note_over, read_cell, sender_of,
+    LANES, Cell, Counters, end_cells, entry_key, final, hand_on, is_over, legal, note_over,
+    read_cell, sender_of,
 )
 from router.queue._named cimport named_among
 from router.queue._state cimport State
+from router.queue._walk cimport little32, rank_in
+
+from router.queue import records
 
 __all__ = []
 
 cdef enum:
     ROOM_FIXED = 20      # then the length of the room's name, the name, the rest
     ROOM_NAME_MAX = 48
+
+cdef uint8_t REDRIVEN = records.REDRIVEN
 
 
 cdef int apply_join(
@@ -65,7 +71,9 @@ cdef int apply_join(
     entry.lane, entry.cause = record[JOIN_LANE], record[JOIN_CAUSE]
     entry.standing, entry.more = QUEUED, True
     mark_more(state, entry.document)
-    if load64(record + JOIN_FROM):
+    if load64(record + JOIN_FROM) and entry.cause == REDRIVEN:
+        hand_dead_on(state, counters, &members, entry.document, load64(record + JOIN_FROM))
+    elif load64(record + JOIN_FROM):
         release(state, counters, entry.document, load64(record + JOIN_FROM), entry.at, sequence)
     entry.named = named_among(
         members.runs + members.runs_size, load32(record + JOIN_POSTINGS), members.size
@@ -123,10 +131,42 @@ cdef void release(
     counters.recipients -= load32(row + ENT_SIZE)
 
 
+cdef void hand_dead_on(
+    State state, Counters *counters, const Members *members, uint64_t document, uint64_t entry
+) noexcept nogil:
+    """Let another entry have those of its members that are dead in one of the same snapshot.
+
+    Each is counted once: where it is handed out anew.
+    """
+    cdef uint8_t[16] key
+    cdef size_t held, i
+    cdef uint8_t *row
+    cdef Slice audience
+    cdef uint32_t position
+    cdef int64_t rank
+    entry_key(key, document, entry)
+    row = state.own(ENTRIES, key, 16, &held)
+    if row == NULL:
+        return
+    for i in range(0, members.runs_size, 8):
+        for position in range(little32(members.runs + i), little32(members.runs + i + 4)):
+            if state.get(AUDIENCES, row + ENT_AUDIENCE, 8, &audience) != FOUND or (
+                load64(audience.data + AUD_SNAPSHOT) != members.snapshot
+            ):
+                return
+            rank = rank_in(audience.data + AUD_RUNS, audience.size - AUD_RUNS, position)
+            if rank >= 0:
+                hand_on(state, counters, row, entry, <uint32_t>rank)
+
+
 cdef int apply_entry(
     State state, Counters *counters, const uint8_t *record, size_t size, uint64_t sequence
 ) noexcept nogil:
-    """Move an entry's untouched members: FOUND, or FAILED when the bytes are no such record."""
+    """Move an entry's untouched members: FOUND, or FAILED when the bytes are no such record.
+
+    Those that are open move with them, but for leases that run: an entry that is over is due
+    again when the last of them ends, and a second record ends what is open then.
+    """
     cdef uint8_t[16] key
     cdef size_t held
     cdef uint8_t *row
@@ -142,6 +182,10 @@ cdef int apply_entry(
     row = state.own(ENTRIES, key, 16, &held)
     if row == NULL:
         return FAILED
+    if row[ENT_STANDING] == to and final(to):
+        if forget_due(state, <int64_t>load64(record + 8), document, entry):
+            close_members(state, counters, row, document, entry, 0, <int64_t>load64(record + 8))
+        return FAILED if state.failed else FOUND
     if row[ENT_STANDING] == RELEASED or not legal(row[ENT_STANDING], to):
         return FOUND
     leave_topics(
@@ -152,17 +196,25 @@ cdef int apply_entry(
     store64(row + ENT_CHANGED, sequence)
     if final(to):
         forget_due(state, <int64_t>load64(row + ENT_EXPIRES), document, entry)
-        close_members(state, counters, row, document, to)
+        close_members(
+            state, counters, row, document, entry,
+            load32(row + ENT_SIZE) - load32(row + ENT_TOUCHED), <int64_t>load64(record + 8),
+        )
     return FAILED if state.failed else FOUND
 
 
 cdef void close_members(
-    State state, Counters *counters, uint8_t *row, uint64_t document, uint8_t to
+    State state, Counters *counters, uint8_t *row, uint64_t document, uint64_t entry,
+    uint32_t untouched, int64_t at
 ) noexcept nogil:
-    """Count an entry's untouched members as final; note when none is left open."""
-    cdef uint32_t untouched = load32(row + ENT_SIZE) - load32(row + ENT_TOUCHED)
+    """Count an entry's untouched members as final, and end what is open at an instant.
+
+    Notes when none is left, or when the last lease ends.
+    """
+    cdef uint8_t to = row[ENT_STANDING]
     cdef uint8_t *count = row + ENT_COUNTS + 4 * (to - DELIVERED)
     cdef bint was_over = is_over(row)
+    cdef int64_t leased_until
     store32(count, load32(count) + untouched)
     if to == EXPIRED:
         counters.expired += untouched
@@ -170,6 +222,9 @@ cdef void close_members(
         counters.withdrawn += untouched
     elif to == EXCLUDED:
         counters.excluded += untouched
+    leased_until = end_cells(state, counters, row, entry, to, at)
+    if leased_until:
+        keep_due(state, leased_until, document, entry)
     if not was_over and is_over(row):
         note_over(state, counters, sender_of(state, document))
 

@@ -8,13 +8,13 @@ from libc.string cimport memset
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32
 from router.queue._layout cimport ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, LEASED
-from router.queue._moves cimport LANES, Changes, Move
+from router.queue._moves cimport LANES, MOVES_MAX, Changes, Move
 from router.queue._pipeline cimport CROWDED
 from router.queue._readings cimport Places
 from router.queue._taking cimport Taking, refusal_of
 from router.queue._walk cimport Ask, Walk, walk, walk_done
 
-from router.errors import StorageError, TooManyOpenError
+from router.errors import StorageError, TooLargeError, TooManyOpenError
 from router.limits import RETRY_AFTER_S
 from router.queue.records import Leased
 
@@ -22,6 +22,8 @@ __all__ = ["Handing", "taken_apart"]
 
 cdef enum:
     MORE_MOVES = 1024    # deliveries found over that one lease's record may name
+    HANDED_MAX = MOVES_MAX - MORE_MOVES  # in one record, which a replay must be able to read
+    LOOKED_MAX = 1 << 20
     TURNS = 8
     PASSED_WORTH = 512   # candidates passed by: worth a record even when nothing is handed out
 
@@ -40,13 +42,15 @@ cdef class Handing(Taking):
         that must be in `places` first, or a tuple (handed out, further lanes).  `look` changes
         nothing and lists what is leased as well, as (document, entry, rank, lane, hand-outs so
         far, state).  Raises TooManyOpenError `unit.too_many_leased` when `leases_max` leases
-        run already, OverloadedError `store.checkpoint_behind`.
+        run already, TooLargeError `batch.too_large` for a `limit` beyond what one record
+        holds, OverloadedError `store.checkpoint_behind`.
         """
         cdef Ask ask
         cdef Walk found
         cdef Changes changes
         cdef bytes joined = b"".join([bytes((len(topic),)) + topic for topic in topics])
         cdef size_t room = <size_t>limit + MORE_MOVES
+        bounded(limit, LOOKED_MAX if look else HANDED_MAX)
         self.check()
         if self.swamped() and not look:
             raise refusal_of(CROWDED)
@@ -58,7 +62,8 @@ cdef class Handing(Taking):
         ask.leases_max = 0 if look else self.leases_max
         ask.topics = <const uint8_t *>PyBytes_AS_STRING(joined)
         ask.topics_size, ask.topics_count = PyBytes_GET_SIZE(joined), len(topics)
-        changes.address, changes.unit, changes.at, changes.until = address, unit, at, until
+        changes.address, changes.unit, changes.at = address, unit, at
+        changes.until = max(until, at)  # a record has no span below zero
         changes.actor, changes.actor_size = (
             <const uint8_t *>PyBytes_AS_STRING(actor), <uint32_t>PyBytes_GET_SIZE(actor)
         )
@@ -139,6 +144,7 @@ cdef class Handing(Taking):
         cdef bytes joined = b"".join([bytes((len(topic),)) + topic for topic in topics])
         cdef uint8_t *keys = NULL
         cdef uint32_t i
+        bounded(limit, LOOKED_MAX)
         self.check()
         memset(&ask, 0, sizeof(Ask))
         memset(&found, 0, sizeof(Walk))
@@ -202,6 +208,13 @@ cdef class Handing(Taking):
             ):
                 self.give_up()
         self.leave()
+
+
+cdef int bounded(uint32_t limit, uint32_t most) except -1:
+    """Raise when more is asked for at once than there is room for."""
+    if limit > most:
+        raise TooLargeError("batch.too_large", size=limit, limit=most)
+    return 0
 
 
 cdef list handed_out(Walk *found):

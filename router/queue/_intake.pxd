@@ -65,7 +65,7 @@ cdef int apply_acceptance(
 cdef int keep_due(
     State state, int64_t at, uint64_t document, uint64_t entry
 ) noexcept nogil
-cdef void forget_due(
+cdef bint forget_due(
     State state, int64_t at, uint64_t document, uint64_t entry
 ) noexcept nogil
 cdef bint are_postings(const uint8_t *at, size_t size) noexcept nogil

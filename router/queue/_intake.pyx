@@ -29,6 +29,7 @@ from router.queue._named cimport count_named, named_among, overfull
 from router.queue._state cimport State
 
 from router.limits import TOPIC_BYTES_MAX
+from router.queue import records
 
 __all__ = []
 
@@ -41,6 +42,7 @@ cdef enum:
     STORED_RUN_BYTES = 8
 
 cdef uint64_t HOUR_US = 3_600_000_000
+cdef uint64_t SNAPSHOT_MAX = records.SNAPSHOT_MAX  # rows of topics have 32 bits for it
 cdef size_t TOPIC_MAX = TOPIC_BYTES_MAX
 
 
@@ -54,6 +56,8 @@ cdef bint is_acceptance(const uint8_t *record, size_t size) noexcept nogil:
     total += <uint64_t>load32(record + ACC_PARTS) + load32(record + ACC_TEXTS)
     total += <uint64_t>load32(record + ACC_ENVELOPE) + load32(record + ACC_FACTS)
     if total != size or record[ACC_LANE] >= LANES or load32(record + ACC_RUNS) % STORED_RUN_BYTES:
+        return False
+    if load64(record + ACC_SNAPSHOT) > SNAPSHOT_MAX:
         return False
     parts = record + ACC_FIXED + load32(record + ACC_RUNS)
     return are_postings(parts, load32(record + ACC_POSTINGS)) and are_parts(
@@ -115,7 +119,12 @@ cdef void look_up(
     State state, const uint8_t *id_name, const uint8_t *key_name, const uint8_t *content,
     const uint32_t *years, int count, Answer *answer
 ) noexcept nogil:
-    """Say whether a document of that id, else of that idempotency key (NULL: none), is known."""
+    """Say whether a document of that id, else of that idempotency key (NULL: none), is known.
+
+    A key that stands for another document than the id does is a conflict, also where the id's
+    is a repetition: else two documents would answer to one key.  What is repeated leaves no
+    trace: a key that comes with it for the first time stands for nothing afterwards.
+    """
     cdef Slice value
     cdef int i
     answer.kind, answer.sequence, answer.twin = NEW, 0, 0
@@ -123,13 +132,18 @@ cdef void look_up(
         if named(state, IDS, years[i], id_name, &value):
             answer.sequence = load64(value.data)
             answer.kind = SAME if memcmp(value.data + 8, content, 16) == 0 else OTHER_ID
-            return
-    if key_name == NULL:
+            break
+    if key_name == NULL or answer.kind == OTHER_ID:
         return
     for i in range(count):
         if named(state, IDEMPOTENCY, years[i], key_name, &value):
+            if answer.kind == SAME and answer.sequence == load64(value.data):
+                return
+            if answer.kind == SAME or memcmp(value.data + 8, content, 16) != 0:
+                answer.kind = OTHER_KEY
+            else:
+                answer.kind = SAME
             answer.sequence = load64(value.data)
-            answer.kind = SAME if memcmp(value.data + 8, content, 16) == 0 else OTHER_KEY
             return
 
 
@@ -278,16 +292,16 @@ cdef int keep_due(
     return FOUND
 
 
-cdef void forget_due(
+cdef bint forget_due(
     State state, int64_t at, uint64_t document, uint64_t entry
 ) noexcept nogil:
-    """Take back what `keep_due` noted, if it did."""
+    """Take back what `keep_due` noted; say whether it had."""
     cdef uint8_t[12] key
     cdef Slice found
     cdef uint64_t when = <uint64_t>at
     cdef int _tried
     if not at:
-        return
+        return False
     for _tried in range(PLACES_TRIED):
         store32(key, <uint32_t>(when // HOUR_US))
         store64(key + 4, (when % HOUR_US) << 32 | <uint32_t>entry)
@@ -295,8 +309,9 @@ cdef void forget_due(
             load64(found.data) == document and load64(found.data + 8) == entry
         ):
             state.remove(DUE, key, 12)
-            return
+            return True
         when += 1
+    return False
 
 
 cdef void keep_topics(

@@ -56,7 +56,7 @@ ctypedef struct Counters:  # of the whole store, in the order of `tables.COUNTER
     int64_t withdrawn
     int64_t excluded
     int64_t attempts
-    int64_t in_flight     # entries with members that are not final
+    int64_t in_flight     # entries with members that are neither final nor dead
     int64_t[LANES] lanes  # entries that ever joined each
 
 
@@ -77,3 +77,9 @@ cdef int apply_changes(
 cdef void entry_key(uint8_t *key, uint64_t document, uint64_t entry) noexcept nogil
 cdef void note_over(State state, Counters *counters, uint32_t sender) noexcept nogil
 cdef uint32_t sender_of(State state, uint64_t document) noexcept nogil
+cdef int64_t end_cells(
+    State state, Counters *counters, uint8_t *row, uint64_t entry, uint8_t to, int64_t at
+) noexcept nogil
+cdef bint hand_on(
+    State state, Counters *counters, uint8_t *row, uint64_t entry, uint32_t rank
+) noexcept nogil

@@ -15,11 +15,11 @@ from libc.string cimport memset
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store16, store32, store64
 from router.queue._layout cimport (
-    CELL_BYTES, CELLS, CELLS_A_BLOCK, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, CURSORS, DEAD,
-    DELIVERED, DOC_SENDER, DOCUMENTS, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SIZE, ENT_STANDING,
-    ENT_TOUCHED, ENTRIES, EXCLUDED, EXPIRED, FEED, LEASED, OPEN, OPEN_ATTEMPTS, OPEN_BYTES,
-    OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, REFUSED,
-    RELEASED, SENDERS, STATES, WITHDRAWN,
+    CELLS, CELLS_A_BLOCK, CELL_BYTES, CURSORS, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, DEAD,
+    DELIVERED, DOCUMENTS, DOC_SENDER, ENTRIES, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SINCE,
+    ENT_SIZE, ENT_STANDING, ENT_TOUCHED, EXCLUDED, EXPIRED, FEED, LEASED, OPEN, OPEN_ATTEMPTS,
+    OPEN_BYTES, OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, REFUSED, RELEASED,
+    SENDERS, STATES, WITHDRAWN,
 )
 from router.queue._named cimport count_pending
 from router.queue._state cimport State
@@ -171,12 +171,14 @@ cdef void count_move(Counters *counters, int old, int new, bint anew) noexcept n
 
 
 cdef bint is_over(const uint8_t *row) noexcept nogil:
-    """Say whether all members of an entry are final, by its counters."""
+    """Say whether no member of an entry is under way, by its counters: all final or dead.
+
+    What is queued again after it was dead is another entry's, and stays counted with the dead.
+    """
     cdef uint32_t over = 0
     cdef int i
     for i in range(DELIVERED, EXCLUDED + 1):
-        if i != DEAD:
-            over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
+        over += load32(row + ENT_COUNTS + 4 * (i - DELIVERED))
     return over == load32(row + ENT_SIZE)
 
 
@@ -185,14 +187,100 @@ cdef void count_in_entry(
 ) noexcept nogil:
     """Keep an entry's counters of final and dead members; note when it is over."""
     cdef int i
+    cdef bint was_over = is_over(row)
     if old >= DELIVERED and old <= EXCLUDED:
         i = ENT_COUNTS + 4 * (old - DELIVERED)
         store32(row + i, load32(row + i) - 1)
     if new >= DELIVERED and new <= EXCLUDED:
         i = ENT_COUNTS + 4 * (new - DELIVERED)
         store32(row + i, load32(row + i) + 1)
-    if final(new) and row[ENT_STANDING] != RELEASED and is_over(row):
+    if not was_over and row[ENT_STANDING] != RELEASED and is_over(row):
         note_over(state, counters, sender_of(state, document))
+
+
+cdef int64_t end_cells(
+    State state, Counters *counters, uint8_t *row, uint64_t entry, uint8_t to, int64_t at
+) noexcept nogil:
+    """Let the members of an entry that are open end as the entry did.
+
+    Those whose lease still runs at an instant go on; returns when the last of these ends, 0
+    for none.  Their rows in OPEN stay until an inbox meets them: whose they are is not known
+    here.
+    """
+    cdef uint8_t[16] key
+    cdef Slice value
+    cdef Cell cell
+    cdef uint32_t block, members = load32(row + ENT_SIZE)
+    cdef int64_t last = 0
+    cdef size_t i
+    cdef uint8_t *own
+    if not load32(row + ENT_TOUCHED):
+        return 0
+    store64(key, entry)
+    for block in range((members + CELLS_A_BLOCK - 1) // CELLS_A_BLOCK):
+        store64(key + 8, block)
+        if state.get(CELLS, key, 16, &value) != FOUND:
+            continue
+        for i in range(value.size // CELL_BYTES):
+            unpack_cell(value.data + i * CELL_BYTES, &cell)
+            if not cell.sequence or not legal(cell.state, to):
+                continue
+            if cell.state == LEASED and cell.at > at:
+                last = max(last, cell.at)
+                continue
+            own = own_cell(state, entry, block * CELLS_A_BLOCK + <uint32_t>i, members)
+            if own == NULL:
+                state.failed = True
+                return 0
+            end_cell(counters, row, own, &cell, to)
+            if state.get(CELLS, key, 16, &value) != FOUND:  # it may have moved
+                break
+    return last
+
+
+cdef void end_cell(
+    Counters *counters, uint8_t *row, uint8_t *at, Cell *cell, uint8_t to
+) noexcept nogil:
+    """Let one member end with its entry: when that ended, or its lease if that was later."""
+    cdef int64_t ended = <int64_t>load64(row + ENT_SINCE)
+    cdef uint8_t *count
+    count_move(counters, cell.state, to, False)
+    if cell.state == DEAD:
+        count = row + ENT_COUNTS + 4 * (DEAD - DELIVERED)
+        store32(count, load32(count) - 1)
+    count = row + ENT_COUNTS + 4 * (to - DELIVERED)
+    store32(count, load32(count) + 1)
+    cell.at = max(ended, cell.at) if cell.state == LEASED else ended
+    cell.state = to
+    pack_cell(at, cell)
+
+
+cdef bint hand_on(
+    State state, Counters *counters, uint8_t *row, uint64_t entry, uint32_t rank
+) noexcept nogil:
+    """Let a dead member be another entry's, which hands it out anew; False: it is not dead."""
+    cdef Cell cell
+    cdef uint8_t *at
+    if not read_cell(state, entry, rank, &cell) or cell.state != DEAD:
+        return False
+    at = own_cell(state, entry, rank, load32(row + ENT_SIZE))
+    if at == NULL:
+        state.failed = True
+        return False
+    cell.state = RELEASED
+    pack_cell(at, &cell)
+    counters.dead -= 1
+    counters.recipients -= 1
+    return True
+
+
+cdef void forget_open(State state, uint32_t address, const Move *move) noexcept nogil:
+    """Take away the row by which an inbox finds an open delivery."""
+    cdef uint8_t[13] key
+    store32(key, address)
+    key[4] = move.lane
+    store64(key + 5, move.entry)
+    state.remove(OPEN, key, 13)
 
 
 cdef void keep_open(
@@ -201,12 +289,12 @@ cdef void keep_open(
     """Keep the row by which an inbox finds an open delivery below its cursor."""
     cdef uint8_t[13] key
     cdef uint8_t[OPEN_BYTES] row
+    if final(move.state) or move.state == DEAD:
+        forget_open(state, changes.address, move)
+        return
     store32(key, changes.address)
     key[4] = move.lane
     store64(key + 5, move.entry)
-    if final(move.state) or move.state == DEAD:
-        state.remove(OPEN, key, 13)
-        return
     store64(row + OPEN_UNTIL, <uint64_t>(changes.until if move.state == LEASED else 0))
     store64(row + OPEN_DOCUMENT, move.document)
     store64(row + OPEN_EXPIRES, <uint64_t>expires)
@@ -247,6 +335,8 @@ cdef int apply_move(
             return FOUND
         cell.state = row[ENT_STANDING]
     if not legal(cell.state, move.state):
+        if final(cell.state):  # it ended with its entry, and only now its inbox learns of it
+            forget_open(state, changes.address, move)
         return FOUND
     if changes.extends and cell.state != LEASED:
         return FOUND

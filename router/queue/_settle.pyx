@@ -11,14 +11,16 @@ from libc.string cimport memset
 from router.queue._bytes cimport FOUND, Slice, load32, load64, store32, store64
 from router.queue._layout cimport (
     AUD_RUNS, AUD_SNAPSHOT, AUDIENCES, ENT_AUDIENCE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE,
-    ENT_SINCE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, HELD, KEYS, LEASED, OPEN,
-    OPEN_RANK, OPEN_UNTIL, QUEUED, RELEASED, WAITING,
+    ENT_SINCE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, KEYS, LEASED, OPEN,
+    OPEN_RANK, OPEN_UNTIL, QUEUED, RELEASED,
 )
 from router.queue._moves cimport Cell, Move, entry_key, final, legal, read_cell
 from router.queue._state cimport State, Stream
 from router.queue._walk cimport Positions, place_in, rank_in
 
 __all__ = []
+
+cdef uint64_t PART_MASK = (1 << ENTRY_SHIFT) - 1  # of an entry's number: which part of its record
 
 
 cdef bint document_of(State state, const uint8_t *key, uint64_t *document) noexcept nogil:
@@ -96,6 +98,8 @@ cdef void settle_on(State state, int64_t at, Standing *standing) noexcept nogil:
             standing.since = 0 if cell.state == LEASED and standing.until > at else cell.at
         else:
             standing.state = entry
+        if final(cell.state):
+            standing.until = 0  # it ended with its entry, and its row is still in OPEN
     if standing.state == LEASED and standing.until <= at:
         standing.state = QUEUED
     if standing.expires and standing.expires <= at and legal(standing.state, EXPIRED) and (
@@ -103,9 +107,11 @@ cdef void settle_on(State state, int64_t at, Standing *standing) noexcept nogil:
     ):
         standing.state = EXPIRED
         standing.since = standing.expires
-    standing.hidden = standing.state == HELD or standing.state == WAITING or (
+    # A part of an acceptance never joined inboxes, whatever became of it since: what is released
+    # is another entry's.
+    standing.hidden = standing.entry & PART_MASK != 0 or (
         standing.state == EXCLUDED and not standing.before
-    ) or (standing.state == EXPIRED and entry in (HELD, WAITING))
+    )
 
 
 cdef void look(

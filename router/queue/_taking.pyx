@@ -198,6 +198,8 @@ cdef class Taking(Readings):
                 asked[i].state, asked[i].reason = state, reason
             changes.address, changes.unit, changes.at = address, unit, at
             changes.until, changes.extends = until, until != 0
+            if until and until < at:
+                changes.until = at  # a record has no span below zero
             changes.reason_count = <uint32_t>len(reasons)
             ticket.changes, ticket.wishes, ticket.wish_count = &changes, asked, count
             self.have_settled(&ticket, actor, written, places)

@@ -63,7 +63,7 @@ ctypedef struct Walk:
     uint32_t room
     uint32_t count
     uint32_t ready      # of them, handed out
-    uint32_t running    # leases met that have not run out
+    uint32_t running    # leases of the address that run, whatever the lane; if there is a bound
     uint8_t turn
     bint turned         # it changed: the record says so
     bint unsure         # a snapshot is unknown: ask again with its position
@@ -74,3 +74,8 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
 cdef void walk_done(State state, Walk *found) noexcept nogil
 cdef int32_t place_in(Positions *positions, uint64_t snapshot) noexcept nogil
 cdef int64_t rank_in(const uint8_t *runs, size_t size, uint32_t position) noexcept nogil
+
+
+cdef inline uint32_t little32(const uint8_t *at) noexcept nogil:
+    """Read a number of an audience's stored runs, least significant byte first."""
+    return at[0] | (<uint32_t>at[1] << 8) | (<uint32_t>at[2] << 16) | (<uint32_t>at[3] << 24)

@@ -39,11 +39,6 @@ cdef enum:
 cdef size_t TOPIC_MAX = TOPIC_BYTES_MAX
 
 
-cdef inline uint32_t little32(const uint8_t *at) noexcept nogil:
-    """Read a number of an audience's stored runs, least significant byte first."""
-    return at[0] | (<uint32_t>at[1] << 8) | (<uint32_t>at[2] << 16) | (<uint32_t>at[3] << 24)
-
-
 cdef int32_t place_in(Positions *positions, uint64_t snapshot) noexcept nogil:
     """Return the address's position in a snapshot, -1 when it has none, -2 when unknown."""
     cdef size_t low = 0, high = positions.count, middle, i
@@ -175,7 +170,6 @@ cdef void next_below(State state, Walk *found, Lane *lane) noexcept nogil:
         to = stands_below(state, found.ask, move, row)
         state.advance(&lane.open)
         if to == LEASED:
-            found.running += 1
             continue
         name_before(state, move)
         if to == QUEUED:
@@ -345,6 +339,26 @@ cdef bint contested(const Walk *found, const Lane *served) noexcept nogil:
     return False
 
 
+cdef uint32_t running_leases(State state, const Counters *counters, const Ask *ask) noexcept nogil:
+    """Count the leases of an address that run, in all lanes; no more than its bound."""
+    cdef uint8_t[5] key
+    cdef Stream open
+    cdef uint32_t running = 0
+    cdef int lane
+    store32(key, ask.address)
+    for lane in range(LANES):
+        if counters.lanes[lane] == 0:
+            continue
+        key[4] = <uint8_t>lane
+        state.open(&open, OPEN, key, 5, 0)
+        while open.left and running < ask.leases_max:
+            if <int64_t>load64(open.value.data + OPEN_UNTIL) > ask.at:
+                running += 1
+            state.advance(&open)
+        state.close(&open)
+    return running
+
+
 cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil:
     """Find what is to be handed out, lanes in turn, entries in order: FOUND or a failure.
 
@@ -354,6 +368,8 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
     cdef int i
     cdef Lane *lane
     memset(found.lanes, 0, sizeof(found.lanes))
+    if found.ask.leases_max:
+        found.running = running_leases(state, counters, found.ask)
     for i in range(LANES):
         found.lanes[i].lane = i
         found.lanes[i].over = not (found.ask.lanes >> i) & 1
@@ -368,7 +384,6 @@ cdef int walk(State state, const Counters *counters, Walk *found) noexcept nogil
                 next_above(state, found, lane)
         if found.unsure or found.full or state.failed:
             break
-        # Each lane's leases were met by now, but those behind one that ran out.
         if found.ask.leases_max and found.running + found.ready >= found.ask.leases_max:
             break
         lane = whose_turn(found)

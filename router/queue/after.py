@@ -75,11 +75,26 @@ def entry_of(queue: Queue, document: int, entry: int) -> EntryRow | None:
     return None
 
 
+def joined(row: EntryRow) -> bool:
+    """Say whether an entry joined inboxes: of a part of an acceptance only another does."""
+    return not row.number & (1 << reading.ENTRY_SHIFT) - 1
+
+
 def expiry(queue: Queue, row: EntryRow, document: int, reason: str) -> bytes:
     """Return the record that lets an entry expire, as of the instant at which it ran out."""
     topics = topics_of(queue.store, row)
     return records.encode_move(
         document, row.number, State.EXPIRED, topics, row.expires, 0, "engine", reason
+    )
+
+
+def closing(row: EntryRow, due: DueRow) -> bytes:
+    """Return the record that ends what is left open of an entry that is over.
+
+    What was leased when it ended was its recipients' until their leases ran out.
+    """
+    return records.encode_move(
+        due.document, due.entry, row.standing, b"", due.at, 0, "engine", "lease"
     )
 
 
@@ -164,7 +179,7 @@ def joining(
     """Return the record that hands a part of an entry's dead members out anew."""
     return records.encode_join(
         records.Joining(
-            document, audience, postings, entry.lane, records.CAUSES.index("re-driven"), at, 0,
-            actor, reason, 0, entry.expires,
+            document, audience, postings, entry.lane, records.REDRIVEN, at, 0, actor, reason,
+            entry.number, entry.expires,
         )
     )  # fmt: skip

@@ -261,28 +261,30 @@ def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> None:
         states[cell.state] += 1
         touched += 1
         attempts += cell.attempts
-        if rank >= row.size or cell.state >= len(NAMES):
+        if rank >= row.size or cell.state > RELEASED:
             tally.tell(f"{place}: rank {rank} in state {cell.state} is no member's")
     if touched != row.touched:
         tally.tell(f"{place}: {touched} members have a cell, it says {row.touched}")
     began_final = row.standing == State.EXCLUDED and row.changed == row.number >> ENTRY_SHIFT
     expected = dict.fromkeys(_COUNTED, 0)
     expected |= {state: states[state] for state in _COUNTED}
+    expected[State.DEAD] += states[RELEASED]  # dead, and another entry's since
     if row.standing in _FINAL and not began_final:
         expected[row.standing] += row.size - touched
     if row.counts != tuple(expected.values()):
         tally.tell(f"{place}: its counts are {row.counts}, its cells say {(*expected.values(),)}")
+    over = sum(expected.values()) + (row.size if began_final else 0)
     if began_final:
         expected[State.EXCLUDED] += row.size
+    expected[State.DEAD] -= states[RELEASED]
     for state in _COUNTED:
         tally.counters[NAMES[state]] += expected[state]
     tally.counters["leased"] += states[State.LEASED]
     tally.counters["attempts"] += attempts
     tally.counters["entries"] += 1
     tally.counters[f"lane {row.lane}"] += 1
-    over = sum(expected[state] for state in _COUNTED if state != State.DEAD)
     if row.standing != RELEASED:
-        tally.counters["recipients"] += row.size
+        tally.counters["recipients"] += row.size - states[RELEASED]
         if over < row.size:
             tally.counters["in_flight"] += 1
             tally.in_flight[sender] += 1
@@ -347,7 +349,9 @@ def _cell(tally: Tally, place: str, row: EntryRow, cell: CellRow, rank: int) -> 
     if said is None:
         return
     state = said.states.get((row.number, rank))
-    if state != cell.state:
+    ended = cell.state == row.standing and cell.state in _FINAL and state not in _FINAL
+    handed_on = cell.state == RELEASED and state == State.DEAD
+    if state != cell.state and not ended and not handed_on:
         tally.tell(f"{place}: it is in state {cell.state}, record {cell.sequence} says {state}")
     if cell.state in {State.QUEUED, State.LEASED}:
         key = _OPEN_KEY.pack(said.address, row.lane, row.number)
@@ -366,6 +370,8 @@ def _open(tally: Tally, key: bytes, value: bytes) -> None:
     block = entry.to_bytes(8, "big") + (rank // CELLS_A_BLOCK).to_bytes(8, "big")
     cells = tally.row("cells", block)
     cell = None if cells is None else list(reading.read_cells(cells))[rank % CELLS_A_BLOCK]
+    if cell is not None and cell.state == row.standing and cell.state in _FINAL:
+        return  # it ended with its entry, and its inbox was not asked since
     if (
         cell is None
         or (cell.state, cell.attempts) != (state, attempts)
@@ -406,7 +412,11 @@ def _due(tally: Tally, key: bytes, value: bytes) -> None:
     document, entry = reading.read_due(value)
     when = hour * _HOUR_US + (rest >> 32)
     row = tally.entry(document, entry)
-    if row is None or row.expires > when or rest & 0xFFFFFFFF != entry & 0xFFFFFFFF:
+    if (
+        row is None
+        or (row.expires > when and row.standing not in _FINAL)
+        or rest & 0xFFFFFFFF != entry & 0xFFFFFFFF
+    ):
         tally.tell(f"due[{when}, {entry}]: there is no such entry, or it ends later")
 
 

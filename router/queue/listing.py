@@ -11,7 +11,7 @@ from router.queue.records import KIND_CHANGES
 from router.queue.transport import FINAL, State
 
 _PAGE: Final = 512
-_NOT_OVER: Final = State.DEAD - State.DELIVERED
+
 """Where an entry's counts have the dead, whom an operator may queue again."""
 
 
@@ -33,8 +33,8 @@ def document_row(queue: Queue, sequence: int) -> DocumentRow | None:
 
 
 def is_open(entry: EntryRow, at: int) -> bool:
-    """Say whether an entry has members that are not final; what ran out by `at` is."""
-    over = sum(entry.counts) - entry.counts[_NOT_OVER]
+    """Say whether an entry has members that are under way; what ran out by `at` is not."""
+    over = sum(entry.counts)
     if State(entry.standing) in FINAL or 0 < entry.expires <= at:
         return entry.touched > over
     return entry.size > over

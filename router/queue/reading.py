@@ -254,8 +254,10 @@ def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
 
 
 def taken_over(data: bytes) -> int:
-    """Return the entry whose members the entry of a joining record takes over, or 0."""
-    return int.from_bytes(data[24:32], "big") if data[0] == records.KIND_JOIN else 0
+    """Return the entry whose members the entry of a joining record takes over whole, or 0."""
+    if data[0] != records.KIND_JOIN or data[2] == records.REDRIVEN:
+        return 0
+    return int.from_bytes(data[24:32], "big")
 
 
 def name_of_state(number: int) -> str:

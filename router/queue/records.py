@@ -32,6 +32,8 @@ _FLAG_IDEMPOTENCY: Final = 1
 _FLAG_NUMBER: Final = 2
 _FLAG_NEXT_YEAR: Final = 4
 _NONE: Final = bytes(16)
+SNAPSHOT_MAX: Final = 0xFFFF_FFFF
+"""The highest number of a snapshot that an inbox can name."""
 _HEAD: Final = struct.Struct(">BBHIq")
 """Kind, version, calendar year (or a kind's own), unit, instant."""
 _ACCEPTANCE: Final = struct.Struct(">BBHIqIHBBq16s16s16s16s32sQ32sIIIIIII")
@@ -143,6 +145,7 @@ def encode_acceptance(item: Acceptance) -> bytes:
     """Return the record.  Raises TooLargeError `record.too_large`, ValueError."""
     if len(item.key) != KEY_BYTES or len(item.content) != _CONTENT_BYTES:
         raise ValueError("a document's key has 16 bytes, its content hash 32")
+    _check_snapshot(item.audience)
     audience, key = item.audience, item.idempotency_key
     years = years_to_ask(item.at)
     flags = (_FLAG_IDEMPOTENCY if key is not None else 0) | (
@@ -164,6 +167,11 @@ def encode_acceptance(item: Acceptance) -> bytes:
     return _bounded(
         b"".join((head, audience.runs, item.postings, parts, texts, item.envelope, item.facts))
     )
+
+
+def _check_snapshot(audience: StoredAudience) -> None:
+    if not 0 <= audience.snapshot <= SNAPSHOT_MAX:
+        raise ValueError(f"a snapshot's number is at most {SNAPSHOT_MAX}")
 
 
 def _encode_part(part: Part) -> bytes:
@@ -264,7 +272,8 @@ def encode_move(
 class Joining(msgspec.Struct, frozen=True):
     """A part of an audience that joins inboxes after acceptance.
 
-    `cause` says why (`CAUSES`); `takes_over` is the entry whose members it takes over, or 0.
+    `cause` says why (`CAUSES`); `takes_over` is the entry whose members it takes over, or 0:
+    all of them, and of those that are queued again (`REDRIVEN`) the dead ones among its own.
     """
 
     document: int
@@ -282,10 +291,12 @@ class Joining(msgspec.Struct, frozen=True):
 
 CAUSES: Final = ("addressed", "policy", "released", "update", "re-driven", "redirected")
 """Why an entry joined inboxes, by number."""
+REDRIVEN: Final = CAUSES.index("re-driven")
 
 
 def encode_join(item: Joining) -> bytes:
-    """Return the record that lets an entry join inboxes.  Raises TooLargeError."""
+    """Return the record that lets an entry join inboxes.  Raises TooLargeError, ValueError."""
+    _check_snapshot(item.audience)
     audience, texts = item.audience, _pack((item.actor, item.reason))
     return _bounded(
         _JOIN.pack(
@@ -300,7 +311,12 @@ def encode_join(item: Joining) -> bytes:
 
 
 def encode_feed(events: list[tuple[int, bytes]], at: int, unit: int) -> bytes:
-    """Return the record that tells senders something: (sender, event) each."""
+    """Return the record that tells senders something: (sender, event) each.
+
+    A feed has one row a record, so each sender is told once.  Raises ValueError, TooLargeError.
+    """
+    if len({sender for sender, _ in events}) != len(events):
+        raise ValueError("one record tells a sender one thing")
     body = b"".join(struct.pack(">II", sender, len(event)) + event for sender, event in events)
     return _bounded(
         _HEAD.pack(KIND_FEED, VERSION, 0, unit, at) + struct.pack(">I", len(events)) + body
@@ -365,7 +381,8 @@ class Repeated(msgspec.Struct, frozen=True, gc=False):
 class Conflict(msgspec.Struct, frozen=True, gc=False):
     """The name is taken by the document `key`, whose content differs.
 
-    `which` is "document_id" or "idempotency_key".
+    `which` is "document_id" or "idempotency_key"; of a key the other document may also be one
+    of equal content under another id than the one that was repeated.
     """
 
     key: bytes

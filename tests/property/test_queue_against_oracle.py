@@ -25,8 +25,10 @@ from support.stores import (
     state_of,
 )
 
+from router.queue import after
 from router.queue.queue import Queue
 from router.queue.records import (
+    REDRIVEN,
     Accepted,
     Joining,
     Part,
@@ -34,7 +36,7 @@ from router.queue.records import (
     encode_join,
     encode_move,
 )
-from router.queue.transport import State
+from router.queue.transport import FINAL, State
 
 ADDRESSES = range(1, 10)
 EVERYBODY = b"\0\0\0\0\xff\xff\xff"
@@ -203,7 +205,43 @@ class World:
         topics = b"".join(bytes((len(topic),)) + topic for topic in entry.topics)
         record = encode_move(entry.document, entry.number, to, topics, self.at, 7, "x", "lý do")
         self.all_do(lambda queue: queue.store.append_raw([record]))
-        self.oracle.move(entry, to)
+        self.oracle.move(entry, to, self.at)
+
+    def close(self):
+        """Do what falls due of entries that are over, as the engine does."""
+        for one in after.due(self.queues[0].store, self.at, 9):
+            entry = next(found for found in self.oracle.entries if found.number == one.entry)
+            if entry.standing not in FINAL:
+                continue
+            assert entry.due == one.at
+            row = after.entry_of(self.queues[0], one.document, one.entry)
+            record = after.closing(row, one)
+            self.all_do(lambda queue, record=record: queue.store.append_raw([record]))
+            self.oracle.close(entry, one.at)
+
+    def redrive(self):
+        dead = [
+            entry for entry in self.oracle.entries
+            if any(cell.state == State.DEAD for cell in entry.cells.values())
+            and entry.standing == State.QUEUED
+        ]  # fmt: skip
+        if not dead:
+            return
+        old = self.chance.choice(dead)
+        members = [one for one, cell in old.cells.items() if cell.state == State.DEAD]
+        members = sorted(self.chance.sample(members, self.chance.randrange(1, len(members) + 1)))
+        audience = self.audience(members, old.snapshot)
+        topics, postings = self.some_postings(old.snapshot, members, audience)
+        record = encode_join(Joining(
+            old.document, audience, postings, old.lane, REDRIVEN, self.at, 7, "x", "", old.number,
+            old.expires,
+        ))  # fmt: skip
+        (sequence,) = self.all_do(lambda queue: queue.store.append_raw([record]))
+        self.oracle.redrive(
+            Entry(sequence * 8, old.document, old.lane, State.QUEUED, members, old.expires, topics,
+                  old.snapshot),
+            old,
+        )  # fmt: skip
 
     def join(self):
         if not self.oracle.entries:
@@ -226,8 +264,11 @@ class World:
         ))  # fmt: skip
         (sequence,) = self.all_do(lambda queue: queue.store.append_raw([record]))
         self.oracle.join(
-            Entry(sequence * 8, document, lane, State.QUEUED, members, expires, topics), takes_over
-        )
+            Entry(
+                sequence * 8, document, lane, State.QUEUED, members, expires, topics, snapshot
+            ),
+            takes_over,
+        )  # fmt: skip
 
     def look(self):
         address, key = self.chance.choice(ADDRESSES), self.chance.choice(self.keys)
@@ -277,6 +318,7 @@ class World:
         """Do so many things."""
         weights = {
             self.accept: 8, self.lease: 10, self.wish: 8, self.move: 2, self.join: 2, self.look: 6,
+            self.close: 2, self.redrive: 2,
             self.other_topics: 1, self.room: 1, self.checkpoint: 2, self.reopen: 1,
         }  # fmt: skip
         doing = self.chance.choices(list(weights), list(weights.values()), k=steps)

@@ -43,7 +43,9 @@ class Entry:
     members: list[int]
     expires: int
     topics: dict[bytes, set[int]]
+    snapshot: int = 0
     began: int = 0
+    due: int = 0
     cells: dict[int, Cell] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,10 +95,13 @@ class Oracle:
 
         names = (item.sender, item.act, item.document_id)
         found = stands("document_id", lambda o: (o.sender, o.act, o.document_id) == names)
-        if found is None and item.idempotency_key is not None:
-            key = (item.sender, item.idempotency_key)
-            found = stands("idempotency_key", lambda o: (o.sender, o.idempotency_key) == key)
-        return found
+        if item.idempotency_key is None or isinstance(found, Conflict):
+            return found
+        key = (item.sender, item.idempotency_key)
+        by_key = stands("idempotency_key", lambda o: (o.sender, o.idempotency_key) == key)
+        if found is None or by_key is None or by_key.key == found.key:
+            return found or by_key
+        return Conflict(by_key.key, "idempotency_key")
 
     def accept(
         self, item: Acceptance, members: list[int], topics: dict[bytes, set[int]],
@@ -119,7 +124,7 @@ class Oracle:
         if members:
             self._join(document, Entry(
                 sequence * 8, sequence, item.lane, State.QUEUED, members, item.expires_at or 0,
-                topics,
+                topics, item.audience.snapshot,
             ))  # fmt: skip
         for number, (part, who) in enumerate(zip(item.parts, parts, strict=True), 1):
             self._join(document, Entry(
@@ -139,11 +144,33 @@ class Oracle:
                 other.standing = RELEASED
         self._join(document, entry)
 
-    def move(self, entry: Entry, standing: int) -> None:
-        """Move what nobody touched of an entry."""
+    def redrive(self, entry: Entry, old: Entry) -> None:
+        """Let a further entry have those of its members that are dead in another one."""
+        self._join(self.documents[entry.document], entry)
+        for address in entry.members:
+            cell = old.cells.get(address)
+            if cell is not None and cell.state == State.DEAD:
+                cell.state = RELEASED
+
+    def move(self, entry: Entry, standing: int, at: int) -> None:
+        """Move what nobody touched of an entry, and what is open but not leased."""
         if legal(entry.standing, standing):
             entry.standing = standing
             entry.topics = {}
+            if standing in FINAL:
+                self.close(entry, at)
+
+    def close(self, entry: Entry, at: int) -> None:
+        """End what is open of an entry that is over; leases go on, and then it is due again."""
+        entry.due = 0
+        for address, cell in entry.cells.items():
+            if not legal(cell.state, entry.standing):
+                continue
+            if cell.state == State.LEASED and cell.until > at:
+                entry.due = max(entry.due, cell.until)
+                continue
+            cell.state, cell.until = entry.standing, 0
+            self.open.get(address, {}).pop(entry.number, None)
 
     # Handing out.
 
@@ -276,11 +303,8 @@ class Oracle:
         if entry is None or found is None:
             return Settlement(False)
         now = found[0]
-        hidden = (
-            now in {"held", "waiting"}
-            or (now == "excluded" and address not in entry.cells)
-            or (now == "expired" and entry.standing in {State.HELD, State.WAITING})
-        )
+        never_joined = entry.began != State.QUEUED
+        hidden = never_joined or (now == "excluded" and address not in entry.cells)
         if hidden:
             return Settlement(False)
         if State[now.upper()] in FINAL:
@@ -295,10 +319,11 @@ class Oracle:
     def _is_over(self, entry: Entry) -> bool:
         if entry.standing == RELEASED or entry.began in FINAL:
             return True
-        return all(entry.state(address) in FINAL for address in entry.members)
+        over = FINAL | {State.DEAD, RELEASED}
+        return all(entry.state(address) in over for address in entry.members)
 
     def in_flight(self, sender: int) -> int:
-        """Count a sender's entries with members that are not final."""
+        """Count a sender's entries with members that are neither final nor dead."""
         return sum(
             not self._is_over(entry) for entry in self.entries
             if self.documents[entry.document].item.sender == sender
@@ -313,7 +338,9 @@ class Oracle:
             "documents": len(self.documents),
             "entries": len(self.entries),
             "recipients": sum(
-                len(entry.members) for entry in self.entries if entry.standing != RELEASED
+                entry.state(address) != RELEASED
+                for entry in self.entries if entry.standing != RELEASED
+                for address in entry.members
             ),
             "rooms": self.rooms,
             **{

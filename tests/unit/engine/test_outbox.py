@@ -86,6 +86,23 @@ def test_a_document_is_told_of_though_the_clock_went_back_before_an_end_that_was
     assert lines(told(office)) == [("redirected", COMMUNE, OTHER, 1)] * 2
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_came_after_an_end_with_nothing_open_is_told_once(restarted: bool) -> None:
+    """The end was looked at: what came then, by a clock that went back, is told by itself."""
+    office = Office()
+    close(office, COMMUNE, OTHER)
+    office.clock.advance(3_600)
+    assert told(office) == []
+    office.clock.instant_us -= 3_590 * SECOND_US
+    if restarted:
+        office.reopen()
+    office.send(recipients=COMMUNE)
+    office.reopen()
+    office.clock.advance(7_200)
+    assert lines(told(office)) == [("redirected", COMMUNE, OTHER, 1)]
+    assert office.engine.check() == []
+
+
 def test_a_closing_learnt_of_late_is_told_when_it_is_known() -> None:
     office = Office()
     office.send(recipients=COMMUNE)
