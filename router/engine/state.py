@@ -15,6 +15,7 @@ from router._core import Audience, runs_contain
 from router.directory import Digests, Directory, Snapshot
 from router.directory import decode_change as decode_directory
 from router.engine import rights, tokens
+from router.engine.policies import Policies
 from router.errors import ForbiddenError, NotFoundError, StorageError
 from router.model.units import Unit
 from router.queue import Queue, RoomRecord
@@ -55,6 +56,7 @@ class Rooms:
         self.trust = TrustStore()
         self.tokens = tokens.Tokens()
         self.rights = rights.Rights()
+        self.policies = Policies()
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
