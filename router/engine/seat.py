@@ -15,6 +15,7 @@ from router.directory import ResolveItem, decode_change
 from router.directory.resolve import resolve_batch
 from router.engine.access import Access, Reader
 from router.engine.administration_directory import ListPreview, planned_changes
+from router.engine.policy_seat import PolicySeat
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import NotFoundError, VanbanError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:  # the engine makes seats
     from router.engine.engine import Engine
 
 
-class Seat:
+class Seat(PolicySeat):
     """One principal's view of an engine; cheap, made for each question."""
 
     def __init__(

@@ -96,7 +96,8 @@ class PolicyExplained(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a document went to whom: its settings, and every group of recipients.
 
     `settings` maps lane, deadline, retention and so on to (value, name of the rule).
-    `refusal` is the code of the refusal, "" for none.
+    `refusal` is the code of the refusal, "" for none.  `rules_total` counts the deciding
+    rules; `differs` names those that are stored, where computing again finds others.
     """
 
     key: str
@@ -106,6 +107,8 @@ class PolicyExplained(msgspec.Struct, frozen=True, omit_defaults=True):
     settings: dict[str, tuple[str, str]] = {}
     refusal: str = ""
     refusal_rule: RuleNamed | None = None
+    rules_total: int = 0
+    differs: tuple[str, ...] = ()
 
 
 class UnitUnderPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
