@@ -55,7 +55,7 @@ class Case(msgspec.Struct, frozen=True):
     @property
     def kept(self) -> DecisionKept | None:
         """What was stored of the decision; None before decisions were stored."""
-        return getattr(self.facts, "decision", None)
+        return self.facts.decision
 
 
 class _Again(msgspec.Struct, frozen=True):
@@ -156,13 +156,13 @@ class PolicyExplainer:
     def _asked(
         self, stored: StoredDocument, facts: Facts, envelope: Envelope, document: Document
     ) -> DocumentFacts:
-        decision: DecisionKept | None = getattr(facts, "decision", None)
-        if decision is not None:
-            signers = decision.signers
+        if facts.decision is not None:
+            signers = facts.decision.signers
         else:  # of a time when they were not stored: as the bindings are known today
             bound = self._rooms.trust.bound_unit
             signers = tuple(
-                tuple(bound(one.certificate_sha256, facts.issued_at)) for one in facts.signatures
+                tuple(sorted(bound(one.certificate_sha256, facts.issued_at)))
+                for one in facts.signatures
             )
         types = dict.fromkeys(one.media_type for one in document.attachments)
         return DocumentFacts(

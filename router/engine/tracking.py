@@ -111,7 +111,7 @@ class Tracker:
             deliveries=tuple(self._listed(one, stored, now_us) for one in found),
             next_page=page + 1 if more else 0,
             below="" if root is None else root.code,
-            alerts=alerts_of(self._queue, stored.twin),
+            alerts=alerts_of(self._queue, stored.twin, facts),
         )
 
     def _below(self, below: str, issued_at: int) -> Unit:
