@@ -92,7 +92,8 @@ def groups(
         if mask & ((1 << _CLASSES) - 1):
             place = next(place for place in range(_CLASSES) if mask >> place & 1)
             outcome = _OUTCOMES[place]
-            rules = _rules_of(mask >> _CLASSES, roles, outcome)
+            first = ADDED if mask >> _OUTCOMES.index(ADDED) & 1 else ALLOWED
+            rules = _rules_of(mask >> _CLASSES, roles, outcome, first)
             if not rules and outcome in (ALLOWED, LEFT_OUT):
                 rules = (DEFAULT_RULE,)  # with default = "allow": no rule speaks of them
             found.append((outcome, rules, units))
@@ -131,15 +132,12 @@ def _not_allowed(compiled: CompiledPolicy, decision: Decision, sender: int) -> A
     return decision.excluded - allowed
 
 
-def _rules_of(mask: int, roles: Sequence[_Role], outcome: str) -> tuple[int, ...]:
-    """Return the rules of a bit mask that say something about an outcome."""
-    wanted = {
-        ALLOWED: (ALLOWED,),
-        LEFT_OUT: (ALLOWED,),
-        EXCLUDED: (EXCLUDED,),
-        ADDED: (ADDED,),
-        HELD: (HELD, ADDED, ALLOWED),
-    }[outcome]
+def _rules_of(mask: int, roles: Sequence[_Role], outcome: str, first: str) -> tuple[int, ...]:
+    """Return the rules of a bit mask that say something about an outcome.
+
+    `first` says whether who is held was allowed, or added, before it was held.
+    """
+    wanted = {LEFT_OUT: (first,), HELD: (HELD, first)}.get(outcome, (outcome,))
     found = set()
     while mask:
         low = mask & -mask

@@ -81,7 +81,7 @@ def why(compiled: CompiledPolicy, decision: Decision, sender: int, unit: int) ->
         roles = (
             (excluded and speaks and effect.forbid is not None),
             (held and speaks and effect.hold is not None),
-            (not excluded and not (added and not held) and speaks and effect.allow and forbidding),
+            (not excluded and not added and speaks and effect.allow and forbidding),
             (added and one.add is not None and unit in one.add.of(sender)),
         )
         if any(roles):
@@ -112,7 +112,7 @@ def test_groups_say_of_each_unit_what_it_says_of_itself(
             seen[unit] = one
     assert seen.keys() == to | set(decision.added.positions())
     for unit, one in seen.items():
-        assert one.rules == why(compiled, decision, place, unit), one.outcome
+        assert one.rules == why(compiled, decision, place, unit), (unit, one)
         parts = {
             explaining.EXCLUDED: decision.excluded,
             explaining.ADDED: decision.added,
