@@ -20,9 +20,9 @@ from router.model.policies import (
     PolicyVersion,
     Reach,
     RuleReach,
+    TestDocument,
     UnitUnderPolicy,
 )
-from router.policy.model import TestDocument
 from router.ports import Clock
 from router.queue import Queue
 

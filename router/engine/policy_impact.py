@@ -21,11 +21,11 @@ from router.engine.state import Rooms
 from router.errors import InputError
 from router.model.answers import Lane
 from router.model.decisions import Refused
-from router.model.policies import PolicyImpact
+from router.model.policies import PolicyImpact, TestDocument
 from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.deciding import Decision, decide_batch
 from router.policy.floor import floor_rules
-from router.policy.model import PolicyFile, TestDocument
+from router.policy.model import PolicyFile
 from router.policy.supposing import facts_of
 from router.ports import Clock
 from router.queue import Queue

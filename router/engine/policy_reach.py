@@ -23,13 +23,13 @@ from router.engine.policy_reading import calendar_of, read_policy
 from router.engine.state import Rooms
 from router.errors import CalendarError, InputError, NotFoundError
 from router.model.decisions import DocumentFacts, Refused
-from router.model.policies import Reach, RuleReach
+from router.model.policies import Reach, RuleReach, TestDocument
 from router.model.units import Unit
 from router.policy import explaining
 from router.policy.compiled import CompiledPolicy, CompiledRule, compile_policy
 from router.policy.deciding import Decision, decide_batch
 from router.policy.floor import floor_rules
-from router.policy.model import PolicyFile, TestDocument
+from router.policy.model import PolicyFile
 from router.policy.supposing import Supposed, facts_of, suppose
 from router.policy.wording import named
 from router.ports import Clock

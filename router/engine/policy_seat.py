@@ -17,10 +17,10 @@ from router.model.policies import (
     PolicyVersion,
     Reach,
     RuleReach,
+    TestDocument,
     UnitUnderPolicy,
 )
 from router.model.rights import POLICY, READ, RESOLVE
-from router.policy.model import TestDocument
 
 if TYPE_CHECKING:  # the engine makes seats
     from router.engine.engine import Engine

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from router.model.decisions import DocumentFacts
+from router.model.policies import TestDocument
 from router.policy.model import (
     DocumentConditions,
     Effect,
@@ -19,7 +20,6 @@ from router.policy.model import (
     PolicyFile,
     Require,
     Rule,
-    TestDocument,
 )
 
 
