@@ -25,8 +25,8 @@ def in_force(
     policy = msgspec.toml.decode('format = 1\nname = "t"\n' + toml, type=PolicyFile)
     policies = office.engine._rooms.policies
     policies._compiled.clear()  # a test may give one number to two texts
-    policies.in_force = InForce(version, policy, calendar or shipped_calendar())
+    policies._current = InForce(version, policy, calendar or shipped_calendar())
     known = _versions.setdefault(office, {})
-    known[version] = policies.in_force
+    known[version] = policies._current
     policies.of_version = known.__getitem__  # type: ignore[method-assign]
     return policy
