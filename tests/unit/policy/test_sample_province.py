@@ -35,8 +35,9 @@ TRIAL = Trial(POLICY, sides().at, CALENDAR)
 def test_the_file_has_forty_rules_of_different_names_and_more_tests() -> None:
     names = [rule.name for rule in POLICY.rules]
     assert len(names) == len(set(names)) == 40
-    titles = [test.name for test in ALONE.tests]
-    assert len(titles) == len(set(titles)) >= 40
+    assert len(ALONE.tests) >= 40
+    titles = [test.name for test in POLICY.tests]
+    assert len(titles) == len(set(titles)), "the tests of both files may stand in one"
 
 
 @pytest.mark.parametrize("test", POLICY.tests, ids=lambda test: f"{test.at[:10]} {test.name}")
