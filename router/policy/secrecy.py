@@ -45,7 +45,7 @@ _EDGE: Final = re.compile(
     + "]"
 )
 _NO_LETTER: Final = re.compile(r"[\W_]+")
-_IGNORED: Final = frozenset({0x034F, 0x115F, 0x1160, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)})
+_IGNORED: Final = re.compile("[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f]")
 """Invisible, yet not of category Cf: grapheme joiner, Hangul fillers, variation selectors."""
 
 
@@ -95,9 +95,10 @@ def _folded(text: str) -> str:
 
     They go first: between a letter and its accent they would keep the two apart.
     """
-    shown = "".join(
-        one for one in text if unicodedata.category(one) != "Cf" and ord(one) not in _IGNORED
-    )
+    shown = text
+    if not text.isprintable():  # else it has nothing of category Cf
+        shown = "".join(one for one in text if unicodedata.category(one) != "Cf")
+    shown = _IGNORED.sub("", shown)
     folded = unicodedata.normalize("NFKC", shown).casefold()
     return unicodedata.normalize("NFKC", folded).translate(_ETH)
 
