@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "group": "groups",
     "token": "manage",
     "right": "rights",
+    "policy": "policy",
     "trust": "manage",
     "queue": "queue",
     "check": "backups",

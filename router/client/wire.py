@@ -12,6 +12,7 @@ import msgspec
 from router import limits
 from router.errors import (
     AuthenticationError,
+    CalendarError,
     ClosedError,
     ConflictError,
     ForbiddenError,
@@ -91,6 +92,8 @@ _BY_PREFIX: Final[dict[str, type[VanbanError]]] = {
     "recipient.": RecipientError,
     "audience.": RecipientError,
     "document.secret": PolicyRefusedError,
+    "policy.": PolicyRefusedError,
+    "calendar.": CalendarError,
 }
 
 

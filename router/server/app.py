@@ -26,7 +26,7 @@ from router.errors import MalformedError, NotFoundError, VanbanError
 from router.server.batcher import Batcher
 from router.server.hot import HotEndpoints
 from router.server.logs import AccessLog, describe_fault
-from router.server.lookups import CALL, answer_error, handlers
+from router.server.lookups import answer_error, handlers
 from router.server.metrics import KIND, EngineCollector, MetricsPage
 from router.server.openapi import API_VERSION, TITLE, build_document
 from router.server.requests import (
@@ -41,6 +41,7 @@ from router.server.requests import (
     actor_of,
     bearer_of,
 )
+from router.server.seats import CALL
 from router.server.tallies import Tallies, Tally
 from router.server.waiters import Waiters
 from router.settings import Settings

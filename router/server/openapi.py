@@ -26,15 +26,30 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.documents import Document, Envelope
+from router.model.policies import (
+    PolicyChecked,
+    PolicyExplained,
+    PolicyImpact,
+    Reach,
+    RuleReach,
+    UnitUnderPolicy,
+)
 from router.model.requests import (
     AcknowledgeRequest,
+    ActivateRequest,
     ExtendRequest,
     GiveBackRequest,
     Health,
+    ImpactRequest,
     Leased,
     LeaseRequest,
+    PolicyRequest,
+    PolicyShown,
+    PolicyVersions,
+    ReachRequest,
     RefuseRequest,
     ResolveRequest,
+    RollbackRequest,
     Settlements,
 )
 from router.model.units import Unit
@@ -45,24 +60,37 @@ _SCHEMAS: Final = "#/components/schemas/{name}"
 _PUBLIC: Final = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 _TYPES: Final = (
     AcknowledgeRequest,
+    ActivateRequest,
     Document,
     Envelope,
     Explanation,
     ExtendRequest,
     GiveBackRequest,
     Health,
+    ImpactRequest,
     Leased,
     LeaseRequest,
     Outbox,
+    PolicyChecked,
+    PolicyExplained,
+    PolicyImpact,
+    PolicyRequest,
+    PolicyShown,
+    PolicyVersions,
     Principal,
     Problem,
+    Reach,
+    ReachRequest,
     Receipt,
     RefuseRequest,
     ResolveRequest,
     Resolved,
+    RollbackRequest,
+    RuleReach,
     Settlements,
     Tracking,
     Unit,
+    UnitUnderPolicy,
 )
 
 
