@@ -26,8 +26,11 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.documents import Document, Envelope
+from router.model.policies import Holds, HoldShown
 from router.model.requests import (
     AcknowledgeRequest,
+    ApproveRequest,
+    DenyRequest,
     ExtendRequest,
     GiveBackRequest,
     Health,
@@ -45,12 +48,16 @@ _SCHEMAS: Final = "#/components/schemas/{name}"
 _PUBLIC: Final = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 _TYPES: Final = (
     AcknowledgeRequest,
+    ApproveRequest,
+    DenyRequest,
     Document,
     Envelope,
     Explanation,
     ExtendRequest,
     GiveBackRequest,
     Health,
+    HoldShown,
+    Holds,
     Leased,
     LeaseRequest,
     Outbox,
