@@ -77,9 +77,9 @@ class DueWork:
         return count
 
     def _told_of(self, row: EntryRow, document: int, now_us: int) -> list[bytes]:
-        """Return the record that tells the sender; it stands before the end it tells of.
+        """Return the record that tells the sender; it stands right before the end it tells of.
 
-        Cut in two by a crash the end is written again, and the sender told of it.
+        Cut in two by a crash it tells nothing (`outbox`), and the next tick does both again.
         """
         sent = after.document_row(self._queue.store, document)
         if sent is None:

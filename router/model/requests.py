@@ -154,6 +154,20 @@ class PolicyShown(msgspec.Struct, frozen=True):
     text: str
 
 
+class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Approve a held part; `unit` is in whose name an operator acts (a unit's token: its own)."""
+
+    reason: Annotated[str, Meta(max_length=limits.REASON_CHARS_MAX)] = ""
+    unit: Code | None = None
+
+
+class DenyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Deny a held part, with the reason that its sender is told; `unit` as in ApproveRequest."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=limits.REASON_CHARS_MAX)]
+    unit: Code | None = None
+
+
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer of the health checks: `status` is "ok" or "ready".
 
