@@ -12,6 +12,7 @@ import msgspec
 from router import limits
 from router.errors import (
     AuthenticationError,
+    CalendarError,
     ClosedError,
     ConflictError,
     ForbiddenError,
@@ -19,6 +20,7 @@ from router.errors import (
     MalformedError,
     NotFoundError,
     OverloadedError,
+    PolicyError,
     PolicyRefusedError,
     RecipientError,
     SignatureRefusedError,
@@ -91,6 +93,12 @@ _BY_PREFIX: Final[dict[str, type[VanbanError]]] = {
     "recipient.": RecipientError,
     "audience.": RecipientError,
     "document.secret": PolicyRefusedError,
+    "policy.": PolicyError,
+    "policy.forbidden": PolicyRefusedError,
+    "policy.nobody_left": PolicyRefusedError,
+    "policy.requirement": PolicyRefusedError,
+    "policy.sender_not_then": PolicyRefusedError,
+    "calendar.": CalendarError,
 }
 
 
