@@ -131,6 +131,16 @@ POLICY_REPLAYED_MAX: Final = 100_000
 """Stored documents that one look at a policy's impact may replay."""
 HELD_PARTS_MAX: Final = 6
 """Held parts of one document; the excluded ones are the seventh part of its record."""
+HOLDS_PAGE_MAX: Final = 500
+HOLD_UNITS_SHOWN: Final = 20
+"""Recipients and approvers named with one held part; all are counted."""
+QUARANTINE_MAX: Final = 10_000
+"""Refusals by policy that are kept whole; later ones leave an audit line only."""
+QUARANTINE_BYTES_MAX: Final = 524_288
+"""A larger envelope is not kept when it is refused."""
+QUARANTINE_PAGE_MAX: Final = 100
+APPROVERS_CACHED_MAX: Final = 4_096
+"""Sets of approvers remembered for one day's directory."""
 
 # Deliveries.
 LANES: Final = 4

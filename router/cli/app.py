@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "whoami": "remote",
     "directory": "directory",
     "group": "groups",
+    "hold": "holds",
     "token": "manage",
     "right": "rights",
     "policy": "policy",

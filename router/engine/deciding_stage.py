@@ -14,6 +14,7 @@ import msgspec
 from router.directory import Resolution, Snapshot
 from router.engine.intake import Intake
 from router.engine.policies import InForce
+from router.engine.quarantine import Evidence
 from router.engine.state import Rooms
 from router.errors import CalendarError, VanbanError
 from router.limits import POLICY_RULES_STORED_MAX
@@ -184,6 +185,17 @@ def rule_names(judged: Judged) -> tuple[str, ...]:
     names = [compiled.name_of(number) for number in numbers]
     names.sort(key=lambda name: not name.startswith(FLOOR_PREFIX))  # stable: else by number
     return (*ALWAYS, *names)[:_NAMES_MAX]
+
+
+def evidence_of(judged: Judged, sender: str, document_id: str, envelope: bytes) -> Evidence:
+    """Return what is kept of a document that the policy refused."""
+    decision, compiled, refusal = judged.decision, judged.compiled, judged.refusal
+    assert decision is not None
+    assert compiled is not None
+    assert refusal is not None
+    number = decision.refusal_rule
+    rule = compiled.name_of(number) if number else ""
+    return Evidence(sender, document_id, refusal.code, rule, compiled.version, envelope)
 
 
 def _ends(rules: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from router import limits
 from router.engine.deliveries import Deliverer
 from router.engine.directory_face import OPERATOR
 from router.engine.due import DueWork
+from router.engine.held_parts import HeldParts
 from router.engine.outbox import OutboxReader
 from router.engine.redirecting import Redirections
 from router.engine.redriving import Redriver
@@ -30,7 +31,8 @@ class DeliveriesFace:
         redirections = Redirections(rooms, queue)
         self._outbox = OutboxReader(rooms, queue, clock)
         self._redriver = Redriver(rooms, queue, self._tracker, clock)
-        self._due = DueWork(queue, redirections, clock)
+        self._held = HeldParts(queue)
+        self._due = DueWork(queue, redirections, self._held, clock)
         return redirections
 
     def _alive(self) -> None:

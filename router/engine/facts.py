@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from router.errors import NotFoundError
+from router.limits import HELD_PARTS_MAX
 from router.model.answers import DELIVERY_ID_CHARS, Alert, Lane, Receipt
 from router.model.decisions import DecisionKept
 from router.model.instants import show_instant
@@ -127,6 +128,23 @@ def read_delivery_id(text: str) -> tuple[bytes, int]:
     if not raw or delivery_id(key, address) != text:
         raise NotFoundError("delivery.not_found")
     return key, address
+
+
+def hold_id(key: bytes, part: int) -> str:
+    """Return the id of a held part of document `key`, counted from 1."""
+    return f"{key.hex()}/{part}"
+
+
+def read_hold_id(text: str) -> tuple[bytes, int]:
+    """Return (key, part).  Raises NotFoundError `hold.not_found` for what is no such id."""
+    name, _, place = text.partition("/")
+    try:
+        key = read_key(name)
+    except NotFoundError:
+        raise NotFoundError("hold.not_found") from None
+    if len(place) != 1 or not "1" <= place <= str(HELD_PARTS_MAX):
+        raise NotFoundError("hold.not_found")
+    return key, int(place)
 
 
 def read_key(text: str) -> bytes:

@@ -14,7 +14,7 @@ import msgspec
 from router._core import Audience, runs_contain
 from router.directory import Digests, Directory, Snapshot
 from router.directory import decode_change as decode_directory
-from router.engine import policy_records, rights, tokens
+from router.engine import hold_records, policy_records, rights, tokens
 from router.engine.policies import Policies
 from router.errors import ForbiddenError, NotFoundError, StorageError
 from router.model.units import Unit
@@ -35,7 +35,9 @@ class SnapshotMade(msgspec.Struct, frozen=True, array_like=True):
     valid_from: int
 
 
-_ROOMS = (DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT, policy_records.ROOM)
+_ROOMS = (
+    DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT, policy_records.ROOM, hold_records.ROOM,
+)  # fmt: skip
 _snapshots: msgspec.msgpack.Decoder[SnapshotMade] = msgspec.msgpack.Decoder(SnapshotMade)
 encode_record = msgspec.msgpack.Encoder().encode
 
@@ -58,6 +60,7 @@ class Rooms:
         self.rights = rights.Rights()
         self.policies = Policies()
         self.policies.read_from(queue)
+        self.hold_answers = hold_records.HoldAnswers()
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
@@ -103,6 +106,8 @@ class Rooms:
             self.rights.apply(rights.decode_change(body), sequence, record.actor)
         elif room == policy_records.ROOM:
             self.policies.apply(record, sequence)
+        elif room == hold_records.ROOM:
+            self.hold_answers.apply(record)
         else:
             self._apply_snapshot(_snapshots.decode(body))
 

@@ -2,7 +2,8 @@
 
 door -> sender and token -> repeats -> signatures -> recipients -> policy -> one record.
 Each stage works on what is left; a refusal ends one document and costs the others nothing.
-Nothing is stored before the last stage, and a receipt is given only after its flush.
+No document is stored before the last stage, and a receipt is given only after its flush; a
+refusal by policy may leave evidence apart (`quarantine`).
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from router._core import Audience
 from router._postings import postings
 from router.directory import Resolution, ResolveItem
 from router.engine.alerts import alerts_of
-from router.engine.deciding_stage import Asked, Judged, PolicyStage, rule_names
+from router.engine.deciding_stage import Asked, Judged, PolicyStage, evidence_of, rule_names
 from router.engine.deliveries import check_actor
 from router.engine.emptied import EmptiedGroups
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
+from router.engine.held_parts import HeldParts
 from router.engine.intake import Intake, read_envelope
+from router.engine.quarantine import Quarantine, raw_of
 from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
 from router.errors import (
@@ -83,6 +86,7 @@ class _Work(msgspec.Struct):
     verdict: Verdict | None = None
     resolution: Resolution | None = None
     judged: Judged | None = None
+    quarantine: str = ""
     acceptance: Acceptance | None = None
 
     def past_door(self) -> tuple[Intake, Unit]:
@@ -114,8 +118,12 @@ class Submitter:
         clock: Clock,
         chance: Chance,
         redirections: Redirections,
+        held: HeldParts,
+        quarantine: Quarantine,
     ) -> None:
         self._redirections = redirections
+        self._held = held
+        self._quarantine = quarantine
         self._rooms = rooms
         self._queue = queue
         self._verifier = verifier
@@ -270,6 +278,21 @@ class Submitter:
         for work, judged in zip(works, self._policy.judge(asked, now_us), strict=True):
             work.judged = judged
             work.answer = judged.refusal
+        self._keep_evidence([work for work in works if _leaves_evidence(work)], now_us)
+
+    def _keep_evidence(self, works: Sequence[_Work], now_us: int) -> None:
+        """Store what the policy refused and wants kept; the refusals stand, whatever comes."""
+        batch = []
+        for work in works:
+            assert work.judged is not None
+            intake, sender = work.past_door()
+            unit = work.submission.unit or sender.number
+            raw = raw_of(work.submission.envelope)
+            evidence = evidence_of(work.judged, sender.code, intake.document_id, raw)
+            batch.append((evidence, unit, work.submission.actor))
+        if batch:
+            for work, said in zip(works, self._quarantine.keep(batch, now_us), strict=True):
+                work.quarantine = said
 
     def _store(self, works: Sequence[_Work], now_us: int) -> None:
         """Write one record a document, all in one flush, then give the receipts."""
@@ -300,6 +323,7 @@ class Submitter:
             else:
                 fresh.append(acceptance)
                 facts = decode_facts(acceptance.facts)
+                self._held.note(answer.sequence, acceptance.sender, facts)
                 alerts = alerts_of(self._queue, answer.twin, facts)
                 work.answer = facts.receipt(
                     acceptance.key, answer.sequence, repeated=False, alerts=alerts
@@ -418,11 +442,22 @@ class Submitter:
         )
 
     def _conclude(self, work: _Work) -> Outcome:
-        """Audit a refusal; it leaves no content behind."""
+        """Audit a refusal; the line holds no content."""
         answer, submission = work.answer, work.submission
         assert answer is not None
         if isinstance(answer, Receipt):
             return answer
         actor = "?" if answer.code == "actor.invalid" else submission.actor
-        _audit.info("refused code=%s unit=%s actor=%s", answer.code, submission.unit, actor)
+        kept = f" quarantine={work.quarantine}" if work.quarantine else ""
+        _audit.info("refused code=%s unit=%s actor=%s%s", answer.code, submission.unit, actor, kept)
         return problem_of(answer, submission.language)
+
+
+def _leaves_evidence(work: _Work) -> bool:
+    judged = work.judged
+    return (
+        judged is not None
+        and judged.refusal is not None
+        and judged.decision is not None
+        and judged.decision.quarantine
+    )

@@ -15,6 +15,24 @@ POLICIES: Final[dict[str, Words]] = {
         "An operator brings the year: [calendar.years.{year}] in the policy file.",
         "Quản trị bổ sung năm này: [calendar.years.{year}] trong tệp chính sách.",
     ),
+    "hold.not_approver": Words(
+        "{unit} may not approve or deny the held part {hold}.",
+        "{unit} không có quyền duyệt phần đang giữ {hold}.",
+        "“vanban hold show {hold}” says who may.",
+        "Dùng “vanban hold show {hold}” để biết đơn vị được duyệt.",
+    ),
+    "hold.not_found": Words(
+        "There is no such held part, or it is not yours to see.",
+        "Không có phần đang giữ này, hoặc không thuộc quyền xem của đơn vị.",
+        "Take the id from “vanban hold list”: <document key>/<part>.",
+        "Lấy mã từ “vanban hold list”: <khóa văn bản>/<phần>.",
+    ),
+    "hold.over": Words(
+        "The held part {hold} is {state} already.",
+        "Phần đang giữ {hold} đã kết thúc ({state}).",
+        "Nothing is left to answer; the sender may send again.",
+        "Không còn gì để duyệt; đơn vị gửi có thể gửi lại.",
+    ),
     "policy.forbidden": Words(
         "The rule “{rule}” forbids this document: {reason}.",
         "Quy tắc “{rule}” không cho phép văn bản này: {reason}.",

@@ -202,6 +202,9 @@ class OutboxEvent(msgspec.Struct, frozen=True, omit_defaults=True):
       is the act's.  With a `key`: the document was accepted after `address` had closed.
     - `dead`: `delivery` of the document `key` was handed out to `address` too often without
       an answer; an operator may queue it again.
+    - `released`, `denied`, `hold_expired`: the held part `hold` of the document `key`, with
+      so many `recipients`, was approved or denied by `answered_by` (`reason`), or nobody
+      approved it in time.
     """
 
     cursor: str
@@ -216,6 +219,10 @@ class OutboxEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
     document_id: str = ""
     delivery: str = ""
+    hold: str = ""
+    recipients: int = 0
+    answered_by: str = ""
+    reason: str = ""
 
 
 class Outbox(msgspec.Struct, frozen=True):

@@ -204,7 +204,8 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
 class HoldShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """A held part: its id (``<key>/<part>``), the document, who waits, what is needed.
 
-    `state` is held, released, denied, expired or withdrawn.
+    `state` is held, released, denied, expired or withdrawn; `repeated`: what was asked for
+    had been done before.  `units` are codes of the first of `recipients`.
     """
 
     hold: str
@@ -219,6 +220,7 @@ class HoldShown(msgspec.Struct, frozen=True, omit_defaults=True):
     approvals: tuple[Approval, ...]
     state: str = "held"
     reason: str = ""
+    repeated: bool = False
 
 
 class Holds(msgspec.Struct, frozen=True):

@@ -27,6 +27,8 @@ from router.model.answers import (
 )
 from router.model.documents import Document, Envelope
 from router.model.policies import (
+    Holds,
+    HoldShown,
     PolicyChecked,
     PolicyExplained,
     PolicyImpact,
@@ -37,6 +39,8 @@ from router.model.policies import (
 from router.model.requests import (
     AcknowledgeRequest,
     ActivateRequest,
+    ApproveRequest,
+    DenyRequest,
     ExtendRequest,
     GiveBackRequest,
     Health,
@@ -61,12 +65,16 @@ _PUBLIC: Final = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 _TYPES: Final = (
     AcknowledgeRequest,
     ActivateRequest,
+    ApproveRequest,
+    DenyRequest,
     Document,
     Envelope,
     Explanation,
     ExtendRequest,
     GiveBackRequest,
     Health,
+    HoldShown,
+    Holds,
     ImpactRequest,
     Leased,
     LeaseRequest,
