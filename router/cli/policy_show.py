@@ -24,6 +24,7 @@ from router.model.policies import (
 _SHA_CHARS: Final = 12
 _UNITS_SHOWN: Final = 8
 _IMPACT_LINES: Final = 40
+_OUTCOMES: Final = {"allow": "allowed", "hold": "held", "exclude": "excluded"}
 
 
 def _vi() -> bool:
@@ -158,7 +159,7 @@ def print_reach(found: Reach, outcome: str) -> None:
     print_line(f"{asked} ", (found.unit, "bold"), f": {found.allowed:,} {word('allowed')}, "
                f"{found.held:,} {word('held')}, {found.excluded:,} {word('excluded')}")  # fmt: skip
     if found.units:
-        print_table(word(outcome), [column("code"), column("~name")], found.units)
+        print_table(word(_OUTCOMES[outcome]), [column("code"), column("~name")], found.units)
     if found.next_page:
         print_line(f"→ --page {found.next_page}")
     if found.depends:

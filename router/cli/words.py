@@ -256,7 +256,6 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "tests passed": "phép thử đạt",
     "could be activated": "kích hoạt được",
     "is wrong": "có lỗi",
-    "rule": "quy tắc",
     "rules": "quy tắc",
     "warning": "cảnh báo",
     "warnings": "cảnh báo",
@@ -289,9 +288,6 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "who may receive from": "được nhận từ",
     "who may send to": "được gửi cho",
     "allowed": "được phép",
-    "allow": "được phép",
-    "hold": "chờ duyệt",
-    "exclude": "bị loại",
     "Depends on the document or the audience, so not counted in": (
         "Tùy văn bản hoặc nơi nhận nên chưa tính"
     ),

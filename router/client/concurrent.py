@@ -10,6 +10,7 @@ import aiohttp
 from yarl import URL
 
 from router.client import wire
+from router.client.concurrent_policy import AsyncPolicyCalls
 from router.errors import ClosedError, OverloadedError
 from router.model.answers import (
     Delivery,
@@ -28,7 +29,7 @@ from router.model.requests import ResolveRequest
 from router.model.units import Unit
 
 
-class AsyncClient:
+class AsyncClient(AsyncPolicyCalls):
     """Speaks to one daemon with one token; an asynchronous context manager.
 
     The same calls, answers, errors and repetitions as `Client`; calls may run at once, on

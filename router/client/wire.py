@@ -20,6 +20,7 @@ from router.errors import (
     MalformedError,
     NotFoundError,
     OverloadedError,
+    PolicyError,
     PolicyRefusedError,
     RecipientError,
     SignatureRefusedError,
@@ -95,7 +96,11 @@ _BY_PREFIX: Final[dict[str, type[VanbanError]]] = {
     "recipient.": RecipientError,
     "audience.": RecipientError,
     "document.secret": PolicyRefusedError,
-    "policy.": PolicyRefusedError,
+    "policy.": PolicyError,
+    "policy.forbidden": PolicyRefusedError,
+    "policy.nobody_left": PolicyRefusedError,
+    "policy.requirement": PolicyRefusedError,
+    "policy.sender_not_then": PolicyRefusedError,
     "calendar.": CalendarError,
 }
 

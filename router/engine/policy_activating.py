@@ -11,7 +11,7 @@ import hashlib
 from router import limits
 from router.directory import Snapshot
 from router.engine.administration import append_act
-from router.engine.policy_reading import calendar_of, findings_of, judge, read_policy, try_out
+from router.engine.policy_reading import calendar_of, judge, try_out
 from router.engine.policy_records import ROOM, PolicyActivated, parts_of
 from router.engine.state import Rooms, encode_record
 from router.errors import ConflictError, InputError, PolicyError, PolicyProblem
@@ -19,6 +19,8 @@ from router.model.policies import PolicyChecked, PolicyVersion, TestOutcome
 from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.floor import SHIPPED, floor_rules
 from router.policy.model import PolicyFile
+from router.policy.parsing import parse_policy
+from router.policy.problems import error_of, findings_of
 from router.ports import Clock
 
 
@@ -35,7 +37,7 @@ class PolicyKeeper:
         """See `Engine.check_policy_text` and `Engine.test_policy_text`."""
         sha256 = hashlib.sha256(text).hexdigest()
         try:
-            policy = read_policy(text)
+            policy = parse_policy(text)
         except PolicyError as error:
             return PolicyChecked(False, sha256, 0, findings_of(error.problems))
         problems = self._judged(policy, text)
@@ -76,12 +78,11 @@ class PolicyKeeper:
     def activate(self, text: bytes, *, actor: str, reason: str) -> PolicyVersion:
         """See `Engine.activate_policy`."""
         _check_reason(reason)
-        policy = read_policy(text)
+        policy = parse_policy(text)
         problems = self._judged(policy, text)
         wrong = [one for one in problems if one.severity == "error"]
         if wrong:
-            facts = dict(wrong[0].facts)
-            raise PolicyError(wrong[0].code, problems=problems, path=wrong[0].path, **facts)
+            raise error_of((*wrong, *(one for one in problems if one not in wrong)))
         failed = [one for one in self._tried(policy) if not one.passed]
         if failed:
             raise PolicyError(

@@ -12,7 +12,6 @@ from router.engine.policy_reach import PolicyReach
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import InputError
-from router.limits import POLICY_BYTES_MAX
 from router.model.policies import (
     PolicyChecked,
     PolicyExplained,
@@ -119,7 +118,7 @@ class PolicyFace:
         PolicyError.
         """
         self._alive()
-        return self._policy_reach.rule(rule, _sized(text) if text is not None else None)
+        return self._policy_reach.rule(rule, _bytes(text) if text is not None else None)
 
     def policy_impact(
         self, text: bytes, *, since_us: int = 0, limit: int = 10_000, pairs: bool = False
@@ -130,17 +129,17 @@ class PolicyFace:
         plain document of every unit to all others.  Raises PolicyError, InputError.
         """
         self._alive()
-        return self._policy_impacts.of(_sized(text), since_us=since_us, limit=limit, pairs=pairs)
+        return self._policy_impacts.of(_bytes(text), since_us=since_us, limit=limit, pairs=pairs)
 
     def check_policy_text(self, text: bytes) -> PolicyChecked:
         """Say what is wrong or doubtful about a policy, in today's directory."""
         self._alive()
-        return self._policy_keeper.check(_sized(text), tests=False)
+        return self._policy_keeper.check(_bytes(text), tests=False)
 
     def test_policy_text(self, text: bytes) -> PolicyChecked:
         """Check a policy and run its tests; `valid` says whether it could be activated."""
         self._alive()
-        return self._policy_keeper.check(_sized(text), tests=True)
+        return self._policy_keeper.check(_bytes(text), tests=True)
 
     # Versions.
 
@@ -151,7 +150,7 @@ class PolicyFace:
         fails, InputError for reason or actor: the running policy stays.
         """
         self._alive()
-        return self._policy_keeper.activate(_sized(text), actor=actor, reason=reason)
+        return self._policy_keeper.activate(_bytes(text), actor=actor, reason=reason)
 
     def rollback_policy(
         self, version: int | None = None, *, reason: str, actor: str = OPERATOR
@@ -180,9 +179,8 @@ class PolicyFace:
         return policies.text(policies.in_force.version if version is None else version)
 
 
-def _sized(text: bytes) -> bytes:
-    """Return a text within its limit; who embeds the engine may hand over anything."""
-    if not isinstance(text, bytes) or len(text) > POLICY_BYTES_MAX:
-        said = f"a policy is at most {POLICY_BYTES_MAX} bytes of TOML"
-        raise InputError("field.invalid", path="$.text", reason=said)
+def _bytes(text: bytes) -> bytes:
+    """Return a text; who embeds the engine may hand over anything."""
+    if not isinstance(text, bytes):
+        raise InputError("field.invalid", path="$.text", reason="a policy is TOML in bytes")
     return text

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
 from router._core import Audience
 from router.directory import Snapshot
 from router.errors import PolicyError, PolicyProblem
-from router.model.calendar import WorkingCalendar, YearOfDays
+from router.model.calendar import WorkingCalendar
 from router.model.holidays import shipped_calendar
-from router.model.policies import Finding, TestOutcome
+from router.model.policies import TestOutcome
+from router.policy import calendars
 from router.policy.compiled import CompiledPolicy
 from router.policy.deciding import Decision, decide_batch
 from router.policy.model import Expected, PolicyFile, PolicyTest
+from router.policy.parsing import parse_policy
 from router.policy.supposing import facts_of
 from router.selectors import compile_program, instant_of_text, parse
 
 
-def read_policy(text: bytes) -> PolicyFile:
-    """Read a new policy.  Raises PolicyError with every mistake."""
-    try:
-        return msgspec.toml.decode(text, type=PolicyFile)
-    except (msgspec.MsgspecError, ValueError) as error:
-        problem = PolicyProblem("error", "field.invalid", 0, "", facts=(("reason", str(error)),))
-        raise PolicyError(
-            "field.invalid", problems=(problem,), path="policy", reason=str(error)
-        ) from None
-
-
 def read_stored(text: bytes) -> PolicyFile:
-    """Read a policy that was activated once: what it may say was judged then."""
-    return msgspec.toml.decode(text, type=PolicyFile)
+    """Read a policy that was activated once.
+
+    What it may say was judged then: a later version that judges more still reads it.
+    """
+    try:
+        return parse_policy(text)
+    except PolicyError:
+        return msgspec.toml.decode(text, type=PolicyFile)
 
 
 def judge(
@@ -41,17 +38,6 @@ def judge(
     """Return what is wrong or doubtful about a policy in a directory."""
     del policy, snapshot, text, at_us
     return ()
-
-
-def findings_of(problems: Sequence[PolicyProblem]) -> tuple[Finding, ...]:
-    """Return problems with their words."""
-    return tuple(
-        Finding(
-            one.severity, one.code, one.line, one.path, str(dict(one.facts).get("reason", "")),
-            str(dict(one.facts).get("reason", "")), one.rule, one.suggestion,
-        )
-        for one in problems
-    )  # fmt: skip
 
 
 def try_out(
@@ -100,11 +86,4 @@ def _meets(test: PolicyTest, decision: Decision, audience: Audience) -> bool:
 
 def calendar_of(policy: PolicyFile) -> WorkingCalendar:
     """Return the shipped calendar with the years and hours that a policy brings."""
-    shipped = shipped_calendar()
-    if policy.calendar is None:
-        return shipped
-    years = {
-        int(year): YearOfDays(frozenset(one.days_off), frozenset(one.working_days), policy.name)
-        for year, one in policy.calendar.years.items()
-    }
-    return WorkingCalendar({**shipped.years, **years}, shipped.hours)
+    return calendars.calendar_of(policy, shipped_calendar())

@@ -70,7 +70,7 @@ def test_activated_explained_asked_and_taken_back(house):
     assert run(house, "show").out == GOOD
     asked = run(house, "who-may-receive", "H22.31.20")
     assert int(re.search(r"(\d+) excluded", asked.out)[1]) > 0, asked
-    back = run(house, "who-may-send", "H22.1", "--outcome", "exclude", "--json")
+    back = run(house, "who-may-send", "H22.01", "--outcome", "exclude", "--json")
     assert json.loads(back.out)["excluded"] >= 1, back
     rule = run(house, "explain", "--rule", "no-health")
     assert "Không gửi Sở Y tế" in rule.out, rule

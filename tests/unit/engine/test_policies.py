@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from support.office import Office, error_of, received, refused
+from support.shared import SharedOffice
 
 from router.engine import Engine
 from router.engine.policy_records import parts_of, text_of
 from router.engine.rights import wanted_of
 from router.errors import PolicyError, StorageError
 from router.limits import POLICY_PART_BYTES_MAX
+from router.model.policies import TestDocument
 
 OPEN = b'format = 1\nname = "open"\ndefault = "allow"\n'
 CLOSED = (
@@ -185,3 +187,22 @@ def test_changing_the_policy_takes_a_right_to_every_unit() -> None:
     assert commune.who_may_receive("H22.31.20").allowed == 6
     assert error_of(lambda: commune.who_may_receive("H22"))[0] == "right.missing"
     assert error_of(commune.policy_versions)[0] == "right.missing"
+
+
+def test_another_process_has_the_same_calls_and_every_mistake(tmp_path: Path) -> None:
+    office = SharedOffice(tmp_path / "data")
+    version = activate(office.engine, OPEN)
+    with pytest.raises(PolicyError) as caught:
+        activate(office.engine, b'format = 1\nname = "x"\nunknown = 1\n')
+    assert caught.value.problems
+    assert office.engine.policy_text(version) == OPEN
+    assert office.engine.who_may_receive("H22", TestDocument(), limit=2).next_page == 1
+    assert office.engine.test_policy_text(FAILING).tests[0].passed is False
+    key = office.send("H22", "H22.31").key
+    assert office.engine.explain_policy(key).policy_version == version
+    seat = office.engine.seat(office.engine.authenticate(office.engine.create_token("H22", "v")))
+    assert seat.explain_policy_unit(key, "H22.31").outcome == "allowed"
+    assert seat.who_may_send("H22", limit=1).allowed == 6
+    office.engine.close()
+    assert office.owner is not None
+    office.owner.close()
