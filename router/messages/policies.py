@@ -15,11 +15,72 @@ POLICIES: Final[dict[str, Words]] = {
         "An operator brings the year: [calendar.years.{year}] in the policy file.",
         "Quản trị bổ sung năm này: [calendar.years.{year}] trong tệp chính sách.",
     ),
+    "policy.allow_and_forbid": Words(
+        "The rule both allows and forbids the same recipients.",
+        "Quy tắc vừa cho phép vừa cấm cùng nơi nhận.",
+        "Forbidding wins; take one of the two out.", "Cấm luôn được ưu tiên; bỏ một trong hai.",
+    ),
+    "policy.dated_selector": Words(
+        "A policy's selector names an instant (@ {at}).",
+        "Biểu thức trong chính sách nêu thời điểm (@ {at}).",
+        "Take it out; a test says “at”, a rule “when”.",
+        "Bỏ phần này; phép thử dùng “at”, quy tắc dùng “when”.",
+    ),
+    "policy.dates_reversed": Words(
+        "“from” {since} comes after “until” {until}.",
+        "“from” {since} sau “until” {until}.",
+        "Exchange the two dates.", "Đổi chỗ hai ngày.",
+    ),
+    "policy.day_elsewhere": Words(
+        "{day} does not lie in {year}.",
+        "Ngày {day} không thuộc năm {year}.",
+        "Write it under its own year.", "Ghi vào đúng năm của ngày đó.",
+    ),
+    "policy.duplicate_name": Words(
+        "The name “{name}” is borne by {first} already.",
+        "Tên “{name}” đã dùng ở {first}.",
+        "Give each its own name.", "Đặt tên riêng cho mỗi mục.",
+    ),
+    "policy.empty": Words(
+        "“{key}” says nothing.",
+        "“{key}” không nêu gì.",
+        "Say something in it, or take it out.", "Nêu giá trị, hoặc bỏ khóa này.",
+    ),
     "policy.forbidden": Words(
         "The rule “{rule}” forbids this document: {reason}.",
         "Quy tắc “{rule}” không cho phép văn bản này: {reason}.",
         "Send it as the rule allows, or ask the operator.",
         "Gửi đúng theo quy tắc, hoặc hỏi quản trị.",
+    ),
+    "policy.format": Words(
+        "The file's format is {found}; this version reads {known}.",
+        "Định dạng tệp là {found}; phiên bản này đọc {known}.",
+        "Write format = {known}.", "Ghi format = {known}.",
+    ),
+    "policy.hours": Words(
+        "The working hours {hours} end before they begin, or begin before {after} ends.",
+        "Giờ làm việc {hours} kết thúc trước khi bắt đầu, hoặc bắt đầu trước khi {after} kết thúc.",
+        "Write them in the order of the day.", "Ghi theo thứ tự trong ngày.",
+    ),
+    "policy.impossible": Words(
+        "Nothing can meet this condition: {reason}.",
+        "Không gì thỏa được điều kiện này: {reason}.",
+        "Mend the condition.", "Sửa điều kiện.",
+    ),
+    "policy.invalid_value": Words(
+        "“{key}” can't have this value; it may be: {expected}.",
+        "“{key}” không nhận giá trị này; được dùng: {expected}.",
+        "Write one of these.", "Dùng một trong các giá trị trên.",
+    ),
+    "policy.missing_key": Words(
+        "The key “{key}” is missing: {expected}.",
+        "Thiếu khóa “{key}”: {expected}.",
+        "Add it.", "Bổ sung khóa này.",
+    ),
+    "policy.no_weekend_day": Words(
+        "{day} is no Saturday or Sunday: it is worked anyhow.",
+        "{day} không phải thứ Bảy hay Chủ nhật nên vốn là ngày làm việc.",
+        "Take it out of working_days.", "Bỏ khỏi working_days.",
     ),
     "policy.nobody_left": Words(
         "The policy leaves none of the recipients ({count} addressed); deciding: “{rule}”.",
@@ -32,11 +93,48 @@ POLICIES: Final[dict[str, Words]] = {
         "Quy tắc “{rule}” yêu cầu {wanted} chữ ký hợp lệ của “{by}”; hiện có {found}.",
         "Have it signed by those, and send again.", "Ký bổ sung rồi gửi lại.",
     ),
+    "policy.reserved_name": Words(
+        "The name “{name}” begins as the law's floor does.",
+        "Tên “{name}” trùng tiền tố của mức tối thiểu theo luật.",
+        "Choose a name without “floor/”.", "Chọn tên không có “floor/”.",
+    ),
+    "policy.sender_in_senders": Words(
+        "“senders” can't speak of the sender (character {position}): it says who that is.",
+        "“senders” không được nhắc đến sender (ký tự {position}) vì nó xác định đơn vị gửi.",
+        "Name units, kinds, tiers or groups.", "Nêu đơn vị, loại, cấp hoặc nhóm.",
+    ),
     "policy.sender_not_then": Words(
         "The sender did not exist at the instant that the selector names, so the policy cannot "
         "say whom it may write to.",
         "Đơn vị gửi chưa tồn tại tại thời điểm nêu trong biểu thức nơi nhận nên không xét được "
         "chính sách.",
         "Name the recipients without “@ …”.", "Nêu nơi nhận không kèm “@ …”.",
+    ),
+    "policy.syntax": Words(
+        "The file is no TOML in UTF-8: {reason}.",
+        "Tệp không đúng TOML mã UTF-8: {reason}.",
+        "Correct the line named.", "Sửa dòng đã nêu.",
+    ),
+    "policy.test_units": Words(
+        "A test that expects “{expect}” names its units with “add”, and none with “refuse”.",
+        "Phép thử “{expect}” phải nêu units khi là “add”, không nêu khi là “refuse”.",
+        "Add “units”, or take it out.", "Bổ sung hoặc bỏ “units”.",
+    ),
+    "policy.too_large": Words(
+        "The policy file is over {limit} bytes.",
+        "Tệp chính sách vượt {limit} byte.",
+        "Name groups instead of lists; drop rules that are over.",
+        "Dùng nhóm thay cho danh sách; bỏ quy tắc hết hiệu lực.",
+    ),
+    "policy.unknown_key": Words(
+        "There is no key “{key}” here; there are: {known}.",
+        "Ở đây không có khóa “{key}”; có: {known}.",
+        "See docs/policy.md.", "Xem docs/policy.md.",
+    ),
+    "policy.unknown_rule": Words(
+        "There is no rule “{name}”.",
+        "Không có quy tắc “{name}”.",
+        "Name a rule of this file or of the floor.",
+        "Nêu quy tắc của tệp này hoặc của mức tối thiểu.",
     ),
 }
