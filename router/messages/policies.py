@@ -57,6 +57,12 @@ POLICIES: Final[dict[str, Words]] = {
         "Định dạng tệp là {found}; phiên bản này đọc {known}.",
         "Write format = {known}.", "Ghi format = {known}.",
     ),
+    "policy.group_hollow": Words(
+        "The group “{name}” names {unit}, which is not open: it counts as nobody.",
+        "Nhóm “{name}” nêu {unit} là đơn vị không hoạt động; phần này không chọn ai.",
+        "Have the operator define the group anew (“vanban group define”).",
+        "Đề nghị quản trị định nghĩa lại nhóm (“vanban group define”).",
+    ),
     "policy.hours": Words(
         "The working hours {hours} end before they begin, or begin before {after} ends.",
         "Giờ làm việc {hours} kết thúc trước khi bắt đầu, hoặc bắt đầu trước khi {after} kết thúc.",
@@ -77,6 +83,11 @@ POLICIES: Final[dict[str, Words]] = {
         "Thiếu khóa “{key}”: {expected}.",
         "Add it.", "Bổ sung khóa này.",
     ),
+    "policy.no_approvers": Words(
+        "No sender has an approver beside itself: {approvers}.",
+        "Không đơn vị gửi nào có người phê duyệt khác chính mình: {approvers}.",
+        "Name others as approvers.", "Nêu đơn vị phê duyệt khác.",
+    ),
     "policy.no_weekend_day": Words(
         "{day} is no Saturday or Sunday: it is worked anyhow.",
         "{day} không phải thứ Bảy hay Chủ nhật nên vốn là ngày làm việc.",
@@ -88,6 +99,12 @@ POLICIES: Final[dict[str, Words]] = {
         "Ask with “vanban policy who-may-receive” whom the sender may write to.",
         "Dùng “vanban policy who-may-receive” để biết được gửi cho ai.",
     ),
+    "policy.nobody_today": Words(
+        "“{selector}” selects nobody today: a tier or kind has no unit now.",
+        "“{selector}” hiện không chọn đơn vị nào: cấp hoặc loại không còn đơn vị.",
+        "Keep it for other days, or take the rule out.",
+        "Giữ lại cho thời điểm khác, hoặc bỏ quy tắc.",
+    ),
     "policy.requirement": Words(
         "The rule “{rule}” requires {wanted} good signature(s) by “{by}”; there are {found}.",
         "Quy tắc “{rule}” yêu cầu {wanted} chữ ký hợp lệ của “{by}”; hiện có {found}.",
@@ -97,6 +114,33 @@ POLICIES: Final[dict[str, Words]] = {
         "The name “{name}” begins as the law's floor does.",
         "Tên “{name}” trùng tiền tố của mức tối thiểu theo luật.",
         "Choose a name without “floor/”.", "Chọn tên không có “floor/”.",
+    ),
+    "policy.rule_never_matches": Words(
+        "The rule can't match today: {reason}.",
+        "Hiện quy tắc không thể áp dụng: {reason}.",
+        "Mend it, or take it out.", "Sửa hoặc bỏ quy tắc.",
+    ),
+    "policy.rule_repeated": Words(
+        "The rule says the same as “{other}”.",
+        "Quy tắc trùng với “{other}”.",
+        "Take one of them out.", "Bỏ một trong hai.",
+    ),
+    "policy.rule_shadowed": Words(
+        "The rule has no effect: “{other}” forbids all that it speaks of.",
+        "Quy tắc không có tác dụng: “{other}” cấm tất cả phạm vi của nó.",
+        "Narrow the prohibition, or take the rule out.",
+        "Thu hẹp quy tắc cấm, hoặc bỏ quy tắc này.",
+    ),
+    "policy.rule_without_effect": Words(
+        "The rule changes nothing: {reason}.",
+        "Quy tắc không thay đổi gì: {reason}.",
+        "Take it out, or mend it.", "Bỏ hoặc sửa quy tắc.",
+    ),
+    "policy.rules_contradict": Words(
+        "“{other}” forbids, under the same conditions, some of whom this rule allows.",
+        "Với cùng điều kiện, “{other}” cấm một phần nơi nhận mà quy tắc này cho phép.",
+        "Forbidding wins; say so by narrower recipients.",
+        "Cấm luôn được ưu tiên; nên thu hẹp phạm vi nơi nhận.",
     ),
     "policy.sender_in_senders": Words(
         "“senders” can't speak of the sender (character {position}): it says who that is.",
@@ -136,5 +180,16 @@ POLICIES: Final[dict[str, Words]] = {
         "Không có quy tắc “{name}”.",
         "Name a rule of this file or of the floor.",
         "Nêu quy tắc của tệp này hoặc của mức tối thiểu.",
+    ),
+    "policy.without_floor": Words(
+        "The law's floor is left out: {reason}.",
+        "Mức tối thiểu theo luật không áp dụng: {reason}.",
+        "Leave “without_floor” out, or be sure of the reason.",
+        "Bỏ “without_floor”, hoặc chắc chắn về lý do.",
+    ),
+    "policy.year_missing": Words(
+        "The working calendar lacks {year}, which rules will need.",
+        "Lịch làm việc chưa có năm {year} mà các quy tắc sẽ cần.",
+        "Bring the year: [calendar.years.{year}].", "Bổ sung [calendar.years.{year}].",
     ),
 }

@@ -209,9 +209,7 @@ class _Meaning:
             try:
                 instant_of_text(test.at)
             except ValueError:
-                self.found.add(
-                    "policy.invalid_value", (*path, "at"), key="at", expected=_INSTANTS
-                )
+                self.found.add("policy.invalid_value", (*path, "at"), key="at", expected=_INSTANTS)
         if test.rule is not None and rules is not None:
             known = rules | {rule.name for rule in floor_rules()}
             if test.rule not in known:

@@ -32,6 +32,11 @@ class Problems:
         return self._counts[ERROR] >= POLICY_PROBLEMS_MAX
 
     @property
+    def full_of_warnings(self) -> bool:
+        """Whether no further warning is taken."""
+        return self._counts[WARNING] >= POLICY_PROBLEMS_MAX
+
+    @property
     def errors(self) -> int:
         """How many errors there are."""
         return self._counts[ERROR]
