@@ -101,6 +101,7 @@ class _Case:
         self.instant_us = instant_us
         self.sender = compiled.hierarchy.position(facts.sender)
         self.missing_year = 0
+        self.unknown: list[tuple[CompiledRule, int]] = []
         self.rules: set[int] = set()
 
     def decide(self) -> Decision:
@@ -121,9 +122,18 @@ class _Case:
         given = {one.number: _of(one.add, self.sender) for one in givers}
         extra = _union(given.values()) - self.audience
         added = extra - forbidden
+        for one, year in self.unknown:
+            effect = one.rule.effect
+            late = effect.forbid is Forbid.RECIPIENTS or effect.hold is not None
+            if self._target(one) & (self.audience | extra if late else self.audience):
+                self._miss(year)
         self._note(banned, target, self.audience | extra)
         self._note(givers, given, added)
-        holders = [one for one in applying if one.rule.effect.hold is not None]
+        holders = [
+            one
+            for one in applying
+            if one.rule.effect.hold is not None and target[one.number] & (left | added)
+        ]
         self._note(holders, target, left | added)
         held = self._held(holders, target, left | added)
         waiting = _union(part.audience for part in held)
@@ -133,7 +143,7 @@ class _Case:
             policy_version=self.compiled.version,
         )  # fmt: skip
         decision = self._settings(decision, matching)
-        return self._refusals(decision, applying, matching, left, allowed)
+        return self._refusals(decision, matching, left, allowed)
 
     def _note(
         self, rules: Iterable[CompiledRule], sets: dict[int, Audience], among: Audience
@@ -198,7 +208,7 @@ class _Case:
         try:
             working = self.compiled.calendar.in_working_hours(self.instant_us)
         except CalendarError as error:
-            self.missing_year = int(error.facts["year"])
+            self.unknown.append((one, int(error.facts["year"])))
             return False
         return working is (when.hours is Hours.WORKING)
 
@@ -260,8 +270,11 @@ class _Case:
             return ask(at_us, days)
         except CalendarError as error:
             if not floor:
-                self.missing_year = int(error.facts["year"])
+                self._miss(int(error.facts["year"]))
             return 0
+
+    def _miss(self, year: int) -> None:
+        self.missing_year = min(self.missing_year or year, year)
 
     def _settings(self, decision: Decision, matching: Sequence[CompiledRule]) -> Decision:
         lane, keep, deadline, send_by = decision.lane, 0, 0, 0
@@ -290,14 +303,13 @@ class _Case:
         )
 
     def _refusals(
-        self, decision: Decision, applying: Sequence[CompiledRule],
-        matching: Sequence[CompiledRule], left: Audience, allowed: Audience,
+        self, decision: Decision, matching: Sequence[CompiledRule], left: Audience, allowed: Audience,
     ) -> Decision:  # fmt: skip
         unsigned = not self.facts.signers
         admitted = unsigned and any(one.rule.effect.admit_unsigned for one in matching)
         banning = [one.number for one in matching if one.rule.effect.forbid is Forbid.DOCUMENT]
         unmet = [one.number for one in matching if not admitted and self._lacks_signatures(one)]
-        first = [one.number for one in applying if one.rule.effect.forbid is Forbid.RECIPIENTS]
+        first = [one.number for one in matching if one.rule.effect.forbid is Forbid.RECIPIENTS]
         self.rules |= set(banning)
         answers: tuple[tuple[bool, Refused, list[int]], ...] = (
             (self.sender < 0 and self.compiled.asks_sender, Refused.SENDER_NOT_THEN, []),
