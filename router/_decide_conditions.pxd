@@ -92,5 +92,7 @@ cdef struct Case:  # one document while it is decided
 
 
 cdef void find_hits(Case *c) noexcept nogil
+cdef void find_late_hits(Case *c) noexcept nogil
+cdef void order_hits(Case *c) noexcept nogil
 cdef bint set_of(Case *c, uint32_t number, Piece *out) noexcept nogil
 cdef uint32_t signed_by(const Asked *d, const Piece *units) noexcept nogil

@@ -8,7 +8,7 @@ document left pending: its answer means nothing until it is asked again.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from router._decide_index cimport find_rules
+from router._decide_index cimport find_more, find_rules
 from router._decide_tables cimport (
     ARE_CHILDREN, ARE_DESCENDANTS, ASKS_AUDIENCE, ASKS_DAYS, ASKS_LISTS, ASKS_NUMBERS,
     ASKS_OUTSIDE, ASKS_WORKING, CONSTANT, CUTS, FORBIDS_RECIPIENTS, HOLDS, IS_PARENT, IS_SENDER,
@@ -193,42 +193,41 @@ cdef void consider(Case *c, uint32_t rule) noexcept nogil:
 
 
 cdef void find_hits(Case *c) noexcept nogil:
-    """Find the rules that apply, in their order: what is told first depends on it."""
+    """Find the rules that apply to the audience, in any order."""
+    cdef Workspace *w = c.w
+    cdef size_t i
+    w.hit_count = 0
+    find_rules(c.p, w, c.d.type, c.d.sender, c.d.audience.runs, c.d.audience.count)
+    for i in range(w.found_count):
+        consider(c, w.found[i])
+
+
+cdef void find_late_hits(Case *c) noexcept nogil:
+    """Find the prohibitions and holds that meet only what policy adds."""
+    cdef Workspace *w = c.w
+    cdef size_t i
+    find_more(c.p, w, c.d.type, c.extra.runs, c.extra.count)
+    for i in range(w.found_count):
+        consider(c, w.found[i])
+
+
+cdef void order_hits(Case *c) noexcept nogil:
+    """Put the hits in the order of their rules: what is told first depends on it."""
     cdef Workspace *w = c.w
     cdef uint64_t *keys
-    cdef size_t i
-    find_rules(c.p, w, c.d.type, c.d.sender, c.d.audience.runs, c.d.audience.count)
-    w.hit_count = 0
-    if w.found_count > 1:
-        keys = <uint64_t *>take(&w.scratch, w.found_count * sizeof(uint64_t))
-        if keys == NULL:
-            c.failed = True
-            return
-        for i in range(w.found_count):
-            consider(c, w.found[i])
-        for i in range(w.hit_count):
-            keys[i] = (<uint64_t>w.hits[i].rule << 32) | i
-        reorder(c, keys)
-    elif w.found_count:
-        consider(c, w.found[0])
-
-
-cdef void reorder(Case *c, uint64_t *keys) noexcept nogil:
-    """Put the hits in the order of their rules."""
-    cdef Workspace *w = c.w
-    cdef size_t i
-    cdef bint sorted = True
     cdef Hit *copy
-    for i in range(1, w.hit_count):
-        if keys[i] < keys[i - 1]:
-            sorted = False
-            break
-    if sorted:
+    cdef size_t i = 1
+    while i < w.hit_count and w.hits[i - 1].rule < w.hits[i].rule:
+        i += 1
+    if i >= w.hit_count:
         return
+    keys = <uint64_t *>take(&w.scratch, w.hit_count * sizeof(uint64_t))
     copy = <Hit *>take(&w.scratch, w.hit_count * sizeof(Hit))
-    if copy == NULL:
+    if keys == NULL or copy == NULL:
         c.failed = True
         return
+    for i in range(w.hit_count):
+        keys[i] = (<uint64_t>w.hits[i].rule << 32) | i
     memcpy(copy, w.hits, w.hit_count * sizeof(Hit))
     sort_keys(keys, w.hit_count)
     for i in range(w.hit_count):

@@ -10,3 +10,5 @@ from router._tables cimport Run, Status
 cdef Status build_index(Policy *p) noexcept nogil
 cdef void find_rules(const Policy *p, Workspace *w, uint32_t type, uint32_t sender,
                      const Run *audience, size_t count) noexcept nogil
+cdef void find_more(const Policy *p, Workspace *w, uint32_t type, const Run *more,
+                    size_t count) noexcept nogil

@@ -13,8 +13,7 @@ from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memset
 
 from router._decide_tables cimport (
-    CONSTANT, FORBIDS_RECIPIENTS, HOLDS, Bucket, Members, Policy, Posting, Row, Workspace,
-    first_past,
+    CONSTANT, Bucket, Members, Policy, Posting, Row, Workspace, first_past,
 )
 from router._tables cimport DONE, NO_MEMORY, NOBODY, Run, Status
 
@@ -43,15 +42,12 @@ cdef int anchor_of(const Policy *p, const Row *row, const Members **found) noexc
     """Choose the set that finds a rule: its class, or -1 when the rule can never apply."""
     cdef const Members *senders = NULL
     cdef const Members *recipients = NULL
-    cdef bint late = p.adds and row.flags & (FORBIDS_RECIPIENTS | HOLDS)
     if row.senders and p.sets[row.senders - 1].form == CONSTANT:
         senders = &p.sets[row.senders - 1]
     if row.recipients and p.sets[row.recipients - 1].form == CONSTANT:
         recipients = &p.sets[row.recipients - 1]
     if (senders != NULL and senders.size == 0) or (recipients != NULL and recipients.size == 0):
         return -1
-    if late:  # it may meet what only policy adds
-        recipients = NULL
     if senders != NULL and (recipients == NULL or senders.size <= recipients.size):
         found[0] = senders
         return BY_SENDER
@@ -175,14 +171,11 @@ cdef void overlap(Workspace *w, const Posting *at, uint32_t low, uint32_t high,
         low = middle + 1
 
 
-cdef void find_in(const Policy *p, Workspace *w, const Bucket *b, uint32_t sender,
-                  const Run *audience, size_t count) noexcept nogil:
+cdef void find_for(const Policy *p, Workspace *w, const Bucket *b, const Run *audience,
+                   size_t count) noexcept nogil:
+    """Find the rules of a bucket whose recipients meet a set."""
     cdef uint32_t i
     cdef size_t run, at
-    for i in range(b.general, b.end):
-        found_one(w, p.postings[i].rule)
-    if sender != NOBODY:
-        overlap(w, p.postings, b.senders, b.recipients, sender, sender + 1)
     if b.general - b.recipients <= 2 * count:  # fewer rules than runs: ask for each rule
         for i in range(b.recipients, b.general):
             at = first_past(audience, count, p.postings[i].start)
@@ -193,6 +186,16 @@ cdef void find_in(const Policy *p, Workspace *w, const Bucket *b, uint32_t sende
         overlap(w, p.postings, b.recipients, b.general, audience[run].start, audience[run].stop)
 
 
+cdef void find_from(const Policy *p, Workspace *w, const Bucket *b,
+                    uint32_t sender) noexcept nogil:
+    """Find the rules of a bucket that the sender meets, and those without an anchor."""
+    cdef uint32_t i
+    for i in range(b.general, b.end):
+        found_one(w, p.postings[i].rule)
+    if sender != NOBODY:
+        overlap(w, p.postings, b.senders, b.recipients, sender, sender + 1)
+
+
 cdef void find_rules(const Policy *p, Workspace *w, uint32_t type, uint32_t sender,
                      const Run *audience, size_t count) noexcept nogil:
     """Find each rule once that the type, the sender and the audience may meet."""
@@ -201,6 +204,17 @@ cdef void find_rules(const Policy *p, Workspace *w, uint32_t type, uint32_t send
         memset(w.stamps, 0, p.row_count * sizeof(uint32_t))
         w.stamp = 1
     w.found_count = 0
-    find_in(p, w, &p.buckets[0], sender, audience, count)
+    find_from(p, w, &p.buckets[0], sender)
+    find_for(p, w, &p.buckets[0], audience, count)
     if type:
-        find_in(p, w, &p.buckets[type], sender, audience, count)
+        find_from(p, w, &p.buckets[type], sender)
+        find_for(p, w, &p.buckets[type], audience, count)
+
+
+cdef void find_more(const Policy *p, Workspace *w, uint32_t type, const Run *more,
+                    size_t count) noexcept nogil:
+    """Find the rules, not found before, that meet a set more: what policy adds."""
+    w.found_count = 0
+    find_for(p, w, &p.buckets[0], more, count)
+    if type:
+        find_for(p, w, &p.buckets[type], more, count)

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 from router._decide_conditions cimport (
     CALENDAR, FORBIDDEN, NOBODY_LEFT, REQUIREMENT, SENDER_NOT_THEN, UNSIGNED, Answer, Approval,
-    Asked, Case, Instant, find_hits, set_of, signed_by,
+    Asked, Case, Instant, find_hits, find_late_hits, order_hits, set_of, signed_by,
 )
 from router._decide_tables cimport (
     ADDS, ADMITS_UNSIGNED, ALLOWS, FORBIDS_DOCUMENT, FORBIDS_RECIPIENTS, HOLDS, IS_FLOOR,
@@ -306,8 +306,11 @@ cdef Status decide_one(const Policy *p, Workspace *w, const Instant *now, Asked 
         w.above.start = p.tables.parent[d.sender]
         w.above.stop = w.above.start + 1
     find_hits(&c)
-    grant(&c)
     add_more(&c)
+    if c.extra.count:
+        find_late_hits(&c)
+    order_hits(&c)
+    grant(&c)
     forbid(&c)
     hold(&c)
     set_up(&c)
