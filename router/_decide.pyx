@@ -453,12 +453,13 @@ cdef class DecisionTables:
     cdef tuple show_held(self, Answer *answer, bytes terms):
         """Make the held parts; a year without data is noted in the answer."""
         cdef const int64_t *instants = <const int64_t *>PyBytes_AS_STRING(terms)
-        cdef Approval *one = answer.approvals
+        cdef Approval *one
         cdef int64_t expiry
         cdef size_t i
+        cdef list made = []
         if answer.approval_count == 0:
             return ()
-        if answer.approval_count > 1:
+        if not answer.disjoint:
             needed = []
             for i in range(answer.approval_count):
                 one = &answer.approvals[i]
@@ -467,15 +468,23 @@ cdef class DecisionTables:
                     copied(one.units.runs, one.units.count),
                 ))
             parts, year = self.helper.parts(needed, terms)
-            if year and (answer.missing_year == 0 or year < answer.missing_year):
-                answer.missing_year = year
+            note_year(answer, year)
             return parts
-        expiry = instants[self.approvals[one.approval - 1]]
-        if expiry <= 0:
-            if answer.missing_year == 0 or -expiry < answer.missing_year:
-                answer.missing_year = <uint32_t>-expiry
-            expiry = 0
-        return (self.held_part(copied(one.units.runs, one.units.count), (one.rule,), expiry),)
+        for i in range(answer.approval_count):
+            one = &answer.approvals[i]
+            expiry = instants[self.approvals[one.approval - 1]]
+            if expiry <= 0:
+                note_year(answer, <uint32_t>-expiry)
+                expiry = 0
+            units = copied(one.units.runs, one.units.count)
+            made.append(self.held_part(units, (one.rule,), expiry))
+        return tuple(made)
+
+
+cdef inline void note_year(Answer *answer, uint32_t year) noexcept:
+    """Keep the earliest year without data."""
+    if year and (answer.missing_year == 0 or year < answer.missing_year):
+        answer.missing_year = year
 
 
 cdef Audience audience_of(const Piece *piece, Audience given, Audience nobody):

@@ -63,6 +63,7 @@ cdef struct Answer:
     Piece added
     Approval *approvals
     size_t approval_count
+    bint disjoint            # nobody waits for two approvals: each is a part, in order
     uint32_t *rules          # numbers, ascending
     size_t rule_count
     uint8_t lane

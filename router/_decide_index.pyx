@@ -2,7 +2,7 @@
 """The index that finds the rules a document may meet, however many others there are.
 
 Each rule is posted under the types it names (or under "any") by its *anchor*: the runs of
-its senders or of its recipients, whichever set is the smaller one.  A document stabs the
+its senders, or of its recipients if those are far fewer.  A document stabs the
 first kind with its sender and lays its audience over the second; both are sorted by start
 and carry, for each half, how far the half reaches (`most`), so that a part which ends too
 early is passed by whole.  A rule without an anchor is looked at by every document of its type.
@@ -18,6 +18,7 @@ from router._decide_tables cimport (
 from router._tables cimport DONE, NO_MEMORY, NOBODY, Run, Status
 
 cdef enum:
+    SENDERS_FOR_ONE = 64      # an audience meets a set that much more often than a sender does
     ANCHOR_RUNS_MAX = 32      # more runs are joined into so many wider ones: they only find
     BY_SENDER = 0
     BY_RECIPIENT = 1
@@ -48,7 +49,9 @@ cdef int anchor_of(const Policy *p, const Row *row, const Members **found) noexc
         recipients = &p.sets[row.recipients - 1]
     if (senders != NULL and senders.size == 0) or (recipients != NULL and recipients.size == 0):
         return -1
-    if senders != NULL and (recipients == NULL or senders.size <= recipients.size):
+    if senders != NULL and (
+        recipients == NULL or senders.size // SENDERS_FOR_ONE <= recipients.size
+    ):
         found[0] = senders
         return BY_SENDER
     found[0] = recipients

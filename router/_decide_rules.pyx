@@ -49,6 +49,10 @@ cdef inline void must(Case *c, Status status) noexcept nogil:
         c.failed = True
 
 
+cdef enum:
+    PARTS_MAX = 6  # more held parts than any limit allows are joined outside
+
+
 cdef void grant(Case *c) noexcept nogil:
     """W: what rules allow, when nothing else is."""
     cdef size_t i
@@ -136,8 +140,34 @@ cdef void hold(Case *c) noexcept nogil:
             must(c, gather(c.w, &c.out.approvals[i].units))
         must(c, united(c.p, c.w, &waiting))
         must(c, without(c.w, &among, &waiting, &c.out.effective))
+        set_apart(c, size_of(&waiting))
     if c.left.runs != c.d.audience.runs:
         must(c, without(c.w, &c.d.audience, &c.left, &c.out.excluded))
+
+
+cdef size_t size_of(const Piece *piece) noexcept nogil:
+    cdef size_t i, size = 0
+    for i in range(piece.count):
+        size += piece.runs[i].stop - piece.runs[i].start
+    return size
+
+
+cdef void set_apart(Case *c, size_t waiting) noexcept nogil:
+    """Say whether approvals share nobody, and if so put them in order of position."""
+    cdef Approval one
+    cdef size_t i, j, size = 0
+    for i in range(c.out.approval_count):
+        size += size_of(&c.out.approvals[i].units)
+    c.out.disjoint = size == waiting and c.out.approval_count <= PARTS_MAX
+    if not c.out.disjoint or c.failed:
+        return
+    for i in range(1, c.out.approval_count):
+        one = c.out.approvals[i]
+        j = i
+        while j and c.out.approvals[j - 1].units.runs[0].start > one.units.runs[0].start:
+            c.out.approvals[j] = c.out.approvals[j - 1]
+            j -= 1
+        c.out.approvals[j] = one
 
 
 cdef void part(Case *c, uint64_t *keys, size_t count, const Piece *among) noexcept nogil:
