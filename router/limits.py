@@ -119,6 +119,8 @@ POLICY_RULES_STORED_MAX: Final = 4_096
 """Deciding rules kept by name with one decision; explaining computes all of them again."""
 POLICY_SENDERS_CACHED_MAX: Final = 16_384
 """Sets relative to a sender that one compiled policy remembers."""
+POLICY_SETS_CACHED_MAX: Final = 262_144
+"""Sets of (selector, sender) remembered by each thread that decides."""
 POLICY_COMPILED_MAX: Final = 8
 """Compiled policies kept: (version, snapshot) pairs."""
 POLICY_GROUPS_MAX: Final = 1_000
