@@ -119,10 +119,30 @@ POLICY_RULES_STORED_MAX: Final = 4_096
 """Deciding rules kept by name with one decision; explaining computes all of them again."""
 POLICY_SENDERS_CACHED_MAX: Final = 16_384
 """Sets relative to a sender that one compiled policy remembers."""
+POLICY_SETS_CACHED_MAX: Final = 262_144
+"""Sets of (selector, sender) remembered by each thread that decides."""
 POLICY_COMPILED_MAX: Final = 8
 """Compiled policies kept: (version, snapshot) pairs."""
+POLICY_GROUPS_MAX: Final = 1_000
+"""Groups of recipients told of one decision, the largest first; of more the number is said."""
+POLICY_RULES_TOLD_MAX: Final = 100
+"""Rules named with one group of recipients."""
+POLICY_UNITS_TOLD_MAX: Final = 20
+"""Codes told of one group of recipients."""
+POLICY_REPLAYED_MAX: Final = 100_000
+"""Stored documents that one look at a policy's impact may replay."""
 HELD_PARTS_MAX: Final = 6
 """Held parts of one document; the excluded ones are the seventh part of its record."""
+HOLDS_PAGE_MAX: Final = 500
+HOLD_UNITS_SHOWN: Final = 20
+"""Recipients and approvers named with one held part; all are counted."""
+QUARANTINE_MAX: Final = 10_000
+"""Refusals by policy that are kept whole; later ones leave an audit line only."""
+QUARANTINE_BYTES_MAX: Final = 524_288
+"""A larger envelope is not kept when it is refused."""
+QUARANTINE_PAGE_MAX: Final = 100
+APPROVERS_CACHED_MAX: Final = 4_096
+"""Sets of approvers remembered for one day's directory."""
 
 # Deliveries.
 LANES: Final = 4

@@ -15,10 +15,11 @@ from router import limits
 from router.engine import Engine
 from router.engine.outbox import read_cursor
 from router.model.answers import Outbox, OutboxEvent
-from router.model.instants import instant_of
+from router.model.instants import SECOND_US, instant_of
 from vanban_bench.simulator.deliveries import decode_id
 from vanban_bench.simulator.documents import require
 from vanban_bench.simulator.paper import Paper, Standing
+from vanban_bench.simulator.parts import UNDECIDED
 from vanban_bench.simulator.session import Session
 
 TICKS_MAX: Final = 200
@@ -95,6 +96,9 @@ def _check_each(session: Session, said: str, events: list[OutboxEvent]) -> None:
         if event.kind == "dead":
             _check_dead(session, said, event, sender)
             times["dead", event.delivery] += 1
+        elif event.kind == "hold_expired":
+            _check_hold_expired(session, said, event, sender)
+            times["hold_expired", event.hold] += 1
         else:
             require(event.kind == "redirected", f"{said} tells of {event.kind}")
             _check_redirected(session, said, event, sender)
@@ -121,6 +125,19 @@ def _check_dead(session: Session, said: str, event: OutboxEvent, sender: int) ->
     require(any(address in one for one in paper.audiences), f"{said}: {event.address} is strange")
     require(not paper.hidden_from(address), f"{said}: what died was never released")
     session.model.require_died(paper, address, event.delivery)
+
+
+def _check_hold_expired(session: Session, said: str, event: OutboxEvent, sender: int) -> None:
+    """Check that a part of this sender's document was held, and could run out at that instant."""
+    paper = session.model.named_in(event.key, sender, event.document_id)
+    require(paper is not None and paper.sender.number == sender, f"{said} tells of a stranger's")
+    assert paper is not None
+    at_us = instant_of(datetime.fromisoformat(event.at))
+    ran_out = [one for one in paper.parts if one.began in UNDECIDED and one.due_us // SECOND_US
+               == at_us // SECOND_US]  # fmt: skip
+    require(bool(ran_out), f"{said}: no part of {event.key} runs out at {event.at}")
+    require(event.hold.partition("/")[0] == event.key, f"{said} mixes parts up")
+    require(event.recipients > 0, f"{said}: nobody was held")
 
 
 def _check_redirected(session: Session, said: str, event: OutboxEvent, sender: int) -> None:

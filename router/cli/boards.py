@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from router.cli.output import language, moment, print_line, print_table
 from router.cli.words import column, count, word
 from router.model.answers import Explanation, Outbox, OutboxEvent, TrackedDelivery, Tracking
+from router.model.policies import UnitUnderPolicy
 
 
 def print_states(answer: Tracking) -> None:
@@ -37,14 +38,18 @@ def _reason(one: TrackedDelivery) -> str:
     return one.history[-1].reason if one.history else ""
 
 
-def print_explanation(answer: Explanation) -> None:
-    """Print the answer in a sentence, then its steps."""
+def print_explanation(answer: Explanation, under: UnitUnderPolicy | None = None) -> None:
+    """Print the answer in a sentence, then its steps; `under` is what the policy made of it."""
     print_line(answer.summary_vi if language() == "vi" else answer.summary)
     for step in answer.reasons:
-        if step.get("part") == "policy" and not answer.receives:
-            continue  # the policy decides about the document, not about who is addressed
+        if step.get("part") == "policy" and (under is not None or not answer.receives):
+            continue  # these rules are the document's; of the unit `under` tells
         mark = "✓" if step.get("matched") else "·"
         print_line(f"{mark} {step.get('part')}: {step.get('because')}", indent=2)
+    if under is not None:
+        mark = "✓" if under.outcome in {"allowed", "added"} else "·"
+        words = under.words_vi if language() == "vi" else under.words
+        print_line(f"{mark} policy: {words}", indent=2)
 
 
 def print_outbox(answer: Outbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -319,10 +320,14 @@ def explain(document: str, unit: str, as_json: bool, **where: Any) -> None:
     """Say why UNIT receives DOCUMENT, or why not (DOCUMENT: key, or SENDER|DOCUMENT ID)."""
     with connect(**where) as client:
         answer = client.explain(document, unit)
+        under = None
+        if not as_json:
+            with contextlib.suppress(NotFoundError):  # whose sender's documents aren't ours
+                under = client.explain_policy_unit(document, unit)
     if as_json:
         print_json(answer)
         return
-    print_explanation(answer)
+    print_explanation(answer, under)
 
 
 @click.command(epilog="Example: vanban whoami --token-file H22.token")

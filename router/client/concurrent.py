@@ -10,6 +10,7 @@ import aiohttp
 from yarl import URL
 
 from router.client import wire
+from router.client.concurrent_policy import AsyncPolicyCalls
 from router.errors import ClosedError, OverloadedError
 from router.model.answers import (
     Delivery,
@@ -23,11 +24,12 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.documents import Envelope
+from router.model.policies import Holds, HoldShown
 from router.model.requests import ResolveRequest
 from router.model.units import Unit
 
 
-class AsyncClient:
+class AsyncClient(AsyncPolicyCalls):
     """Speaks to one daemon with one token; an asynchronous context manager.
 
     The same calls, answers, errors and repetitions as `Client`; calls may run at once, on
@@ -119,6 +121,28 @@ class AsyncClient:
         """
         request = wire.track(document, limit, page, below, state)
         return wire.read(*await self._ask(request), wire.trackings)
+
+    async def holds(
+        self, *, document: str = "", state: str = "held", limit: int = 100, page: int = 0
+    ) -> Holds:
+        """List held parts that the own unit may approve or has sent, the oldest first.
+
+        With a `document` (its key) `state` may be any state, or "" for all.
+        """
+        request = wire.holds(document, state, limit, page)
+        return wire.read(*await self._ask(request), wire.hold_pages)
+
+    async def hold(self, hold: str) -> HoldShown:
+        """Return one held part by its id (``<document key>/<part>``)."""
+        return wire.read(*await self._ask(wire.hold(hold)), wire.held)
+
+    async def approve(self, hold: str, *, reason: str = "", unit: str | None = None) -> HoldShown:
+        """Approve a held part; an operator names the `unit` in whose name it acts."""
+        return wire.read(*await self._ask(wire.approve(hold, reason, unit)), wire.held)
+
+    async def deny(self, hold: str, reason: str, *, unit: str | None = None) -> HoldShown:
+        """Deny a held part for good; its sender is told the reason."""
+        return wire.read(*await self._ask(wire.deny(hold, reason, unit)), wire.held)
 
     async def explain(self, document: str, unit: str) -> Explanation:
         """Say why a unit receives a document, or why not."""

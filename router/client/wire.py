@@ -12,6 +12,7 @@ import msgspec
 from router import limits
 from router.errors import (
     AuthenticationError,
+    CalendarError,
     ClosedError,
     ConflictError,
     ForbiddenError,
@@ -19,6 +20,7 @@ from router.errors import (
     MalformedError,
     NotFoundError,
     OverloadedError,
+    PolicyError,
     PolicyRefusedError,
     RecipientError,
     SignatureRefusedError,
@@ -40,8 +42,11 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.documents import Envelope
+from router.model.policies import Holds, HoldShown
 from router.model.requests import (
     AcknowledgeRequest,
+    ApproveRequest,
+    DenyRequest,
     ExtendRequest,
     GiveBackRequest,
     Leased,
@@ -91,6 +96,12 @@ _BY_PREFIX: Final[dict[str, type[VanbanError]]] = {
     "recipient.": RecipientError,
     "audience.": RecipientError,
     "document.secret": PolicyRefusedError,
+    "policy.": PolicyError,
+    "policy.forbidden": PolicyRefusedError,
+    "policy.nobody_left": PolicyRefusedError,
+    "policy.requirement": PolicyRefusedError,
+    "policy.sender_not_then": PolicyRefusedError,
+    "calendar.": CalendarError,
 }
 
 
@@ -166,6 +177,8 @@ trackings: Final = msgspec.json.Decoder(Tracking)
 outboxes: Final = msgspec.json.Decoder(Outbox)
 explanations: Final = msgspec.json.Decoder(Explanation)
 resolutions: Final = msgspec.json.Decoder(Resolved)
+hold_pages: Final = msgspec.json.Decoder(Holds)
+held: Final = msgspec.json.Decoder(HoldShown)
 units: Final = msgspec.json.Decoder(Unit)
 principals: Final = msgspec.json.Decoder(Principal)
 
@@ -264,6 +277,36 @@ def track(
     asked |= {name: said for name, said in (("below", below), ("state", state)) if said}
     query = urlencode(asked)
     return Request("GET", f"/v1/documents/{quote(document, safe='')}/tracking?{query}")
+
+
+def holds(document: str, state: str, limit: int, page: int) -> Request:
+    """Ask for held parts."""
+    asked: dict[str, str | int] = {"state": state, "limit": limit, "page": page}
+    asked |= {"document": document} if document else {}
+    return Request("GET", f"/v1/holds?{urlencode(asked)}")
+
+
+def hold(name: str) -> Request:
+    """Ask for one held part."""
+    return Request("GET", _hold(name))
+
+
+def approve(name: str, reason: str, unit: str | None) -> Request:
+    """Approve a held part."""
+    return Request("POST", f"{_hold(name)}/approve", _encode(ApproveRequest(reason, unit)))
+
+
+def deny(name: str, reason: str, unit: str | None) -> Request:
+    """Deny a held part."""
+    return Request("POST", f"{_hold(name)}/deny", _encode(DenyRequest(reason, unit)))
+
+
+def _hold(name: str) -> str:
+    """Return the path of a held part.  Raises NotFoundError for what is no such id."""
+    key, _, part = name.partition("/")
+    if not key or not part or "/" in part:
+        raise NotFoundError("hold.not_found")
+    return f"/v1/holds/{quote(key, safe='')}/{quote(part, safe='')}"
 
 
 def explain(document: str, unit: str) -> Request:

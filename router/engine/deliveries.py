@@ -11,7 +11,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from router import limits
-from router.engine.facts import decode_facts, delivery_id, read_delivery_id
+from router.engine.facts import (
+    decode_facts,
+    delivery_id,
+    read_delivery_id,
+    shown_deadline,
+)
 from router.engine.state import Rooms
 from router.engine.turns import Turns
 from router.errors import InputError, NotFoundError, TooLargeError, TooManyOpenError
@@ -273,6 +278,7 @@ def _check_range(name: str, value: int, maximum: int) -> None:
 def _delivery(leased: Leased, address: int, code: str, until: int) -> Delivery:
     envelope = _envelopes.decode(leased.envelope)
     facts = decode_facts(leased.facts)
+    kept = facts.decision
     return Delivery(
         delivery=delivery_id(leased.key, address),
         key=leased.key.hex(),
@@ -286,4 +292,6 @@ def _delivery(leased: Leased, address: int, code: str, until: int) -> Delivery:
         signatures=envelope.signatures,
         contents=envelope.contents,
         signer=facts.signer,
+        for_information=kept is not None and kept.information_only,
+        deadline="" if kept is None else shown_deadline(kept),
     )

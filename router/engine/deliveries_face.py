@@ -9,6 +9,7 @@ from router.engine.arrivals import Arrival, Returned
 from router.engine.deliveries import Deliverer
 from router.engine.directory_face import OPERATOR
 from router.engine.due import DueWork
+from router.engine.held_parts import HeldParts
 from router.engine.lease_ends import LeaseEnds
 from router.engine.outbox import OutboxReader
 from router.engine.redirecting import Redirections
@@ -35,7 +36,8 @@ class DeliveriesFace:
         self._outbox = OutboxReader(rooms, queue, clock)
         self._redriver = Redriver(rooms, queue, self._tracker, clock)
         self._lease_ends = LeaseEnds()
-        self._due = DueWork(queue, redirections, clock)
+        self._held = HeldParts(queue)
+        self._due = DueWork(queue, redirections, self._held, clock)
         return redirections
 
     def _alive(self) -> None:

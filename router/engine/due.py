@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from router import limits
 from router.engine.background import Background
-from router.engine.redirecting import Redirections
+from router.engine.held_parts import HeldParts
+from router.engine.redirecting import HoldEnded, Redirections, encode_stored
 from router.errors import ClosedError, VanbanError
 from router.ports import Clock
-from router.queue import FINAL, Queue, State, after
+from router.queue import FINAL, EntryRow, Queue, State, after, records
 
 if TYPE_CHECKING:
     from router.engine.engine import Engine
@@ -29,9 +30,12 @@ _WAITS = frozenset((State.QUEUED, State.HELD, State.WAITING))
 class DueWork:
     """Does what is due, a bounded piece at a time; thread-safe."""
 
-    def __init__(self, queue: Queue, redirections: Redirections, clock: Clock) -> None:
+    def __init__(
+        self, queue: Queue, redirections: Redirections, held: HeldParts, clock: Clock
+    ) -> None:
         self._queue = queue
         self._redirections = redirections
+        self._held = held
         self._clock = clock
         self._working = threading.Lock()
         self._latest_us = 0
@@ -51,18 +55,40 @@ class DueWork:
             self._working.release()
 
     def _expire(self, now_us: int) -> int:
-        found = []
+        with self._held.moving:  # nobody approves what expires
+            return self._expire_all(now_us)
+
+    def _expire_all(self, now_us: int) -> int:
+        found, ended, count = [], [], 0
         for one in after.due(self._queue.store, now_us, limits.DUE_ENTRIES_PER_TICK):
             row = after.entry_of(self._queue, one.document, one.entry)
             if row is not None and row.standing in FINAL:
                 found.append(after.closing(row, one))
+                count += 1
             if row is None or row.standing not in _WAITS or not 0 < row.expires <= now_us:
                 continue
             reason = "time to live" if row.standing == State.QUEUED else "hold"
+            if row.standing == State.HELD:
+                found += self._told_of(row, one.document, now_us)
+                ended.append(row.number)
             found.append(after.expiry(self._queue, row, one.document, reason))
+            count += 1
         if found:
             self._queue.store.append_raw(found)
-        return len(found)
+        for entry in ended:
+            self._held.forget(entry)
+        return count
+
+    def _told_of(self, row: EntryRow, document: int, now_us: int) -> list[bytes]:
+        """Return the record that tells the sender; it stands right before the end it tells of.
+
+        Cut in two by a crash it tells nothing (`outbox`), and the next tick does both again.
+        """
+        sent = after.document_row(self._queue.store, document)
+        if sent is None:
+            return []
+        event = HoldEnded(row.expires, "hold_expired", document, row.number, row.size)
+        return [records.encode_feed([(sent.sender, encode_stored(event))], now_us, 0)]
 
 
 class Ticker(Background):

@@ -21,8 +21,10 @@ from router.engine.arrivals import Arrival, Listener
 from router.engine.deliveries import Deliverer, check_reason
 from router.engine.deliveries_face import DeliveriesFace
 from router.engine.directory_face import OPERATOR, DirectoryFace
+from router.engine.holds_face import HoldsFace
 from router.engine.migrating import migrate_if_needed
 from router.engine.operations import OperationsFace
+from router.engine.policy_face import PolicyFace
 from router.engine.pressure import PressureFace, set_bounds
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
@@ -52,7 +54,9 @@ if TYPE_CHECKING:  # loaded by who shares or connects
 _log = logging.getLogger("router.engine")
 
 
-class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, OperationsFace):
+class Engine(
+    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, PolicyFace, PressureFace, OperationsFace
+):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.
@@ -78,12 +82,15 @@ class Engine(DeliveriesFace, RightsFace, DirectoryFace, PressureFace, Operations
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
         redirections = self._face_deliveries(self._rooms, self._queue, self._clock)
+        self._face_holds(self._rooms, self._queue, self._held, redirections, self._clock)
         self._submitter = Submitter(
-            self._rooms, self._queue, self._verifier, self._clock, chance, redirections
-        )
+            self._rooms, self._queue, self._verifier, self._clock, chance, redirections,
+            self._held, self._quarantine,
+        )  # fmt: skip
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
         self._face_rights(self._queue, self._clock, chance)
+        self._face_policy(self._rooms, self._queue, self._clock, self._tracker)
         self._face_pressure(self._rooms)
         self._listeners: list[Listener] = []
         self._closed = False

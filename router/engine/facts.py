@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import binascii
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from router.errors import NotFoundError
+from router.limits import HELD_PARTS_MAX
 from router.model.answers import DELIVERY_ID_CHARS, Alert, Lane, Receipt
+from router.model.decisions import DecisionKept
 from router.model.instants import show_instant
 from router.signatures import SignatureVerdict
 
@@ -43,11 +46,13 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     trust_version: int
     signatures: tuple[SignatureVerdict, ...]
     signer: str
+    decision: DecisionKept | None = None
 
     def receipt(
         self, key: bytes, sequence: int, *, repeated: bool, alerts: tuple[Alert, ...] = ()
     ) -> Receipt:
         """Return the receipt these facts stand for."""
+        kept = self.decision or _BEFORE_POLICIES
         return Receipt(
             key=key.hex(),
             document_id=self.document_id,
@@ -64,9 +69,16 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             skipped=self.skipped,
             repeated=repeated,
             alerts=alerts,
+            held=sum(part.size for part in kept.held),
+            excluded=kept.excluded,
+            deadline=shown_deadline(kept),
+            retention_years=kept.retention_years,
+            for_information=kept.information_only,
         )
 
 
+_BEFORE_POLICIES: Final = DecisionKept((), 0, (), None, 0, 0, (), 0, 0, 0, False)
+"""What documents say of their decision that were accepted before policies were kept."""
 _facts: msgspec.msgpack.Decoder[Facts] = msgspec.msgpack.Decoder(Facts)
 encode_facts = msgspec.msgpack.Encoder().encode
 
@@ -74,6 +86,17 @@ encode_facts = msgspec.msgpack.Encoder().encode
 def decode_facts(data: bytes) -> Facts:
     """Read stored facts."""
     return _facts.decode(data)
+
+
+def shown_deadline(kept: DecisionKept) -> str:
+    """Return until when receipt is due, as text; "" for no deadline."""
+    return _shown(kept.deadline) if kept.deadline else ""
+
+
+@lru_cache(maxsize=64)
+def _shown(instant_us: int) -> str:
+    """Remember the text: all documents of a day share few deadlines."""
+    return show_instant(instant_us)
 
 
 def new_key(now_us: int, chance: bytes) -> bytes:
@@ -105,6 +128,23 @@ def read_delivery_id(text: str) -> tuple[bytes, int]:
     if not raw or delivery_id(key, address) != text:
         raise NotFoundError("delivery.not_found")
     return key, address
+
+
+def hold_id(key: bytes, part: int) -> str:
+    """Return the id of a held part of document `key`, counted from 1."""
+    return f"{key.hex()}/{part}"
+
+
+def read_hold_id(text: str) -> tuple[bytes, int]:
+    """Return (key, part).  Raises NotFoundError `hold.not_found` for what is no such id."""
+    name, _, place = text.partition("/")
+    try:
+        key = read_key(name)
+    except NotFoundError:
+        raise NotFoundError("hold.not_found") from None
+    if len(place) != 1 or not "1" <= place <= str(HELD_PARTS_MAX):
+        raise NotFoundError("hold.not_found")
+    return key, int(place)
 
 
 def read_key(text: str) -> bytes:

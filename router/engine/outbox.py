@@ -13,18 +13,25 @@ from heapq import merge
 from itertools import islice
 
 from router import limits
-from router.engine.facts import decode_facts, delivery_id
-from router.engine.redirecting import Redirected, code_at, decode_stored
+from router.engine.facts import decode_facts, delivery_id, hold_id
+from router.engine.held_parts import entry_number
+from router.engine.redirecting import HoldEnded, Redirected, code_at, decode_stored
 from router.engine.state import Rooms
 from router.errors import InputError
 from router.model.answers import Outbox, OutboxEvent
 from router.model.instants import show_instant
 from router.model.units import Unit
 from router.ports import Clock
-from router.queue import Queue, State, after
+from router.queue import RELEASED, Queue, State, after
 
 _PAGE = 256
 _PARTS = 3
+HOLD_ENDS = {
+    "released": RELEASED,
+    "denied": int(State.EXCLUDED),
+    "hold_expired": int(State.EXPIRED),
+}
+"""How the entry of a held part stands after each end."""
 Cursor = tuple[int, int, int]
 """Record's sequence, sender, place of the event in the record."""
 
@@ -71,6 +78,8 @@ class OutboxReader:
                 yield from self._dead(sequence, sender)
             return
         stored = decode_stored(value)
+        if isinstance(stored, HoldEnded):
+            yield from self._hold_ended(sequence, sender, stored)
         if not isinstance(stored, Redirected):
             return
         key, document_id = "", ""
@@ -88,6 +97,30 @@ class OutboxReader:
                 title=stored.title, open=row.open, more=row.more, key=key,
                 document_id=document_id,
             )  # fmt: skip
+
+    def _hold_ended(
+        self, sequence: int, sender: int, said: HoldEnded
+    ) -> Iterator[tuple[int, OutboxEvent]]:
+        """Tell of a held part, if the record after this one ended it so.
+
+        The two are appended together; cut in two by a crash the end never came, and is told
+        by whoever brings it about again.
+        """
+        row = after.entry_of(self._queue, said.document, said.entry)
+        sent = after.document_row(self._queue.store, said.document)
+        if row is None or sent is None or row.changed != sequence + 1:
+            return
+        if row.standing != HOLD_ENDS.get(said.kind):
+            return
+        document = self._queue.document(sent.key)
+        yield 0, OutboxEvent(
+            show_cursor((sequence, sender, 0)), said.kind, show_instant(said.at),
+            code_at(self._rooms, sender, said.at), key=sent.key.hex(),
+            document_id="" if document is None else decode_facts(document.facts).document_id,
+            hold=hold_id(sent.key, said.entry - entry_number(said.document, 0)),
+            recipients=said.recipients, reason=said.reason,
+            answered_by=code_at(self._rooms, said.unit, said.at),
+        )  # fmt: skip
 
     def _dead(self, sequence: int, sender: int) -> Iterator[tuple[int, OutboxEvent]]:
         for place, one in enumerate(after.dead_of(self._queue.store, sequence, sender)):

@@ -57,7 +57,23 @@ class Passed(msgspec.Struct, frozen=True, array_like=True, tag="passed"):
     ends: tuple[tuple[int, int], ...]
 
 
-Stored = Redirected | Told | Passed
+class HoldEnded(msgspec.Struct, frozen=True, array_like=True, tag="hold-ended"):
+    """A held part (its entry) of a document came to an end.
+
+    `kind` is released, denied or hold_expired; `unit` who answered (0: nobody), `recipients`
+    how many waited.
+    """
+
+    at: int
+    kind: str
+    document: int
+    entry: int
+    recipients: int
+    unit: int = 0
+    reason: str = ""
+
+
+Stored = Redirected | Told | Passed | HoldEnded
 encode_stored = msgspec.msgpack.Encoder().encode
 decode_stored = msgspec.msgpack.Decoder(Stored).decode
 

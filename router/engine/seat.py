@@ -15,9 +15,12 @@ from router.directory import ResolveItem, decode_change
 from router.directory.resolve import resolve_batch
 from router.engine.access import Access, Reader
 from router.engine.administration_directory import ListPreview, planned_changes
+from router.engine.held_parts import HeldNow
+from router.engine.holding import Viewer
+from router.engine.policy_seat import PolicySeat
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
-from router.errors import NotFoundError, VanbanError
+from router.errors import ForbiddenError, InputError, NotFoundError, VanbanError
 from router.model.administration import DirectoryChanged, VersionShown
 from router.model.answers import (
     Explanation,
@@ -27,6 +30,7 @@ from router.model.answers import (
     TrackedDelivery,
     Tracking,
 )
+from router.model.policies import Holds, HoldShown
 from router.model.reorganisations import Closing, DirectoryChange, Reorganisation
 from router.model.rights import RESOLVE, TOKEN, TRUST, Right, RightWanted
 from router.model.units import Unit
@@ -35,7 +39,7 @@ if TYPE_CHECKING:  # the engine makes seats
     from router.engine.engine import Engine
 
 
-class Seat:
+class Seat(PolicySeat):
     """One principal's view of an engine; cheap, made for each question."""
 
     def __init__(
@@ -75,6 +79,53 @@ class Seat:
     def delivery(self, delivery: str) -> TrackedDelivery:
         """Return one delivery with its history; see `Engine.delivery`."""
         return self._tracker.delivery(delivery, self._reads())
+
+    # Held parts.
+
+    def holds(
+        self, *, document: str = "", state: str = "held", limit: int = 100, page: int = 0
+    ) -> Holds:
+        """List the held parts that may be seen; see `Engine.holds`."""
+        return self._engine._holding.page(self._sees(), document, state, limit, page)
+
+    def hold(self, hold: str) -> HoldShown:
+        """Return one held part; see `Engine.hold`."""
+        return self._engine._holding.show(hold, self._sees())
+
+    def approve(
+        self, hold: str, *, unit: str | None = None, actor: str, reason: str = ""
+    ) -> HoldShown:
+        """Approve in the name of the own unit; an operator names one.  See `Engine.approve`."""
+        return self._engine.approve(hold, self._acting(unit), actor=actor, reason=reason)
+
+    def deny(self, hold: str, reason: str, *, unit: str | None = None, actor: str) -> HoldShown:
+        """Deny in the name of the own unit; an operator names one.  See `Engine.deny`."""
+        return self._engine.deny(hold, self._acting(unit), reason, actor=actor)
+
+    def _acting(self, unit: str | None) -> str | int:
+        """Return the unit that answers: nobody answers for another, but who may everything."""
+        by = self._by
+        if by is not None and by.unit is not None:
+            if unit is not None and self._engine.unit(unit).number != by.unit:
+                raise ForbiddenError("access.other_unit")
+            return by.unit
+        self._access.require_everything(by, "hold")
+        if unit is None:
+            raise InputError("field.missing", path="$", field="unit")
+        return unit
+
+    def _sees(self) -> Viewer:
+        """Return which held parts may be seen: of senders it reads, and what it may approve."""
+        by, reads, now_us = self._by, self._reads(), self._engine.now_us()
+        holding = self._engine._holding
+
+        def sees(one: HeldNow) -> bool:
+            if reads(one.sender):
+                return True
+            unit = None if by is None else by.unit
+            return unit is not None and bool(holding.approvable(one, unit, now_us))
+
+        return sees
 
     def _reads(self) -> Reader:
         return self._access.reader(self._by, self._engine.now_us())

@@ -2,7 +2,8 @@
 
 door -> sender and token -> repeats -> signatures -> recipients -> policy -> one record.
 Each stage works on what is left; a refusal ends one document and costs the others nothing.
-Nothing is stored before the last stage, and a receipt is given only after its flush.
+No document is stored before the last stage, and a receipt is given only after its flush; a
+refusal by policy may leave evidence apart (`quarantine`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from router._core import Audience
 from router._postings import postings
 from router.directory import Resolution, ResolveItem
 from router.engine.alerts import alerts_of
+from router.engine.deciding_stage import Asked, Judged, PolicyStage, evidence_of, rule_names
 from router.engine.deliveries import check_actor
 from router.engine.emptied import EmptiedGroups
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
+from router.engine.held_parts import HeldParts
 from router.engine.intake import Intake, read_envelope
+from router.engine.quarantine import Quarantine, raw_of
 from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
 from router.errors import (
@@ -40,7 +44,7 @@ from router.model.answers import Outcome, Receipt
 from router.model.documents import Envelope, OnBadRecipient
 from router.model.instants import SECOND_US, year_of
 from router.model.units import Unit, normal_code
-from router.policy import Decision, Policy, Question, Standing, decide_batch, refuse_sender
+from router.policy import Decision, Standing, refuse_sender
 from router.ports import Chance, Clock
 from router.queue import (
     Acceptance,
@@ -51,11 +55,12 @@ from router.queue import (
     StoredAudience,
     after,
 )
-from router.signatures import SignatureVerdict, Verdict, Verifier, VerifyItem
+from router.signatures import Verdict, Verifier, VerifyItem
 
 _audit = logging.getLogger("router.audit")
 _encode = msgspec.msgpack.Encoder().encode
 _RECORD_ROOM_BYTES = 2_048
+_PART_BYTES = 64  # a part of the record beside its runs
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -79,9 +84,9 @@ class _Work(msgspec.Struct):
     intake: Intake | None = None
     sender: Unit | None = None
     verdict: Verdict | None = None
-    agency: SignatureVerdict | None = None
     resolution: Resolution | None = None
-    decision: Decision | None = None
+    judged: Judged | None = None
+    quarantine: str = ""
     acceptance: Acceptance | None = None
 
     def past_door(self) -> tuple[Intake, Unit]:
@@ -89,6 +94,13 @@ class _Work(msgspec.Struct):
         assert self.intake is not None
         assert self.sender is not None
         return self.intake, self.sender
+
+    def past_policy(self) -> tuple[Resolution, Judged, Decision]:
+        """Return audience, judgement and decision of a document that was decided."""
+        assert self.resolution is not None
+        assert self.judged is not None
+        assert self.judged.decision is not None
+        return self.resolution, self.judged, self.judged.decision
 
 
 class Submitter:
@@ -106,14 +118,18 @@ class Submitter:
         clock: Clock,
         chance: Chance,
         redirections: Redirections,
+        held: HeldParts,
+        quarantine: Quarantine,
     ) -> None:
         self._redirections = redirections
+        self._held = held
+        self._quarantine = quarantine
         self._rooms = rooms
         self._queue = queue
         self._verifier = verifier
         self._clock = clock
         self._chance = chance
-        self._policy = Policy()
+        self._policy = PolicyStage(rooms)
         self._emptied = EmptiedGroups(rooms.directory)
         self._counting = threading.Lock()  # guards the four below
         self.accepted = 0
@@ -209,8 +225,8 @@ class Submitter:
     def _answer_known(self, work: _Work, found: Repeated | Conflict) -> Receipt | VanbanError:
         if isinstance(found, Repeated):
             row = after.document_row(self._queue.store, found.sequence)
-            alerts = alerts_of(self._queue, 0 if row is None else row.twin)
             facts = decode_facts(found.facts)
+            alerts = alerts_of(self._queue, 0 if row is None else row.twin, facts)
             return facts.receipt(found.key, found.sequence, repeated=True, alerts=alerts)
         assert work.intake is not None
         stored = self._queue.document(found.key)
@@ -253,34 +269,30 @@ class Submitter:
             else:
                 work.resolution = answer
 
-    def _policies(self, works: Sequence[_Work], _now_us: int) -> None:
-        questions = []
+    def _policies(self, works: Sequence[_Work], now_us: int) -> None:
+        asked = []
         for work in works:
             intake, sender = work.past_door()
             assert work.resolution is not None
-            work.agency = self._agency_signature(sender, work.verdict, intake.issued_at)
-            questions.append(
-                Question(
-                    sender.code,
-                    intake.document.urgency,
-                    len(intake.envelope.signatures),
-                    work.agency is not None,
-                    work.resolution.audience,
-                )
-            )
-        for work, decision in zip(works, decide_batch(questions, self._policy), strict=True):
-            work.decision = decision
-            work.answer = decision.refusal
+            asked.append(Asked(intake, sender, work.verdict, work.resolution))
+        for work, judged in zip(works, self._policy.judge(asked, now_us), strict=True):
+            work.judged = judged
+            work.answer = judged.refusal
+        self._keep_evidence([work for work in works if _leaves_evidence(work)], now_us)
 
-    def _agency_signature(
-        self, sender: Unit, verdict: Verdict | None, issued_at: int
-    ) -> SignatureVerdict | None:
-        """Return the first signature whose certificate spoke for the sender at the issue time."""
-        bound_unit = self._rooms.trust.bound_unit
-        for one in verdict.signatures if verdict is not None else ():
-            if sender.number in bound_unit(one.certificate_sha256, issued_at):
-                return one
-        return None
+    def _keep_evidence(self, works: Sequence[_Work], now_us: int) -> None:
+        """Store what the policy refused and wants kept; the refusals stand, whatever comes."""
+        batch = []
+        for work in works:
+            assert work.judged is not None
+            intake, sender = work.past_door()
+            unit = work.submission.unit or sender.number
+            raw = raw_of(work.submission.envelope)
+            evidence = evidence_of(work.judged, sender.code, intake.document_id, raw)
+            batch.append((evidence, unit, work.submission.actor))
+        if batch:
+            for work, said in zip(works, self._quarantine.keep(batch, now_us), strict=True):
+                work.quarantine = said
 
     def _store(self, works: Sequence[_Work], now_us: int) -> None:
         """Write one record a document, all in one flush, then give the receipts."""
@@ -313,7 +325,8 @@ class Submitter:
             else:
                 fresh.append(acceptance)
                 facts = decode_facts(acceptance.facts)
-                alerts = alerts_of(self._queue, answer.twin)
+                self._held.note(answer.sequence, acceptance.sender, facts)
+                alerts = alerts_of(self._queue, answer.twin, facts)
                 work.answer = facts.receipt(
                     acceptance.key, answer.sequence, repeated=False, alerts=alerts
                 )
@@ -345,27 +358,24 @@ class Submitter:
         intake, _ = work.past_door()
         if not recipients or intake.document.on_bad_recipient is not OnBadRecipient.SKIP:
             return False
-        assert work.resolution is not None
-        assert work.decision is not None
-        snapshot = work.resolution.snapshot
+        resolution, judged, decision = work.past_policy()
+        snapshot = resolution.snapshot
         positions = [snapshot.hierarchy.position(number) for number in recipients]
-        effective = work.decision.effective - Audience.from_positions(
-            position for position in positions if position >= 0
-        )
-        if effective.size in {0, work.decision.effective.size}:
+        full = Audience.from_positions(position for position in positions if position >= 0)
+        effective = decision.effective - full
+        gone = effective.size == 0 and not decision.held
+        if gone or effective.size == decision.effective.size:
             return False
         codes = (self._rooms.directory.unit(one, intake.issued_at).code for one in recipients)
-        work.decision = msgspec.structs.replace(work.decision, effective=effective)
-        work.resolution = msgspec.structs.replace(
-            work.resolution, skipped=(*work.resolution.skipped, *codes)
+        judged.decision = msgspec.structs.replace(
+            decision, effective=effective, added=decision.added - full
         )
+        work.resolution = msgspec.structs.replace(resolution, skipped=(*resolution.skipped, *codes))
         return True
 
     def _acceptance(self, work: _Work, now_us: int) -> Acceptance:
         intake, sender = work.past_door()
-        resolution, decision = work.resolution, work.decision
-        assert resolution is not None
-        assert decision is not None
+        resolution, judged, decision = work.past_policy()
         snapshot = resolution.snapshot
         audience = decision.effective
         number = self._rooms.number_of(snapshot, now_us)
@@ -375,12 +385,15 @@ class Submitter:
         facts = self._facts(work, number, digest, now_us)
         envelope = _encode(intake.envelope)
         encoded_facts = encode_facts(facts)
+        life_s = intake.document.time_to_live_s
+        expires_at = None if life_s is None else now_us + life_s * SECOND_US
+        parts = self._policy.parts(judged, number, snapshot, expires_at)
         size = len(envelope) + len(encoded_facts) + len(runs) + len(joins)
+        size += sum(len(part.audience.runs) + _PART_BYTES for part in parts)
         if size + _RECORD_ROOM_BYTES > limits.RECORD_BYTES_MAX:
             reason = "the audience and the document together do not fit one record"
             raise RecipientError("selector.too_large", path="$.payload.recipients", reason=reason)
         document = intake.document
-        life_s = document.time_to_live_s
         return Acceptance(
             key=new_key(now_us, self._chance.random_bytes(10)),
             sender=sender.number,
@@ -390,7 +403,7 @@ class Submitter:
             idempotency_key=intake.envelope.idempotency_key,
             content=intake.content,
             number_notation=f"{document.number}/{document.notation}",
-            lane=decision.lane.value,
+            lane=decision.lane,
             envelope=envelope,
             facts=encoded_facts,
             audience=StoredAudience(number, runs, digest, audience.size),
@@ -398,14 +411,14 @@ class Submitter:
             at=now_us,
             unit=work.submission.unit or sender.number,
             actor=work.submission.actor,
-            expires_at=None if life_s is None else now_us + life_s * SECOND_US,
+            expires_at=expires_at,
+            parts=parts,
         )
 
     def _facts(self, work: _Work, snapshot: int, digest: bytes, now_us: int) -> Facts:
         intake, sender = work.past_door()
-        resolution, decision, verdict = work.resolution, work.decision, work.verdict
-        assert resolution is not None
-        assert decision is not None
+        resolution, judged, decision = work.past_policy()
+        verdict, agency = work.verdict, judged.agency
         signatures = verdict.signatures if verdict is not None else ()
         return Facts(
             document_id=intake.document_id,
@@ -421,20 +434,32 @@ class Submitter:
             audience_sha256=digest,
             content_sha256=intake.content,
             policy_version=decision.policy_version,
-            rules=decision.rules,
-            lane=decision.lane.value,
+            rules=rule_names(judged),
+            lane=decision.lane,
             skipped=resolution.skipped,
             trust_version=verdict.trust_version if verdict is not None else 0,
             signatures=tuple(signatures),
-            signer=work.agency.subject if work.agency is not None else "",
+            signer=agency.subject if agency is not None else "",
+            decision=self._policy.kept(judged, now_us),
         )
 
     def _conclude(self, work: _Work) -> Outcome:
-        """Audit a refusal; it leaves no content behind."""
+        """Audit a refusal; the line holds no content."""
         answer, submission = work.answer, work.submission
         assert answer is not None
         if isinstance(answer, Receipt):
             return answer
         actor = "?" if answer.code == "actor.invalid" else submission.actor
-        _audit.info("refused code=%s unit=%s actor=%s", answer.code, submission.unit, actor)
+        kept = f" quarantine={work.quarantine}" if work.quarantine else ""
+        _audit.info("refused code=%s unit=%s actor=%s%s", answer.code, submission.unit, actor, kept)
         return problem_of(answer, submission.language)
+
+
+def _leaves_evidence(work: _Work) -> bool:
+    judged = work.judged
+    return (
+        judged is not None
+        and judged.refusal is not None
+        and judged.decision is not None
+        and judged.decision.quarantine
+    )

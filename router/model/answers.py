@@ -41,12 +41,16 @@ class DeliveryState(Enum):
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
     """What somebody should look at, though nothing is refused for it.
 
-    `code` is `number.repeated`: the document `key` of the same sender and year has the same
-    number and notation (NĐ 30/2020, Appendix VI); `document_id` is its id.
+    By `code`:
+
+    - `number.repeated`: the document `key` of the same sender and year has the same number
+      and notation (NĐ 30/2020, Appendix VI); `document_id` is its id.
+    - `document.sent_late`: sent after the deadline for sending (QĐ 28/2018, Art. 6.2).
+    - `calendar.year_missing`: no deadline was set, as the working calendar lacks the year.
     """
 
     code: str
-    key: str
+    key: str = ""
     document_id: str = ""
 
 
@@ -57,6 +61,9 @@ class Receipt(msgspec.Struct, frozen=True):
     `audience_sha256` over the members' stable numbers (ascending, 4 bytes big-endian each).
     `repeated` is true when an equal document had been accepted before: the rest is then
     the first receipt.  `alerts` name what is odd about the document.
+    By policy: `held` recipients wait for an approver, `excluded` ones get nothing, receipt is
+    due before `deadline` ("": no deadline), the document is to be kept `retention_years` (0:
+    not said); `for_information`: it was admitted unsigned, for information only.
     `installation_signature` is `unsigned` until receipts are signed.
     """
 
@@ -77,6 +84,11 @@ class Receipt(msgspec.Struct, frozen=True):
     version: int = 1
     installation_signature: str = "unsigned"
     alerts: tuple[Alert, ...] = ()
+    held: int = 0
+    excluded: int = 0
+    deadline: str = ""
+    retention_years: int = 0
+    for_information: bool = False
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,7 +111,8 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """Lượt gửi: one document for one address, as handed out under a lease.
 
     `payload` and the rest are exactly what the sender signed and sent; `signer` names the
-    subject of the certificate that was judged good at acceptance.
+    subject of the certificate that was judged good at acceptance.  `for_information`: nobody
+    signed it (NĐ 30/2020, Art. 4); receipt is due before `deadline`.
     """
 
     delivery: str
@@ -114,6 +127,8 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     signatures: tuple[SignatureEntry, ...] = ()
     contents: tuple[InlineContent, ...] = ()
     signer: str = ""
+    for_information: bool = False
+    deadline: str = ""
 
 
 class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -187,6 +202,9 @@ class OutboxEvent(msgspec.Struct, frozen=True, omit_defaults=True):
       is the act's.  With a `key`: the document was accepted after `address` had closed.
     - `dead`: `delivery` of the document `key` was handed out to `address` too often without
       an answer; an operator may queue it again.
+    - `released`, `denied`, `hold_expired`: the held part `hold` of the document `key`, with
+      so many `recipients`, was approved or denied by `answered_by` (`reason`), or nobody
+      approved it in time.
     """
 
     cursor: str
@@ -201,6 +219,10 @@ class OutboxEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
     document_id: str = ""
     delivery: str = ""
+    hold: str = ""
+    recipients: int = 0
+    answered_by: str = ""
+    reason: str = ""
 
 
 class Outbox(msgspec.Struct, frozen=True):

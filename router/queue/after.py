@@ -66,6 +66,35 @@ def due(store: Store, until: int, limit: int) -> list[DueRow]:
     return found
 
 
+_YEARS_AHEAD: Final = 4 * 366 * 24
+
+
+def will_be_due(store: Store, now_us: int) -> Iterator[DueRow]:
+    """Yield what falls due within four years, the soonest first; nothing is forgotten by it.
+
+    Holds end within POLICY_WORKING_DAYS_MAX working days.
+    """
+    hour = store.due_from()
+    last = now_us // HOUR_US + _YEARS_AHEAD
+    while hour is not None and hour <= last:
+        start, prefix = 0, hour.to_bytes(4, "big")
+        while page := store.page(TABLE["due"], prefix, start, 1_024):
+            for suffix, value in page:
+                yield DueRow(hour * HOUR_US + (suffix >> 32), *reading.read_due(value))
+            start = page[-1][0] + 1
+        hour += 1
+
+
+def acceptance_of(store: Store, sequence: int) -> records.Acceptance:
+    """Return a document as it was accepted.  Raises StorageError `store.corrupt`."""
+    data = store.record(sequence)
+    if data is None:
+        raise StorageError(
+            "store.corrupt", path=f"log[{sequence}]", reason=f"log record {sequence} is missing"
+        )
+    return records.decode_acceptance(data, sequence)
+
+
 def entry_of(queue: Queue, document: int, entry: int) -> EntryRow | None:
     """Return one entry of a document, or None."""
     prefix = document.to_bytes(8, "big")
@@ -122,6 +151,46 @@ def _topics(postings: bytes) -> Iterator[bytes]:
         stop = at + 1 + postings[at]
         yield postings[at:stop]
         at = stop + 1 + postings[stop] * _RUN_BYTES
+
+
+# Held parts.
+
+
+def release(
+    row: EntryRow, document: int, audience: StoredAudience, postings: bytes, expires: int,
+    at: int, unit: int, actor: str, reason: str,
+) -> bytes:  # fmt: skip
+    """Return the record by which a held part joins inboxes, in its own lane."""
+    return records.encode_join(
+        records.Joining(
+            document, audience, postings, row.lane, records.CAUSES.index("released"), at, unit,
+            actor, reason, row.number, expires,
+        )
+    )  # fmt: skip
+
+
+def denial(row: EntryRow, document: int, at: int, unit: int, actor: str, reason: str) -> bytes:
+    """Return the record that excludes a held part."""
+    return records.encode_move(document, row.number, State.EXCLUDED, b"", at, unit, actor, reason)
+
+
+def ended_by(store: Store, row: EntryRow) -> tuple[int, int, str, str] | None:
+    """Return (instant, unit, actor, reason) of the record that ended a held part, or None."""
+    data = store.record(row.changed)
+    if data is None or row.changed == row.number >> reading.ENTRY_SHIFT:
+        return None
+    return reading.who_moved(data, row.changed)
+
+
+# Rooms.
+
+
+def room_sequences(store: Store, room: str) -> Iterator[int]:
+    """Yield the sequences of a room's records, without reading them."""
+    prefix, start = records.room_prefix(room), 0
+    while page := store.page(TABLE["rooms"], prefix, start, 1_024):
+        yield from (sequence for sequence, _ in page)
+        start = page[-1][0] + 1
 
 
 # Feeds.

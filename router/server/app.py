@@ -24,9 +24,10 @@ from router import limits
 from router.engine import Engine
 from router.errors import MalformedError, NotFoundError, VanbanError
 from router.server.batcher import Batcher
+from router.server.holds import hold_handlers
 from router.server.hot import HotEndpoints
 from router.server.logs import AccessLog, describe_fault
-from router.server.lookups import CALL, answer_error, handlers
+from router.server.lookups import answer_error, handlers
 from router.server.metrics import KIND, EngineCollector, MetricsPage
 from router.server.openapi import API_VERSION, TITLE, build_document
 from router.server.requests import (
@@ -41,6 +42,7 @@ from router.server.requests import (
     actor_of,
     bearer_of,
 )
+from router.server.seats import CALL
 from router.server.tallies import Tallies, Tally
 from router.server.waiters import Waiters
 from router.settings import Settings
@@ -48,13 +50,15 @@ from router.settings import Settings
 logger = logging.getLogger(__name__)
 Handler = Callable[[Call], Awaitable[None]]
 _ALLOWED: Final = {"GET": ("GET", "HEAD"), "POST": ("POST",)}
+_ANSWERS: Final = ("/approve", "/deny")
+"""How routes with parts that vary end, where something is posted."""
 _PREFIXES: Final = ("/v1/", "/healthz", "/readyz")
 
 
 def litestar_app(engine: Engine) -> Litestar:
     """Return the Litestar part of the API (no documentation pages: they load from CDNs)."""
     return Litestar(
-        route_handlers=handlers(engine),
+        route_handlers=[*handlers(engine), *hold_handlers(engine)],
         exception_handlers={Exception: answer_error},
         openapi_config=OpenAPIConfig(
             title=TITLE,
@@ -180,7 +184,9 @@ class Service:
             self._authenticate(call)
             # The handlers unquote once themselves, so that an id may hold a slash as %2F.
             scope["path"] = scope["raw_path"].decode("ascii")
-        posted = scope["method"] == "POST" and path.rstrip("/") in self._posts
+        route = path.rstrip("/")
+        posts = route in self._posts or route.endswith(_ANSWERS)
+        posted = scope["method"] == "POST" and posts
         if posted:  # else the router says 404 or 405, which matter more than the type
             call.require_type(JSON)
         body = await call.read(limits.CONTROL_BODY_BYTES_MAX, self._settings.http.body_read_s)

@@ -16,7 +16,9 @@ COMMANDS = (
     "demo", "init", "serve", "submit", "inbox", "ack", "refuse", "track", "resolve", "explain",
     "whoami", "directory import", "directory close", "directory show", "directory history",
     "directory export", "directory diff", "directory check", "directory impact",
-    "right grant", "right list", "right revoke", "group list", "group show",
+    "right grant", "right list", "right revoke", "policy check", "policy test", "policy impact",
+    "policy activate", "policy rollback", "policy versions", "policy show", "policy explain",
+    "policy who-may-receive", "policy who-may-send", "group list", "group show",
     "group define", "group end", "token create",
     "token list", "token revoke", "trust add", "trust bind", "queue stats",
     "queue list", "queue show", "queue shape", "queue redrive", "outbox", "check",
@@ -196,6 +198,10 @@ def test_explaining_says_why_and_why_not(house, key):
     assert (yes.status, no.status) == (0, 0)
     assert "receives it" in yes.out
     assert "does not receive it" in no.out
+    assert "✓ policy: may receive" in yes.out
+    assert "· policy: not among the recipients" in no.out
+    own = house.run("explain", key, "H22.31.20", unit="H22.31.20")
+    assert (own.status, "policy" in own.out) == (0, True)  # not whose it is, but that it receives
     assert house.run("explain", key, "H22.01", "--json", unit="H22").json()["receives"] is False
 
 

@@ -1,53 +1,19 @@
-"""The floor: who may submit, what must be signed, which lane follows from the urgency."""
+"""What the law says of a sender, whatever the rules are."""
 
 import pytest
 
-from router._core import Audience
 from router.errors import InputError
-from router.model.answers import Lane
-from router.model.documents import Urgency
-from router.policy import Policy, Question, Standing, decide_batch, refuse_sender
-
-NOBODY = Audience.from_bytes(b"")
-
-
-def question(**changes: object) -> Question:
-    values: dict[str, object] = {
-        "sender": "H22",
-        "urgency": Urgency.NORMAL,
-        "signatures": 1,
-        "signed_by_sender": True,
-        "addressed": NOBODY,
-    }
-    return Question(**(values | changes))  # type: ignore[arg-type]
+from router.policy import Standing, refuse_sender, refuse_signers
 
 
 def code_of(refusal: InputError | None) -> str:
     return refusal.code if refusal is not None else ""
 
 
-@pytest.mark.parametrize(
-    ("urgency", "lane"),
-    [
-        (Urgency.FLASH, Lane.FLASH),
-        (Urgency.VERY_URGENT, Lane.VERY_URGENT),
-        (Urgency.URGENT, Lane.URGENT),
-        (Urgency.NORMAL, Lane.NORMAL),
-    ],
-)
-def test_the_lane_follows_the_urgency_as_signed(urgency: Urgency, lane: Lane) -> None:
-    (decision,) = decide_batch([question(urgency=urgency)], Policy(version=7))
-    assert decision.lane is lane
-    assert decision.refusal is None
-    assert decision.policy_version == 7
-    assert "floor/lane" in decision.rules
-
-
-def test_unsigned_and_foreign_signed_documents_are_refused_in_order() -> None:
-    answers = decide_batch(
-        [question(signatures=0), question(signed_by_sender=False), question()], Policy()
-    )
-    assert [code_of(one.refusal) for one in answers] == ["signature.missing", "sender.mismatch", ""]
+def test_what_is_signed_is_signed_by_its_sender_and_the_unsigned_is_for_the_rules() -> None:
+    assert code_of(refuse_signers("H22", signed=True, by_sender=False)) == "sender.mismatch"
+    assert refuse_signers("H22", signed=True, by_sender=True) is None
+    assert refuse_signers("H22", signed=False, by_sender=False) is None
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,7 @@ def test_a_backup_that_is_restored_again_gives_nothing_twice_either(queue, tmp_p
     for time in range(1, 4):
         target = tmp_path / f"again-{time}"
         restore(tmp_path / "backup", target, AT + time * SECOND, "quản trị")
-        again = Queue(LogStore.open(target, clock_us=LATER))
+        again = Queue(open_store(target, clock_us=LATER))
         items = [acceptance(1_000 * time + n, [5]) for n in range(100)]
         given += [one.sequence for one in again.accept(items)]
         epochs.append(again.store.epoch)
