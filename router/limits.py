@@ -121,6 +121,14 @@ POLICY_SENDERS_CACHED_MAX: Final = 16_384
 """Sets relative to a sender that one compiled policy remembers."""
 POLICY_COMPILED_MAX: Final = 8
 """Compiled policies kept: (version, snapshot) pairs."""
+POLICY_GROUPS_MAX: Final = 1_000
+"""Groups of recipients told of one decision, the largest first; of more the number is said."""
+POLICY_RULES_TOLD_MAX: Final = 100
+"""Rules named with one group of recipients."""
+POLICY_UNITS_TOLD_MAX: Final = 20
+"""Codes told of one group of recipients."""
+POLICY_REPLAYED_MAX: Final = 100_000
+"""Stored documents that one look at a policy's impact may replay."""
 HELD_PARTS_MAX: Final = 6
 """Held parts of one document; the excluded ones are the seventh part of its record."""
 HOLDS_PAGE_MAX: Final = 500

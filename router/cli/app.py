@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "hold": "holds",
     "token": "manage",
     "right": "rights",
+    "policy": "policy",
     "trust": "manage",
     "queue": "queue",
     "check": "backups",

@@ -49,7 +49,10 @@ def grant(
     data: str,
     as_json: bool,
 ) -> None:
-    """Let a unit do ACTIONS (read,resolve,directory,group,token,trust) for the SELECTOR's units."""
+    """Let a unit do ACTIONS for the SELECTOR's units.
+
+    ACTIONS: read,resolve,directory,group,token,trust,policy.
+    """
     with open_existing(data) as engine:
         made = engine.grant_right(
             holder, actions, selector,

@@ -209,6 +209,18 @@ class Access:
         if not self.everything(by):
             raise self._missing(by, action, EVERY_UNIT)
 
+    def require_whole(self, by: Principal | None, action: str, now_us: int) -> None:
+        """Raise ForbiddenError `right.missing` for whose rights leave out any open unit."""
+        if by is None or self.everything(by):
+            return
+        snapshot = self._directory.snapshot(now_us)
+        left = snapshot.hierarchy.everything()
+        for reach in self.coverage.reaches(self.rights_of(by, action, now_us), now_us):
+            if reach.snapshot.identity == snapshot.identity:
+                left = left - reach.audience
+        if left:
+            raise self._missing(by, action, EVERY_UNIT)
+
     def require_audience(
         self, by: Principal | None, snapshot: Snapshot, audience: Audience, now_us: int
     ) -> None:

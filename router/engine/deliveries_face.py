@@ -35,9 +35,9 @@ class DeliveriesFace:
         redirections = Redirections(rooms, queue)
         self._outbox = OutboxReader(rooms, queue, clock)
         self._redriver = Redriver(rooms, queue, self._tracker, clock)
+        self._lease_ends = LeaseEnds()
         self._held = HeldParts(queue)
         self._due = DueWork(queue, redirections, self._held, clock)
-        self._lease_ends = LeaseEnds()
         return redirections
 
     def _alive(self) -> None:

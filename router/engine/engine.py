@@ -24,6 +24,7 @@ from router.engine.directory_face import OPERATOR, DirectoryFace
 from router.engine.holds_face import HoldsFace
 from router.engine.migrating import migrate_if_needed
 from router.engine.operations import OperationsFace
+from router.engine.policy_face import PolicyFace
 from router.engine.pressure import PressureFace, set_bounds
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
@@ -53,7 +54,9 @@ if TYPE_CHECKING:  # loaded by who shares or connects
 _log = logging.getLogger("router.engine")
 
 
-class Engine(DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, PressureFace, OperationsFace):
+class Engine(
+    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, PolicyFace, PressureFace, OperationsFace
+):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.
@@ -87,6 +90,7 @@ class Engine(DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, PressureFace,
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
         self._face_rights(self._queue, self._clock, chance)
+        self._face_policy(self._rooms, self._queue, self._clock, self._tracker)
         self._face_pressure(self._rooms)
         self._listeners: list[Listener] = []
         self._closed = False

@@ -17,6 +17,7 @@ from router.engine.access import Access, Reader
 from router.engine.administration_directory import ListPreview, planned_changes
 from router.engine.held_parts import HeldNow
 from router.engine.holding import Viewer
+from router.engine.policy_seat import PolicySeat
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import ForbiddenError, InputError, NotFoundError, VanbanError
@@ -38,7 +39,7 @@ if TYPE_CHECKING:  # the engine makes seats
     from router.engine.engine import Engine
 
 
-class Seat:
+class Seat(PolicySeat):
     """One principal's view of an engine; cheap, made for each question."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """The rooms' state as the log's records made it, and the lock that orders its changes.
 
-`Rooms` replays directory, trust, token, right and snapshot records at opening and applies each
-new record after it has been flushed: what is in memory is never ahead of the disk.
+`Rooms` replays directory, trust, token, right, policy and snapshot records at opening and
+applies each new record after it has been flushed: what is in memory is never ahead of the disk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from router._core import Audience, runs_contain
 from router.directory import Digests, Directory, Snapshot
 from router.directory import decode_change as decode_directory
-from router.engine import hold_records, rights, tokens
+from router.engine import hold_records, policy_records, rights, tokens
 from router.engine.policies import Policies
 from router.errors import ForbiddenError, NotFoundError, StorageError
 from router.model.units import Unit
@@ -35,7 +35,9 @@ class SnapshotMade(msgspec.Struct, frozen=True, array_like=True):
     valid_from: int
 
 
-_ROOMS = (DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT, hold_records.ROOM)
+_ROOMS = (
+    DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT, hold_records.ROOM, policy_records.ROOM,
+)  # fmt: skip
 _snapshots: msgspec.msgpack.Decoder[SnapshotMade] = msgspec.msgpack.Decoder(SnapshotMade)
 encode_record = msgspec.msgpack.Encoder().encode
 
@@ -58,6 +60,7 @@ class Rooms:
         self.rights = rights.Rights()
         self.policies = Policies()
         self.hold_answers = hold_records.HoldAnswers()
+        self.policies.read_from(queue)
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
@@ -103,6 +106,8 @@ class Rooms:
             self.rights.apply(rights.decode_change(body), sequence, record.actor)
         elif room == hold_records.ROOM:
             self.hold_answers.apply(record)
+        elif room == policy_records.ROOM:
+            self.policies.apply(record, sequence)
         else:
             self._apply_snapshot(_snapshots.decode(body))
 

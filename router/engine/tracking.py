@@ -32,7 +32,7 @@ class Tracker:
         self._queue = queue
         self._clock = clock
 
-    def _found(self, document: str) -> Iterator[StoredDocument]:
+    def found(self, document: str) -> Iterator[StoredDocument]:
         """Yield what a key (hex) or ``<sender code>|<document id>`` may mean.
 
         A code may have had several bearers, each with its documents: the latest comes first.
@@ -57,7 +57,7 @@ class Tracker:
 
     def document(self, document: str) -> StoredDocument:
         """Return the document meant, for an operator.  Raises NotFoundError."""
-        for stored in self._found(document):
+        for stored in self.found(document):
             return stored
         raise NotFoundError("document.not_found")
 
@@ -78,7 +78,7 @@ class Tracker:
         """
         _check(limit, page, state)
         now_us = self._clock.now_us()
-        for stored in self._found(document):
+        for stored in self.found(document):
             if reads(stored.sender):
                 break
         else:
@@ -206,7 +206,7 @@ class Tracker:
         Who may see the sender's documents may ask about any unit; who may see a recipient's,
         about that one.  Raises NotFoundError for documents that are not the viewer's.
         """
-        for stored in self._found(document):
+        for stored in self.found(document):
             facts = decode_facts(stored.facts)
             sender = reads(stored.sender)
             try:

@@ -39,16 +39,36 @@ POLICIES: Final[dict[str, Words]] = {
         "Send it as the rule allows, or ask the operator.",
         "Gửi đúng theo quy tắc, hoặc hỏi quản trị.",
     ),
+    "policy.in_force": Words(
+        "Version {version} is the policy in force.", "Bản {version} đang có hiệu lực.",
+        "Name another version: “vanban policy versions” lists them.",
+        "Nêu bản khác: “vanban policy versions” liệt kê các bản.",
+    ),
     "policy.nobody_left": Words(
         "The policy leaves none of the recipients ({count} addressed); deciding: “{rule}”.",
         "Chính sách loại tất cả nơi nhận ({count} nơi nhận); quy tắc: “{rule}”.",
         "Ask with “vanban policy who-may-receive” whom the sender may write to.",
         "Dùng “vanban policy who-may-receive” để biết được gửi cho ai.",
     ),
+    "policy.none_before": Words(
+        "The shipped policy is in force; there is none before it.",
+        "Đang dùng chính sách kèm theo phần mềm; không có bản nào trước đó.",
+        "Activate a policy, or name a version.", "Kích hoạt một chính sách hoặc nêu số bản.",
+    ),
+    "policy.not_found": Words(
+        "No policy of version {version} was ever activated.",
+        "Chưa từng kích hoạt chính sách bản {version}.",
+        "“vanban policy versions” lists them.", "“vanban policy versions” liệt kê các bản.",
+    ),
     "policy.requirement": Words(
         "The rule “{rule}” requires {wanted} good signature(s) by “{by}”; there are {found}.",
         "Quy tắc “{rule}” yêu cầu {wanted} chữ ký hợp lệ của “{by}”; hiện có {found}.",
         "Have it signed by those, and send again.", "Ký bổ sung rồi gửi lại.",
+    ),
+    "policy.rule_not_found": Words(
+        "The policy has no rule “{rule}”.", "Chính sách không có quy tắc “{rule}”.",
+        "“vanban policy show” prints the rules; the floor's begin with floor/.",
+        "“vanban policy show” in các quy tắc; mức tối thiểu bắt đầu bằng floor/.",
     ),
     "policy.sender_not_then": Words(
         "The sender did not exist at the instant that the selector names, so the policy cannot "
@@ -56,5 +76,11 @@ POLICIES: Final[dict[str, Words]] = {
         "Đơn vị gửi chưa tồn tại tại thời điểm nêu trong biểu thức nơi nhận nên không xét được "
         "chính sách.",
         "Name the recipients without “@ …”.", "Nêu nơi nhận không kèm “@ …”.",
+    ),
+    "policy.tests_failed": Words(
+        "{count} test(s) of the policy fail, the first: “{test}”. {words}",
+        "{count} phép thử của chính sách không đạt, đầu tiên: “{test}”. {words}",
+        "Mend the rules or the tests; the running policy stays.",
+        "Sửa quy tắc hoặc phép thử; chính sách đang chạy giữ nguyên.",
     ),
 }

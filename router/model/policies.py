@@ -6,7 +6,31 @@ name; instants as text in +07:00.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+from router import limits
+from router.model.documents import Act, Urgency
+
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+
+
+class TestDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The document a test sends; by default a plain one, signed once by its sender."""
+
+    __test__ = False
+
+    act: Act = Act.NEW
+    type: str = "Công văn"
+    urgency: Urgency = Urgency.NORMAL
+    marks: tuple[str, ...] = ()
+    size_bytes: Count = 1_000
+    attachments: Annotated[int, Meta(ge=0, le=limits.ATTACHMENTS_MAX)] = 0
+    media_types: tuple[str, ...] = ()
+    signed_by: tuple[str, ...] | None = None
+    """Codes of the signing units, () for an unsigned one; None: the sender."""
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -96,7 +120,8 @@ class PolicyExplained(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a document went to whom: its settings, and every group of recipients.
 
     `settings` maps lane, deadline, retention and so on to (value, name of the rule).
-    `refusal` is the code of the refusal, "" for none.
+    `refusal` is the code of the refusal, "" for none.  `rules_total` counts the deciding
+    rules; `differs` names those that are stored, where computing again finds others.
     """
 
     key: str
@@ -106,6 +131,8 @@ class PolicyExplained(msgspec.Struct, frozen=True, omit_defaults=True):
     settings: dict[str, tuple[str, str]] = {}
     refusal: str = ""
     refusal_rule: RuleNamed | None = None
+    rules_total: int = 0
+    differs: tuple[str, ...] = ()
 
 
 class UnitUnderPolicy(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,7 +5,7 @@ They stand here because the server and the client, two rooms of one height, both
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,12 +13,14 @@ from msgspec import Meta
 from router import limits
 from router.model.answers import Delivery, Settled
 from router.model.instants import INSTANT_MAX
+from router.model.policies import PolicyVersion, TestDocument
 
 DeliveryId = Annotated[str, Meta(min_length=1, max_length=64)]
 DeliveryIds = Annotated[
     tuple[DeliveryId, ...], Meta(min_length=1, max_length=limits.ACKNOWLEDGE_DELIVERIES_MAX)
 ]
 
+PolicyText = Annotated[str, Meta(min_length=1, max_length=limits.CONTROL_BODY_BYTES_MAX)]
 Code = Annotated[str, Meta(min_length=1, max_length=limits.CODE_CHARS_MAX)]
 
 
@@ -93,6 +95,63 @@ class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     explain: Code | None = None
     roll_up: bool = False
     page: Annotated[int, Meta(ge=0, le=limits.UNITS_MAX)] = 0
+
+
+Outcome = Literal["allow", "hold", "exclude"]
+
+
+class ReachRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Ask who may receive from a unit, or send to it, and list a page of one outcome.
+
+    `document` describes what is sent (absent: a plain one, signed by its sender).
+    """
+
+    unit: Code
+    document: TestDocument | None = None
+    outcome: Outcome = "allow"
+    limit: Annotated[int, Meta(ge=0, le=limits.TRACKING_PAGE_MAX)] = 100
+    page: Annotated[int, Meta(ge=0, le=limits.UNITS_MAX)] = 0
+
+
+class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A policy file to check and test; one longer than a request goes by the command line."""
+
+    text: PolicyText
+
+
+class ImpactRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Ask what a policy would change: documents since an instant, or all pairs of units."""
+
+    text: PolicyText
+    since_us: Annotated[int, Meta(ge=0, le=INSTANT_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1, le=limits.POLICY_REPLAYED_MAX)] = 10_000
+    pairs: bool = False
+
+
+class ActivateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Put a policy in force; `reason` is for the record."""
+
+    text: PolicyText
+    reason: Annotated[str, Meta(min_length=1, max_length=limits.REASON_CHARS_MAX)]
+
+
+class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Put an earlier version in force again (absent: the one before; 0: the shipped one)."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=limits.REASON_CHARS_MAX)]
+    version: Annotated[int, Meta(ge=0, le=1 << 62)] | None = None
+
+
+class PolicyVersions(msgspec.Struct, frozen=True):
+    """Every activation of a policy, oldest first."""
+
+    versions: tuple[PolicyVersion, ...] = ()
+
+
+class PolicyShown(msgspec.Struct, frozen=True):
+    """The text of a policy as it was activated; empty for the shipped one."""
+
+    text: str
 
 
 class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

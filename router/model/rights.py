@@ -12,10 +12,12 @@ DIRECTORY: Final = "directory"
 GROUP: Final = "group"
 TOKEN: Final = "token"  # noqa: S105 - an action
 TRUST: Final = "trust"
-ACTIONS: Final = (READ, RESOLVE, DIRECTORY, GROUP, TOKEN, TRUST)
+POLICY: Final = "policy"
+ACTIONS: Final = (READ, RESOLVE, DIRECTORY, GROUP, TOKEN, TRUST, POLICY)
 """read: track and explain the documents of the units selected, look at deliveries to them and
 at their past; resolve: ask whom a selector means among them; directory: change them; group:
-define groups of them; token: make and revoke their tokens; trust: bind their certificates."""
+define groups of them; token: make and revoke their tokens; trust: bind their certificates;
+policy: check, weigh and activate policies, which takes a right to all units."""
 
 
 class Right(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,6 +16,8 @@ from msgspec import Meta
 
 from router import limits
 from router.model.documents import Act, Urgency
+from router.model.policies import Count
+from router.model.policies import TestDocument as TestDocument  # noqa: PLC0414 - of this room, too
 
 POLICY_FORMAT = 1
 
@@ -26,7 +28,6 @@ Name = Annotated[
 """A rule's or test's name: letters of any script, digits, `_ . / -`."""
 Selector = Annotated[str, Meta(min_length=1, max_length=limits.SELECTOR_CHARS_MAX)]
 Words = Annotated[str, Meta(min_length=1, max_length=limits.REASON_CHARS_MAX)]
-Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 WorkingDays = Annotated[int, Meta(ge=0, le=limits.POLICY_WORKING_DAYS_MAX)]
 Texts = Annotated[
     tuple[Annotated[str, Meta(min_length=1, max_length=limits.DOCUMENT_TYPE_CHARS_MAX)], ...],
@@ -171,22 +172,6 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     documents: DocumentConditions | None = None
     audience: AudienceConditions | None = None
     when: When | None = None
-
-
-class TestDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The document a test sends; by default a plain one, signed once by its sender."""
-
-    __test__ = False
-
-    act: Act = Act.NEW
-    type: str = "Công văn"
-    urgency: Urgency = Urgency.NORMAL
-    marks: tuple[str, ...] = ()
-    size_bytes: Count = 1_000
-    attachments: Annotated[int, Meta(ge=0, le=limits.ATTACHMENTS_MAX)] = 0
-    media_types: tuple[str, ...] = ()
-    signed_by: tuple[str, ...] | None = None
-    """Codes of the signing units, () for an unsigned one; None: the sender."""
 
 
 class PolicyTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -27,7 +27,7 @@ from router.server.batcher import Batcher
 from router.server.holds import hold_handlers
 from router.server.hot import HotEndpoints
 from router.server.logs import AccessLog, describe_fault
-from router.server.lookups import CALL, answer_error, handlers
+from router.server.lookups import answer_error, handlers
 from router.server.metrics import KIND, EngineCollector, MetricsPage
 from router.server.openapi import API_VERSION, TITLE, build_document
 from router.server.requests import (
@@ -42,6 +42,7 @@ from router.server.requests import (
     actor_of,
     bearer_of,
 )
+from router.server.seats import CALL
 from router.server.tallies import Tallies, Tally
 from router.server.waiters import Waiters
 from router.settings import Settings

@@ -6,12 +6,10 @@ before Litestar saw the request (`router.server.app`) and stands in the scope.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated
 from urllib.parse import unquote
 
-from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar import Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
@@ -37,32 +35,16 @@ from router.model.answers import (
 )
 from router.model.requests import Health, ResolveRequest
 from router.model.units import Unit
-from router.server.requests import PROBLEM, Call, encode, problem_with_status, retry_after_s
-
-CALL: Final = "vanban.call"
-"""Where the `Call` stands in the ASGI scope."""
-AnyRequest = Request[Any, Any, State]
-
-
-def call_of(request: AnyRequest) -> Call:
-    """Return the call that the front put into the scope."""
-    scope: Mapping[str, Any] = request.scope
-    call: Call = scope[CALL]
-    return call
-
-
-def principal_of(request: AnyRequest) -> Principal:
-    """Return who asks; the front let nobody in without a token."""
-    principal = call_of(request).principal
-    if principal is None:
-        raise NotFoundError("request.not_found")
-    return principal
+from router.server.policies import policy_handlers
+from router.server.requests import PROBLEM, encode, problem_with_status, retry_after_s
+from router.server.seats import AnyRequest, call_of, principal_of
 
 
 def handlers(engine: Engine) -> list[HTTPRouteHandler]:
     """Return the route handlers over one engine."""
     return [
-        *_document_handlers(engine), *_directory_handlers(engine), *_health_handlers(engine),
+        *_document_handlers(engine), *_directory_handlers(engine), *policy_handlers(engine),
+        *_health_handlers(engine),
     ]  # fmt: skip
 
 

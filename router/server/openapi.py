@@ -26,18 +26,34 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.documents import Document, Envelope
-from router.model.policies import Holds, HoldShown
+from router.model.policies import (
+    Holds,
+    HoldShown,
+    PolicyChecked,
+    PolicyExplained,
+    PolicyImpact,
+    Reach,
+    RuleReach,
+    UnitUnderPolicy,
+)
 from router.model.requests import (
     AcknowledgeRequest,
+    ActivateRequest,
     ApproveRequest,
     DenyRequest,
     ExtendRequest,
     GiveBackRequest,
     Health,
+    ImpactRequest,
     Leased,
     LeaseRequest,
+    PolicyRequest,
+    PolicyShown,
+    PolicyVersions,
+    ReachRequest,
     RefuseRequest,
     ResolveRequest,
+    RollbackRequest,
     Settlements,
 )
 from router.model.units import Unit
@@ -48,6 +64,7 @@ _SCHEMAS: Final = "#/components/schemas/{name}"
 _PUBLIC: Final = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 _TYPES: Final = (
     AcknowledgeRequest,
+    ActivateRequest,
     ApproveRequest,
     DenyRequest,
     Document,
@@ -58,18 +75,30 @@ _TYPES: Final = (
     Health,
     HoldShown,
     Holds,
+    ImpactRequest,
     Leased,
     LeaseRequest,
     Outbox,
+    PolicyChecked,
+    PolicyExplained,
+    PolicyImpact,
+    PolicyRequest,
+    PolicyShown,
+    PolicyVersions,
     Principal,
     Problem,
+    Reach,
+    ReachRequest,
     Receipt,
     RefuseRequest,
     ResolveRequest,
     Resolved,
+    RollbackRequest,
+    RuleReach,
     Settlements,
     Tracking,
     Unit,
+    UnitUnderPolicy,
 )
 
 

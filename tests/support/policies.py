@@ -31,8 +31,8 @@ def in_force(
     policies._compiled.clear()  # a test may give one number to two texts
     engine._submitter._policy._names.clear()
     engine._submitter._policy._asking = (-1, False)
-    policies.in_force = InForce(version, policy, calendar or shipped_calendar())
+    policies._current = InForce(version, policy, calendar or shipped_calendar())
     known = _versions.setdefault(office, {})
-    known[version] = policies.in_force
+    known[version] = policies._current
     policies.of_version = known.__getitem__  # type: ignore[method-assign]
     return policy

@@ -16,7 +16,15 @@ import msgspec
 from msgspec import Raw
 
 from router import errors
-from router.errors import MalformedError, OwnerError, SheetError, SheetProblem, VanbanError
+from router.errors import (
+    MalformedError,
+    OwnerError,
+    PolicyError,
+    PolicyProblem,
+    SheetError,
+    SheetProblem,
+    VanbanError,
+)
 
 WIRE: Final = 1
 """The version of these frames; the package's version must be equal, too."""
@@ -74,19 +82,24 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True):
     path: str
     facts: dict[str, Any]
     problems: tuple[SheetProblem, ...] = ()
+    policy_problems: tuple[PolicyProblem, ...] = ()
 
     @classmethod
     def of(cls, error: VanbanError) -> Refusal:
         """Return an exception in the form that travels."""
         problems = error.problems if isinstance(error, SheetError) else ()
         facts = {name: _plain(value) for name, value in error.facts.items()}
-        return cls(type(error).__name__, error.code, error.path, facts, problems)
+        of_policy = error.problems if isinstance(error, PolicyError) else ()
+        return cls(type(error).__name__, error.code, error.path, facts, problems, of_policy)
 
     def exception(self) -> VanbanError:
         """Return the exception again, of the very same class."""
         kind = getattr(errors, self.kind, None)
         if kind is SheetError:
             return SheetError(self.code, problems=self.problems, path=self.path)
+        if kind is PolicyError:
+            problems = self.policy_problems
+            return PolicyError(self.code, problems=problems, path=self.path, **self.facts)
         if not (isinstance(kind, type) and issubclass(kind, VanbanError)):
             kind = VanbanError
         return kind(self.code, path=self.path, **self.facts)
