@@ -9,9 +9,10 @@ import msgspec
 from router._core import Audience
 from router.directory import Snapshot
 from router.errors import PolicyError, PolicyProblem
-from router.model.calendar import WorkingCalendar, YearOfDays
+from router.model.calendar import WorkingCalendar
 from router.model.holidays import shipped_calendar
 from router.model.policies import Finding, TestOutcome
+from router.policy.calendars import calendar_of as laid_over
 from router.policy.compiled import CompiledPolicy
 from router.policy.deciding import Decision, decide_batch
 from router.policy.model import Expected, PolicyFile, PolicyTest
@@ -100,11 +101,4 @@ def _meets(test: PolicyTest, decision: Decision, audience: Audience) -> bool:
 
 def calendar_of(policy: PolicyFile) -> WorkingCalendar:
     """Return the shipped calendar with the years and hours that a policy brings."""
-    shipped = shipped_calendar()
-    if policy.calendar is None:
-        return shipped
-    years = {
-        int(year): YearOfDays(frozenset(one.days_off), frozenset(one.working_days), policy.name)
-        for year, one in policy.calendar.years.items()
-    }
-    return WorkingCalendar({**shipped.years, **years}, shipped.hours)
+    return laid_over(policy, shipped_calendar())

@@ -16,7 +16,7 @@ from router import limits
 from router.engine import Engine
 from router.model.policies import Holds, HoldShown
 from router.model.requests import ApproveRequest, DenyRequest
-from router.server.lookups import AnyRequest, call_of, principal_of
+from router.server.seats import AnyRequest, call_of, principal_of
 
 
 def hold_handlers(engine: Engine) -> list[HTTPRouteHandler]:
