@@ -35,13 +35,11 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "denied": "bị từ chối duyệt",
     "held part": "phần chờ duyệt",
     "held parts": "phần chờ duyệt",
-    "hold": "phần giữ",
     "expires": "hết hạn lúc",
     "waits for": "chờ",
     "Approvals": "Phê duyệt",
     "approvers": "người duyệt",
     "approved by": "đã duyệt bởi",
-    "rule": "quy tắc",
     # tiers and lanes
     "central": "trung ương",
     "province": "tỉnh",
