@@ -119,6 +119,8 @@ POLICY_RULES_STORED_MAX: Final = 4_096
 """Deciding rules kept by name with one decision; explaining computes all of them again."""
 POLICY_SENDERS_CACHED_MAX: Final = 16_384
 """Sets relative to a sender that one compiled policy remembers."""
+POLICY_SETS_CACHED_MAX: Final = 262_144
+"""Sets of (selector, sender) remembered by each thread that decides."""
 POLICY_COMPILED_MAX: Final = 8
 """Compiled policies kept: (version, snapshot) pairs."""
 POLICY_GROUPS_MAX: Final = 1_000
@@ -192,9 +194,9 @@ IMPACT_LISTED_MAX: Final = 500
 """Rows of each list in the report on a change; the counts beside them are whole."""
 IMPACT_ENTRIES_PER_UNIT_MAX: Final = 100_000
 IMPACT_ENTRIES_MAX: Final = 2_000_000
+"""Entries looked at for open deliveries, of one unit that ends and of all together."""
 IMPACT_SENDERS_MAX: Final = 200_000
 """Resolutions of groups for one sender each that one report makes."""
-"""Entries looked at for open deliveries, of one unit that ends and of all together."""
 RIGHTS_REMEMBERED_MAX: Final = 1_024
 """Selectors of rights whose units are kept with the snapshot they were found in."""
 REQUEST_BODY_BYTES_MAX: Final = BATCH_BYTES_MAX
@@ -207,7 +209,7 @@ LONG_POLLS_MAX: Final = 4_096
 LONG_POLLS_PER_UNIT_MAX: Final = 64
 """Sleeping leases of one unit, so that no token can take the places of all units."""
 LEASE_ENDS_MAX: Final = 65_536
-"""Ends of leases the server remembers to wake sleepers at; beyond them a sleeper finds what
+"""Ends of leases an engine remembers to wake sleepers at; beyond them a sleeper finds what
 came back when its own time is over."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
@@ -221,6 +223,16 @@ CONTROL_BODY_BYTES_MAX: Final = 1_048_576
 CONNECTIONS_MAX: Final = 8_192
 SUBMIT_GROUP_DOCUMENTS_MAX: Final = 64
 """Documents the server hands to the engine in one turn of its loop."""
+WORKERS_MAX: Final = 64
+"""Processes of one daemon that serve HTTP."""
+WORKER_RESTARTS_MAX: Final = 10
+WORKER_RESTARTS_S: Final = 60
+"""A worker that ends is started again; one that ends more often than the first within the
+second ends the daemon."""
+WORKER_PAUSE_S_MIN: Final = 0.1
+WORKER_PAUSE_S_MAX: Final = 5.0
+"""Before a worker is started again: the first, then twice as long at each end in that time, at
+most the second."""
 RETRY_AFTER_S: Final = 1
 DISK_RESERVE_BYTES: Final = 268_435_456
 """Free bytes of the disk below which documents are refused: what is left is for
@@ -291,6 +303,12 @@ MAP_AHEAD_BYTES_MAX: Final = 67_108_864
 """How far LMDB's file is filled with zeros ahead of its data: an eighth of it, within these."""
 MAP_AHEAD_FREE_SHARE: Final = 16
 """Zeros ahead take at most this part of the space that is free on the disk."""
+COMMIT_PLAIN_BYTES: Final = 1_048_576
+"""Changes below this are committed by LMDB's own synced commit: too little to keep others."""
+COMMIT_STEP_BYTES: Final = 262_144
+COMMIT_BURST_US: Final = 250
+COMMIT_REST_US: Final = 500
+"""How a larger commit is written: in steps, a rest after each burst that others flushed beside."""
 BASE_PAGE_ROWS: Final = 1_024
 """Rows that a dump reads from the base in one go."""
 PLACES_REMEMBERED_MAX: Final = 65_536
@@ -311,7 +329,8 @@ leases go on until memory is a quarter past its bound."""
 LINE_BYTES_MAX: Final = 134_217_728
 """Record bytes of all callers that wait for their group together."""
 CHECKPOINT_OVERLAY_BYTES: Final = 134_217_728
-"""Memory of changes after which a checkpoint begins."""
+CHECKPOINT_OVERLAY_BYTES_LEAST: Final = 33_554_432
+"""Memory of changes after which a checkpoint begins: a sixteenth of the state, within these."""
 CHECKPOINT_LOG_BYTES: Final = 536_870_912
 """Bytes of log after which one begins: what an opening may have to read again."""
 CHECKPOINT_S: Final = 30
@@ -326,6 +345,8 @@ LOG_VERIFY_BYTES_AT_OPEN: Final = 67_108_864
 LOG_SEGMENT_BYTES_MIN: Final = 1_048_576
 """The first segment of an opening; each further one is twice as long, up to the largest."""
 LOG_SEGMENT_BYTES_MAX: Final = 67_108_864
+EPOCH_MAX: Final = 1 << 48
+"""Openings of a directory ever, a restoration counted as 2^32: more is a damaged file."""
 LOG_BUFFER_BYTES_MAX: Final = 4_194_304
 """Framed records of a group that wait in memory to be written to the segment."""
 FACT_CHARS_MAX: Final = 200

@@ -60,7 +60,9 @@ class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     `host` and `port` name the listening address (port 0: any free one), `body_read_s` the
     seconds a request's headers, and then its body, may take, `stop_s` the seconds that
-    requests in flight get at a stop, `access_log` whether each change is logged.
+    requests in flight get at a stop, `access_log` whether each change is logged.  `workers`
+    is how many processes serve beside the one that owns the data (0: that one serves itself);
+    the bounds are those of all together.
     """
 
     host: Annotated[str, Meta(min_length=1, max_length=255)] = "127.0.0.1"
@@ -71,6 +73,7 @@ class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     body_bytes_waiting_max: Annotated[int, Meta(ge=1)] = limits.BODY_BYTES_WAITING_MAX
     long_polls_max: Annotated[int, Meta(ge=0, le=1 << 20)] = limits.LONG_POLLS_MAX
     access_log: bool = True
+    workers: Annotated[int, Meta(ge=0, le=limits.WORKERS_MAX)] = 0
 
 
 class InboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -20,7 +20,7 @@ from vanban_bench.simulator.run import Report, Violation, run_seed
 SEEDS_DEFAULT = "10000"
 VIOLATIONS_MAX = 10
 SAY_EVERY_S = 10.0
-COUNTED = ("documents", "deliveries", "crashes", "faults", "replays")
+COUNTED = ("documents", "deliveries", "crashes", "faults", "replays", "restorations")
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -121,8 +121,9 @@ class _Progress:
     def line(self) -> str:
         """Return what was done so far."""
         seconds = time.monotonic() - self.began
+        left = seconds / max(self.done, 1) * (self.total - self.done)
         sums = "  ".join(f"{count} {name}" for name, count in self.sums.items())
-        return f"{self.done}/{self.total} seeds  {sums}  {seconds:.0f} s"
+        return f"{self.done}/{self.total} seeds  {sums}  {seconds:.0f} s, {left:.0f} s to go"
 
 
 def _summarise(progress: _Progress, broken: Sequence[Broken], steps: int | None) -> None:

@@ -12,11 +12,12 @@ from router.queue._readings import Places
 from router.queue.transport import NAMES
 from vanban_bench.simulator.documents import WrongError, require
 from vanban_bench.simulator.paper import Paper, Standing
+from vanban_bench.simulator.parts import SHOWN_THOUGH_HIDDEN
 from vanban_bench.simulator.session import Session
 
 PAPERS_A_STEP: Final = 2
 STRANGERS: Final = 3
-_STATE, _ATTEMPTS = 3, 7
+_STATE, _ATTEMPTS, _HIDDEN = 3, 7, 10
 
 
 def check_books(session: Session) -> None:
@@ -53,5 +54,7 @@ def _check_paper(session: Session, paper: Paper) -> None:
         state, attempts = NAMES[found[_STATE]], found[_ATTEMPTS]
         allowed = model.may_stand(paper, number, now_us)
         require(state in allowed, f"{said} it is {state}, not one of {sorted(allowed)}")
+        if paper.hidden_from(number) and state not in SHOWN_THOUGH_HIDDEN:
+            require(bool(found[_HIDDEN]), f"{said} it is {state}, and no secret from its recipient")
         least, most = model.attempts_of(paper, number)
         require(least <= attempts <= most, f"{said} it was handed out {attempts} times")

@@ -7,17 +7,22 @@ from typing import Final
 
 from router import limits
 from router.engine import Engine
-from router.errors import ForbiddenError, InputError, NotFoundError
-from router.model.answers import Settled, Tracking
+from router.errors import ForbiddenError, InputError, NotFoundError, TooManyOpenError
+from router.model.answers import Delivery, Problem, Receipt, Settled, Tracking
 from router.model.instants import SECOND_US
+from vanban_bench.simulator.approvers import pry, rule
+from vanban_bench.simulator.bounds import TOO_MANY, may_be_refused, overreach, require_room
 from vanban_bench.simulator.documents import Forecast, require
+from vanban_bench.simulator.outbox import read_outbox
 from vanban_bench.simulator.paper import Order, Paper, Signing, Standing, write_paper
 from vanban_bench.simulator.reforms import reform
+from vanban_bench.simulator.restoring import back_up, restore
 from vanban_bench.simulator.session import Session
 from vanban_bench.simulator.upkeep import checkpoint, flush, make_segment, tick
-from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, make_selector
+from vanban_bench.simulator.world import COMMITTEE, DAY_US, Place, Selector, make_selector
 
 SLEEPS_ONE_IN: Final = 9
+FINAL: Final = frozenset(("delivered", "refused", "expired", "excluded", "withdrawn"))
 HOUR_US: Final = 3_600 * SECOND_US
 
 
@@ -61,13 +66,36 @@ def send(session: Session, batch: list[Paper], submitter: int | None) -> None:
         for paper, forecast in zip(batch, forecasts, strict=True):
             model.lose_outcome(paper, forecast)
 
+    before = _taken(session)
     outcomes = session.call(lambda engine: engine.submit(envelopes, unit=submitter), lost)
     if outcomes is None:
         return
     require(len(outcomes) == len(batch), "a batch was not answered one by one")
     for paper, forecast, outcome in zip(batch, forecasts, outcomes, strict=True):
+        if isinstance(outcome, Problem) and outcome.code in TOO_MANY:
+            _take_too_many(session, paper, forecast, outcome.code)
+            continue
         model.take_outcome(paper, forecast, outcome)
+        if isinstance(outcome, Receipt) and not outcome.repeated:
+            require_room(model, session.bounds, paper)
+    if all(isinstance(one, Problem) for one in outcomes):
+        require(_taken(session) == before, "a batch that was refused left a trace")
     session.note("submit", outcomes)
+
+
+def _taken(session: Session) -> tuple[int, ...]:
+    counts = session.store.counts()
+    return counts["documents"], counts["entries"], counts["recipients"]
+
+
+def _take_too_many(session: Session, paper: Paper, forecast: Forecast, code: str) -> None:
+    """Check a refusal for what is open already: it must be so, and it says that it is new."""
+    said = f"{paper.document_id}: refused with {code}"
+    stored = not forecast.refusals and not forecast.taken
+    require(stored, f"{said}, expected {set(forecast.refusals)}")
+    may = may_be_refused(session.model, session.bounds, paper, forecast.audience)
+    require(code in may, f"{said}, within the bounds")
+    session.model.learn_absent(paper)
 
 
 def _write(session: Session, sender: Place, earlier: list[Paper]) -> Paper:
@@ -91,10 +119,21 @@ def _write(session: Session, sender: Place, earlier: list[Paper]) -> Paper:
         document_id,
         key,
         session.now_us() - ago_us,
-        make_selector(random, session.world),
+        _selector(session),
         signing,
+        session.now_us(),
+        strict=session.bounds.pending > 0,  # else who is skipped depends on what is pending
     )
     return write_paper(random, order)
+
+
+def _selector(session: Session) -> Selector:
+    """Return a selector; where what is pending is bounded, often one unit of a few."""
+    random, world = session.random, session.world
+    if session.bounds.pending and random.random() < 0.5:
+        few = [place.code for place in world.open(session.start_us)][:3]
+        return Selector("code", random.choice(few))
+    return make_selector(random, world)
 
 
 def lease(session: Session) -> None:
@@ -131,19 +170,34 @@ def take(session: Session, unit: int, limit: int, lease_s: int, now_us: int) -> 
         return []
     until = now_us + lease_s * SECOND_US
     deliveries = session.call(
-        lambda engine: engine.lease(unit, limit, lease_s=lease_s, actor="văn thư"),
+        lambda engine: _lease(engine, unit, limit, lease_s),
         lambda: session.model.lose_lease(unit, until, now_us),
     )
     if deliveries is None:
+        return []
+    full = any(session.model.full(one, now_us) for one in session.world.held_by(unit, now_us))
+    if isinstance(deliveries, TooManyOpenError):
+        require(full, f"unit {unit} is refused for leases that it does not have")
         return []
     session.model.take_lease(unit, limit, until, now_us, deliveries)
     ids = [one.delivery for one in deliveries]
     session.received.setdefault(unit, []).extend(ids)
     session.note("lease", unit, [(one.delivery, one.attempt) for one in deliveries])
-    if len(deliveries) < limit:
+    if len(deliveries) < limit and not any(
+        session.model.full(one, now_us) for one in session.world.held_by(unit, now_us)
+    ):
         waiting = session.call(lambda engine: engine.waiting(unit))
         require(not waiting, "something waits that was not handed out")
     return ids
+
+
+def _lease(
+    engine: Engine, unit: int, limit: int, lease_s: int
+) -> list[Delivery] | TooManyOpenError:
+    try:
+        return engine.lease(unit, limit, lease_s=lease_s, actor="văn thư")
+    except TooManyOpenError as error:
+        return error
 
 
 def _closed(session: Session, unit: int, action: Callable[[Engine], object]) -> bool:
@@ -383,7 +437,7 @@ def check_tracking(session: Session, paper: Paper, tracking: Tracking) -> None:
     for number, one in zip(numbers, tracking.deliveries, strict=True):
         allowed = session.model.may_stand(paper, number, session.now_us())
         require(one.state in allowed, f"{said} says {one.address} has it {one.state}")
-        ends = [e.state for e in one.history if e.state in ("delivered", "refused", "expired")]
+        ends = [event.state for event in one.history if event.state in FINAL]
         require(len(ends) <= 1, f"{said} says {one.address} was final {len(ends)} times")
 
 
@@ -399,7 +453,8 @@ def explain(session: Session) -> None:
     answer = session.call(lambda engine: engine.explain(paper.key, place.code))
     if answer is not None:
         require(
-            answer.receives == (place.number in paper.audiences[0]),
+            answer.receives
+            == (place.number in paper.audiences[0] and not paper.part_of(place.number)),
             f"{paper.document_id}: explained wrongly for {place.code}",
         )
 
@@ -420,6 +475,12 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     flush: 2,
     tick: 3,
     redrive: 3,
+    rule: 5,
+    pry: 2,
+    overreach: 2,
+    read_outbox: 4,
+    back_up: 3,
+    restore: 2,
     found_unit: 2,
     close_unit: 2,
     reform: 4,

@@ -14,6 +14,7 @@ import msgspec
 from router.model.answers import Outcome, Problem, Receipt
 from router.model.instants import SECOND_US, year_of
 from vanban_bench.simulator.paper import LANES, Paper, Signing, Standing
+from vanban_bench.simulator.parts import Part
 from vanban_bench.simulator.world import UnresolvableError, World
 
 CONFLICTS = ("document.conflict", "idempotency.conflict")
@@ -53,6 +54,7 @@ class Documents:
     def __init__(self, world: World) -> None:
         self.world = world
         self.papers: list[Paper] = []
+        self.spent: set[str | int] = set()  # keys and sequences of a time that was lost
         self._by_content: dict[str, Paper] = {}
         self._by_key: dict[str, Paper] = {}
         self._by_sequence: dict[int, Paper] = {}
@@ -66,6 +68,25 @@ class Documents:
         self._by_name.setdefault(paper.name, []).append(paper)
         if paper.idempotency is not None:
             self._by_idempotency.setdefault(paper.idempotency, []).append(paper)
+
+    def paper_of(self, content: str) -> Paper | None:
+        """Return the document whose content has that hash."""
+        return self._by_content.get(content)
+
+    def paper_by_key(self, key: str) -> Paper | None:
+        """Return the document that is stored under a key, as far as is known."""
+        return self._by_key.get(key)
+
+    def parts_of(self, content: str) -> tuple[Part, ...]:
+        """Return how the audience of a document is divided, by the hash of its content."""
+        paper = self._by_content.get(content)
+        return () if paper is None else paper.parts
+
+    def named_in(self, key: str, sender: int, document_id: str) -> Paper | None:
+        """Return the document that an event names; one whose answer was lost counts, too."""
+        found = self._by_key.get(key)
+        names = self._by_name.get((sender, document_id), [])
+        return found or next((one for one in names if one.standing is Standing.MAYBE), None)
 
     # Submitting.
 
@@ -183,6 +204,8 @@ class Documents:
         require(receipt.sender == paper.sender.code, f"{said} names another sender")
         require(receipt.content_sha256 == paper.content, f"{said} is for other content")
         require(receipt.lane == LANES[paper.urgency], f"{said} says another lane")
+        spent = receipt.sequence in self.spent
+        require(not spent, f"{said} has a sequence that was given before all was lost")
         owner = self._by_sequence.setdefault(receipt.sequence, paper)
         require(owner is paper, f"{said} has a sequence that was given before")
         paper.receipt = receipt
@@ -192,6 +215,7 @@ class Documents:
         """Note that a document is certainly stored under that key."""
         require(len(key) == 32, f"{paper.document_id}: {key!r} is no key")
         require(paper.key in ("", key), f"{paper.document_id}: its key changed")
+        require(key not in self.spent, f"{paper.document_id}: its key was another's once")
         owner = self._by_key.setdefault(key, paper)
         require(owner is paper, f"{paper.document_id}: its key is another document's")
         if paper.standing is Standing.STORED:

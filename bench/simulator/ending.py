@@ -12,9 +12,11 @@ from router.errors import NotFoundError
 from router.model.answers import Tracking
 from router.model.documents import Document
 from router.model.instants import SECOND_US
+from vanban_bench.simulator.approvers import decide_all
 from vanban_bench.simulator.clients import check_tracking, send, settle, take
 from vanban_bench.simulator.documents import require
 from vanban_bench.simulator.faults import Death
+from vanban_bench.simulator.outbox import read_all
 from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.session import Session
 
@@ -29,6 +31,7 @@ def finish(session: Session) -> None:
     session.plan.death = Death.POWER_CUT  # which forgets what was planned for the disk
     session.crash()
     _answer_all(session)
+    read_all(session)
     _drain(session)
     _check_all_final(session)
     session.check_disk()
@@ -68,6 +71,7 @@ def _look_up(session: Session, paper: Paper) -> None:
 
 def _drain(session: Session) -> None:
     """Go past every lease, then let all units take and acknowledge until nothing is left."""
+    decide_all(session)
     leases = [row.leased_until for row in session.model.rows.values()]
     leases += session.model.lease_lost_until.values()
     session.clock.instant_us = max([session.now_us(), *leases]) + SECOND_US
@@ -89,6 +93,8 @@ def _settle_dead(session: Session) -> None:
     for paper in model.papers:
         for address in paper.audiences[0] if paper.standing is Standing.STORED else ():
             row = model.rows.get((paper.key, address))
+            if paper.hidden_from(address):
+                continue
             if (row is None or row.state == "open") and model.may_be_dead(paper, address):
                 delivery = delivery_id(bytes.fromhex(paper.key), address)
                 model.row(paper, address, delivery)
@@ -120,6 +126,8 @@ def _check_all_final(session: Session) -> None:
             continue
         require(len(paper.audiences) == 1, f"{paper.document_id}: its audience is not known")
         for address in paper.audiences[0]:
+            if paper.hidden_from(address):
+                continue  # its part was decided on, or ran out
             row = model.rows.get((paper.key, address))
             expired = model.asked_late(paper, address)
             final = row is not None and row.state != "open"

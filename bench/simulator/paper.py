@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -21,6 +23,7 @@ from router.model.documents import (
     Urgency,
 )
 from router.model.instants import SECOND_US, datetime_of
+from vanban_bench.simulator.parts import Part, make_parts
 from vanban_bench.simulator.world import Place, Selector
 from vanban_bench.workloads.test_pki import TestPki
 
@@ -58,7 +61,7 @@ class Paper:
     """One document with its envelope, and what the model has learnt of it.
 
     `audiences` are the sets it may have been stored with: several only while an answer is
-    missing and the directory changed between two tries.
+    missing and the directory changed between two tries.  `parts` divide any of them.
     """
 
     sender: Place
@@ -77,6 +80,32 @@ class Paper:
     sequence: int = 0
     receipt: object = None
     audiences: list[frozenset[int]] = field(default_factory=list)
+    parts: tuple[Part, ...] = ()
+
+    def part_of(self, number: int) -> Part | None:
+        """Return the part that holds a recipient; None: it gets the document at once."""
+        return next((part for part in self.parts if part.holds(number)), None)
+
+    def hidden_from(self, number: int) -> bool:
+        """Say whether a recipient certainly may not know of it."""
+        part = self.part_of(number)
+        return part is not None and part.hidden
+
+    def anew(self, sender: Place) -> Paper:
+        """Return it as it was before it was ever submitted."""
+        parts = tuple(part.anew() for part in self.parts)
+        return replace(
+            self, sender=sender, standing=Standing.ABSENT, key="", sequence=0, receipt=None,
+            audiences=[], parts=parts,
+        )  # fmt: skip
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Paper:
+        """Return a copy with what was learnt of it; the document itself never changes."""
+        memo[id(self)] = found = replace(
+            self, sender=deepcopy(self.sender, memo), audiences=list(self.audiences),
+            parts=deepcopy(self.parts),
+        )  # fmt: skip
+        return found
 
     @property
     def name(self) -> tuple[int, str]:
@@ -124,7 +153,11 @@ def ca_der() -> bytes:
 
 @dataclass(frozen=True)
 class Order:
-    """What a document shall be; `signer` is the place of the sender's signer in the pool."""
+    """What a document shall be; `signer` is the place of the sender's signer in the pool.
+
+    `now_us` is when it is written, whatever it says of its issue.  With `strict` no bad
+    recipient may be skipped.
+    """
 
     sender: Place
     signer: int
@@ -133,13 +166,15 @@ class Order:
     issued_at: int
     selector: Selector
     signing: Signing
+    now_us: int
+    strict: bool = False
 
 
 def write_paper(random: Random, order: Order) -> Paper:
     """Return a signed document as ordered, the rest of it by chance."""
     attached = random.randbytes(random.randint(1, 200)) if random.random() < 0.2 else None
     digest = hashlib.sha256(attached or b"").hexdigest()
-    skip = random.random() < 0.3
+    skip = random.random() < 0.3 and not order.strict
     life_s = random.choice([60, 900, 7_200]) if random.random() < 0.12 else None
     urgency = random.choice(list(Urgency))
     document = Document(
@@ -178,6 +213,7 @@ def write_paper(random: Random, order: Order) -> Paper:
         envelope,
         msgspec.json.encode(envelope),
         hashlib.sha256(payload).hexdigest(),
+        parts=make_parts(random, order.now_us),
     )
 
 

@@ -33,6 +33,7 @@ class Report(msgspec.Struct, frozen=True):
     crashes: int
     faults: int
     replays: int
+    restorations: int
     digest: str
 
 
@@ -61,6 +62,7 @@ def run_seed(seed: int, steps: int | None = None, open_store: OpenStore = Memory
         while step < steps:
             step += 1
             session.clock.advance(session.random.choice([0, 0, 0.001, 1, 5]))
+            session.latest_us = max(session.latest_us, session.now_us())
             action = session.random.choices(actions, weights)[0]
             action(session)
             check_books(session)
@@ -88,6 +90,7 @@ def _report(session: Session, seed: int, steps: int) -> Report:
         deliveries=sum(row.state != "open" for row in model.rows.values()),
         crashes=session.crashes,
         faults=session.plan.struck,
-        replays=session.history.replays,
+        replays=session.replays,
+        restorations=session.restorations,
         digest=session.digest.hexdigest(),
     )

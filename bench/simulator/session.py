@@ -11,20 +11,27 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from router.engine import Engine
 from router.errors import NotFoundError, StorageError, VanbanError
+from router.model.answers import OutboxEvent
 from router.model.instants import SECOND_US
 from router.model.reorganisations import Reorganisation
 from router.ports import ManualClock
-from router.queue import MemoryDisk, MemoryStore
+from router.queue import Acceptance, MemoryDisk, MemoryStore
+from vanban_bench.simulator.bounds import make_bounds
+from vanban_bench.simulator.deliveries import ATTEMPTS_MAX
 from vanban_bench.simulator.documents import WrongError
 from vanban_bench.simulator.faults import Death, FaultPlan
 from vanban_bench.simulator.history import History
-from vanban_bench.simulator.model import ATTEMPTS_MAX, Model
+from vanban_bench.simulator.model import Model
 from vanban_bench.simulator.paper import SIGNERS, ca_der, signers
+from vanban_bench.simulator.parts import divide
 from vanban_bench.simulator.world import DAY_US, Place, make_world
+
+if TYPE_CHECKING:
+    from vanban_bench.simulator.restoring import Backup
 
 Answer = TypeVar("Answer")
 OpenStore = Callable[[MemoryDisk], MemoryStore]
@@ -71,7 +78,7 @@ class Session:
         self.random = Random(f"simulator {seed}")
         start = WORKING_DAY_US if self.random.random() < 0.75 else NEW_YEARS_EVE_US
         self.clock = ManualClock(start)
-        self.start_us = start
+        self.start_us = self.latest_us = start
         self._chance = SeededChance(seed)
         self._open_store = open_store
         self.disk = MemoryDisk(self.random.choice(SEGMENT_BYTES))
@@ -80,18 +87,29 @@ class Session:
         self.crashes = 0
         self.digest = hashlib.sha256()
         self.world = make_world(self.random, start)
+        self.bounds = make_bounds(self.random)
         self.model = Model(self.world)
+        self.model.leases_max = self.bounds.leases
         self.received: dict[int, list[str]] = {}
+        self.told: dict[int, dict[str, OutboxEvent]] = {}
         self.pending_places: list[Place] = []
         self.pending_closings: list[tuple[int, int, tuple[int, ...]]] = []
         self.pending_reforms: list[PendingReform] = []
         self.reforms = 0
+        self.replays_before = 0
+        self.restorations = 0
+        self.backup: Backup | None = None
         self.freezing = False
         self.signer_of: dict[int, int] = {}
         self.store: MemoryStore
         self.engine: Engine
         self._open()
         self._furnish()
+
+    @property
+    def replays(self) -> int:
+        """How often the log was replayed in this run."""
+        return self.replays_before + self.history.replays
 
     def now_us(self) -> int:
         """Return the run's present instant."""
@@ -112,10 +130,29 @@ class Session:
                     self.plan.death = Death.POWER_CUT
                 self.plan.die(self.disk, self.random)
                 continue
-            queue = self.engine._queue
-            queue.lease = partial(queue.lease, attempts_max=ATTEMPTS_MAX)  # type: ignore[method-assign]
+            self._adapt(self.engine)
             return
         raise WrongError("the engine does not open, though the disk is well")
+
+    def _adapt(self, engine: Engine) -> None:
+        """Let deliveries die soon, bounds be met, and audiences be divided.
+
+        No rule of the engine divides them yet.
+        """
+        store, bounds = self.store, self.bounds
+        store.in_flight_max = bounds.in_flight or store.in_flight_max
+        store.pending_max = bounds.pending or store.pending_max
+        store.leases_max = bounds.leases or store.leases_max
+        queue, submitter = engine._queue, engine._submitter
+        queue.lease = partial(queue.lease, attempts_max=ATTEMPTS_MAX)  # type: ignore[method-assign]
+        accept = submitter._acceptance
+
+        def divided(work: Any, now_us: int) -> Acceptance:
+            acceptance = accept(work, now_us)
+            parts = self.model.parts_of(acceptance.content.hex())
+            return divide(engine, acceptance, parts) if parts else acceptance
+
+        submitter._acceptance = divided  # type: ignore[method-assign]
 
     def _require_planned(self, error: StorageError) -> None:
         if not self.plan.explains(error, self.disk):
@@ -168,6 +205,18 @@ class Session:
         self.plan.die(self.disk, self.random)
         self._let_go()
         self.model.crashed()
+        self.reopen()
+
+    def move_to(self, disk: MemoryDisk) -> None:
+        """Leave the disk for another one, for good; what was planned for it is forgotten."""
+        self.plan.end(self.disk)
+        self._let_go()
+        self.replays_before += self.history.replays
+        self.disk, self.history = disk, History(disk)
+        self.freezing = False
+
+    def reopen(self) -> None:
+        """Open the engine on the disk as it is."""
         self._open()
         self._learn_directory()
 

@@ -118,9 +118,22 @@ class World:
             place = self.places[place.successors[0]]
         return place.number
 
+    def heirs(self, number: int) -> list[int]:
+        """Return who answers for an address, one after the other, whenever that may be."""
+        found: list[int] = []
+        place = self.places[number]
+        while place.successors:
+            place = self.places[place.successors[0]]
+            found.append(place.number)
+        return found
+
     def held_by(self, number: int, at_us: int) -> list[int]:
         """Return the addresses a unit answers for at that instant."""
-        return [one for one in self.places if self.holder(one, at_us) == number]
+        return [
+            one
+            for one, place in self.places.items()
+            if (one == number if place.valid_to is None else self.holder(one, at_us) == number)
+        ]
 
     def open(self, at_us: int) -> list[Place]:
         """Return the units that exist at that instant, in order of number."""

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, str]] = {
     "ack": "remote",
     "refuse": "remote",
     "track": "remote",
+    "outbox": "remote",
     "resolve": "resolving",
     "explain": "remote",
     "whoami": "remote",

@@ -131,7 +131,8 @@ def check(directory: str | None, data: str, as_json: bool) -> None:
     """Verify every file and every invariant of a data DIRECTORY or a backup.
 
     Exit 1 when something is wrong, 2 when it can't be looked at.  A daemon that runs on it is
-    asked; it verifies its state, the files can be verified once it has stopped.
+    asked; it verifies its state only, so “All well” says nothing of the files then: stop it, or
+    check a backup.
     """
     with working(word("Checking")):
         found = _checked(directory or data)

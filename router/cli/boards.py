@@ -1,4 +1,4 @@
-"""How one document is shown: who has it, and why a unit receives it or not."""
+"""How documents are shown: who has one, why a unit receives it or not, what senders are told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from router.cli.output import language, moment, print_line, print_table
 from router.cli.words import column, count, word
-from router.model.answers import Explanation, TrackedDelivery, Tracking
+from router.model.answers import Explanation, Outbox, OutboxEvent, TrackedDelivery, Tracking
 from router.model.policies import UnitUnderPolicy
 
 
@@ -50,3 +50,28 @@ def print_explanation(answer: Explanation, under: UnitUnderPolicy | None = None)
         mark = "✓" if under.outcome in {"allowed", "added"} else "·"
         words = under.words_vi if language() == "vi" else under.words
         print_line(f"{mark} policy: {words}", indent=2)
+
+
+def print_outbox(answer: Outbox) -> None:
+    """Print what a sender is told, and where to go on."""
+    if not answer.events:
+        print_line(word("Nothing is told after this."))
+        return
+    rows = [
+        (moment(one.at), word(one.kind), one.address, one.document_id or one.key, _told(one))
+        for one in answer.events
+    ]
+    columns = ("since", "what", "unit", "~document", "~details")
+    title = f"{count(len(rows), 'event', 'events')} (+07:00)"
+    print_table(title, [column(name) for name in columns], rows)
+    rest = f" ({word('there are more')})" if answer.more else ""
+    print_line(f"{word('next')}: --after {answer.cursor}{rest}")
+
+
+def _told(one: OutboxEvent) -> str:
+    """Return what stands in an event beside document and unit."""
+    if one.kind != "redirected":
+        return one.delivery
+    more = "+" if one.more else ""
+    still = f"{word('still open')}: {one.open}{more}"
+    return "; ".join(part for part in (f"→ {one.holder}", one.title, still) if part)

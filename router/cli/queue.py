@@ -1,4 +1,4 @@
-"""`vanban queue`: how the queue stands, what is in it, how long it waits and for whom."""
+"""`vanban queue`: how the queue stands, what is in it, how long it waits; the dead queued again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from typing import Any, Final
 import rich_click as click
 
 from router.cli.boards import print_deliveries, print_states
-from router.cli.manage import data_option, open_existing
-from router.cli.output import moment, print_json, print_line, print_table, working
+from router.cli.manage import acting, data_option, open_existing
+from router.cli.output import (
+    EXIT_REFUSED,
+    language,
+    moment,
+    print_json,
+    print_line,
+    print_table,
+    working,
+)
 from router.cli.words import column, count, word
-from router.limits import QUEUE_PAGE_MAX
-from router.model.answers import TrackedDelivery
+from router.errors import NotFoundError
+from router.limits import QUEUE_PAGE_MAX, REDRIVE_DELIVERIES_MAX
+from router.messages import say
+from router.model.answers import Settled, TrackedDelivery
 from router.model.operations import Listed, QueueStats, Shape, ShapeRow, Shown
 
 _BAR: Final = 16
@@ -22,7 +32,7 @@ _STATES: Final = ("leased", "delivered", "refused", "expired", "dead", "withdraw
 
 @click.group()
 def queue() -> None:
-    """How the queue stands: counters and sizes, lists, one delivery, ages by destination."""
+    """How the queue stands: counters, lists, one delivery, ages; dead deliveries queued again."""
 
 
 def bar(share: float, width: int = _BAR) -> str:
@@ -218,6 +228,48 @@ def _print_delivery(answer: Shown, one: TrackedDelivery) -> None:
     ]
     columns = ("since", "state", "unit", "~actor", "~reason")
     print_table(word("History"), [column(name) for name in columns], rows)
+
+
+@queue.command(
+    "redrive",
+    epilog='Example: vanban queue redrive 0191b… H22.31.20 --reason "Đã sửa" --data vanban-data',
+)
+@click.argument("document")
+@click.argument("units", nargs=-1)
+@click.option("--reason", default="", help="Why, for the record.")
+@data_option
+def redrive(document: str, units: tuple[str, ...], reason: str, data: str, as_json: bool) -> None:
+    """Queue dead deliveries of DOCUMENT again, to UNITS (codes), or to all of them.
+
+    DOCUMENT is its key, or SENDER|DOCUMENT ID.  They may be handed out as often as at first.
+    Exit status 1 when one that is named is not dead.
+    """
+    answers: list[Settled] = []
+    with open_existing(data) as engine:
+        while True:
+            page = engine.redrive(document, units, reason=reason, actor=acting())
+            answers += page
+            if units or len(page) < REDRIVE_DELIVERIES_MAX:
+                break
+    if as_json:
+        print_json(answers)
+    else:
+        _print_redriven(answers)
+    if any(one.code for one in answers):
+        raise SystemExit(EXIT_REFUSED)
+
+
+def _print_redriven(answers: Sequence[Settled]) -> None:
+    if not answers:
+        print_line(word("Nothing of it is dead."))
+        return
+    done = [one for one in answers if not one.code]
+    print_line(count(len(done), "delivery queued again", "deliveries queued again"))
+    for one in answers:
+        if one.code:
+            what, remedy = say(NotFoundError(one.code), language())
+            print_line(f"{one.delivery}: ", (one.code, "red"), f": {what}")
+            print_line(f"→ {remedy}", indent=2)
 
 
 @queue.command("shape", epilog="Example: vanban queue shape --by parent --data vanban-data")

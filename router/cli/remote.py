@@ -1,4 +1,4 @@
-"""Commands against a running daemon: submit, inbox, ack, refuse, track, explain, whoami."""
+"""Commands against a running daemon: submit, inbox, ack, refuse, track, outbox, explain, whoami."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ import msgspec
 import rich_click as click
 
 from router import limits
-from router.cli.boards import print_deliveries, print_explanation, print_states
+from router.cli.boards import (
+    print_deliveries,
+    print_explanation,
+    print_outbox,
+    print_states,
+)
 from router.cli.output import (
     EXIT_REFUSED,
     json_option,
@@ -246,21 +251,33 @@ def _check_document(context: click.Context, option: click.Parameter, text: str) 
               type=click.IntRange(1, limits.TRACKING_PAGE_MAX),
               help="Deliveries to list.")  # fmt: skip
 @click.option("--page", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--below", metavar="UNIT",
+              help="Count and list only the units below this one (its code).")  # fmt: skip
+@click.option("--state", help="List only deliveries in this state, e.g. queued.")
 @connection
-def track(document: str, limit: int, page: int, as_json: bool, **where: Any) -> None:
+def track(
+    document: str,
+    limit: int,
+    page: int,
+    below: str | None,
+    state: str | None,
+    as_json: bool,
+    **where: Any,
+) -> None:
     """Show who has a document and who not yet (DOCUMENT: key, or SENDER|DOCUMENT ID)."""
     with connect(**where) as client:
-        answer = client.track(document, limit=limit, page=page)
+        answer = client.track(document, below=below, state=state, limit=limit, page=page)
     if as_json:
         print_json(answer)
     else:
-        print_tracking(answer, page * limit)
+        print_tracking(answer, page * limit, state or "")
 
 
-def print_tracking(answer: Tracking, before: int = 0) -> None:
+def print_tracking(answer: Tracking, before: int = 0, state: str = "") -> None:
     """Print the board of one document: counts by tier, then the deliveries listed.
 
-    `before` counts the deliveries on the pages before this one.
+    `before` counts the deliveries on the pages before this one; with a `state` only those in
+    it are listed.
     """
     print_line((answer.subject, "bold"))
     accepted = f"{word('accepted')} {moment(answer.accepted_at)}"
@@ -269,8 +286,28 @@ def print_tracking(answer: Tracking, before: int = 0) -> None:
     if answer.deliveries:
         more = f"; {word('next')}: --page {answer.next_page}" if answer.next_page else ""
         last = before + len(answer.deliveries)
-        shown = f"{before + 1}–{last} {word('of')} {answer.recipients}"
+        every = answer.states.get(state, 0) if state else answer.recipients
+        shown = f"{before + 1}–{last} {word('of')} {every}"
         print_deliveries(f"{word('Deliveries')} {shown}{more}", answer.deliveries)
+
+
+@click.command(epilog="Example: vanban outbox --after 4711-1-0 --token-file H22.token")
+@click.option("--after", default="", help="Go on after this event: what a page said at its end.")
+@click.option("--limit", default=50, show_default=True,
+              type=click.IntRange(1, limits.OUTBOX_PAGE_MAX), help="Events to show.")  # fmt: skip
+@connection
+def outbox(after: str, limit: int, as_json: bool, **where: Any) -> None:
+    """Show what your unit is told about documents it has sent, oldest first.
+
+    Recipients that were closed while documents were open there (redirected), deliveries that
+    nobody took (dead).  Events stay; ask again with --after.
+    """
+    with connect(**where) as client:
+        answer = client.outbox(after=after, limit=limit)
+    if as_json:
+        print_json(answer)
+    else:
+        print_outbox(answer)
 
 
 @click.command(

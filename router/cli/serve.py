@@ -8,16 +8,20 @@ from pathlib import Path
 
 import rich_click as click
 
+from router import limits
 from router.cli.output import speaks
 from router.settings import load_settings
 
 
-@click.command(epilog="Example: vanban serve --data vanban-data --port 8080")
+@click.command(epilog="Example: vanban serve --data vanban-data --port 8080 --workers 4")
 @click.option("--data", type=click.Path(file_okay=False), help="Data directory (see vanban init).")
 @click.option("--config", type=click.Path(dir_okay=False),
               help="Settings, such as vanban.toml (read only when named here).")  # fmt: skip
 @click.option("--host", help="Address to listen on [127.0.0.1].")
 @click.option("--port", type=int, help="Port to listen on, 0 for any free one [8080].")
+@click.option("--workers", type=click.IntRange(0, limits.WORKERS_MAX),
+              help="Processes that serve beside the one that owns the data [0: that one serves].",
+              )  # fmt: skip
 @click.option("--ready-file", type=click.Path(dir_okay=False),
               help="Write the base URL here once requests are taken.")  # fmt: skip
 @speaks
@@ -26,6 +30,7 @@ def serve(
     config: str | None,
     host: str | None,
     port: int | None,
+    workers: int | None,
     ready_file: str | None,
 ) -> None:
     """Run the daemon on a data directory until SIGTERM or Ctrl-C."""
@@ -35,7 +40,9 @@ def serve(
     from router.server import serve as run
 
     environment = dict(os.environ)
-    for name, value in (("DATA", data), ("HTTP__HOST", host), ("HTTP__PORT", port)):
+    for name, value in (
+        ("DATA", data), ("HTTP__HOST", host), ("HTTP__PORT", port), ("HTTP__WORKERS", workers),
+    ):  # fmt: skip
         if value is not None:
             environment[f"VANBAN__{name}"] = str(value)
     settings = load_settings(config, environment)

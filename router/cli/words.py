@@ -218,6 +218,16 @@ _VIETNAMESE: Final[dict[str, str]] = {
         "Thư mục dữ liệu ở định dạng cũ: dữ liệu được ghi lại ngay bây giờ, tệp cũ giữ trong "
         "store-format-1/."
     ),
+    # what senders are told, and what operators queue again
+    "redirected": "chuyển đơn vị nhận thay",
+    "event": "thông báo",
+    "events": "thông báo",
+    "still open": "còn chờ",
+    "there are more": "còn nữa",
+    "Nothing is told after this.": "Sau mốc này không có thông báo nào.",
+    "delivery queued again": "lượt gửi được đưa lại vào hàng đợi",
+    "deliveries queued again": "lượt gửi được đưa lại vào hàng đợi",
+    "Nothing of it is dead.": "Không có lượt gửi nào bị dừng hẳn.",
     # groups and audiences
     "selector": "biểu thức",
     "depends on the sender": "tùy đơn vị gửi",

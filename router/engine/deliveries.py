@@ -7,7 +7,6 @@ the delivery names the address it was written to.  Ids of other units are "not f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
 
 import msgspec
 
@@ -19,6 +18,7 @@ from router.engine.facts import (
     shown_deadline,
 )
 from router.engine.state import Rooms
+from router.engine.turns import Turns
 from router.errors import InputError, NotFoundError, TooLargeError, TooManyOpenError
 from router.model.answers import Delivery, DeliveryState, Lane, Settled
 from router.model.documents import Envelope
@@ -31,6 +31,68 @@ _LEASED = DeliveryState.LEASED.value
 _envelopes: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
 
 
+class _Lease:
+    """One lease in the making: what was handed out so far, and what still fits the answer."""
+
+    def __init__(
+        self, rooms: Rooms, queue: Queue, unit: int, limit: int, lease_s: int, now_us: int,
+        actor: str,
+    ) -> None:  # fmt: skip
+        self._rooms = rooms
+        self._queue = queue
+        self.unit = unit
+        self.limit = limit
+        self.now_us = now_us
+        self._until = now_us + lease_s * SECOND_US
+        self._actor = actor
+        self._bytes_left = limits.LEASE_BYTES_MAX
+        self._full = False
+        self.deliveries: list[Delivery] = []
+        self.lanes: list[int] = []
+        self.overfull: TooManyOpenError | None = None
+
+    def take_lane(self, addresses: Sequence[int], lane: int, most: int) -> int:
+        """Lease up to `most` of one lane, of one address after the other; return how many."""
+        before = len(self.deliveries)
+        for address in addresses:
+            taken = len(self.deliveries) - before
+            if taken >= most:
+                break
+            self.take(address, (lane,), most - taken)
+        return len(self.deliveries) - before
+
+    def take(self, address: int, lanes: tuple[int, ...] | None, most: int) -> None:
+        """Lease up to `most` of one address, of some lanes (None: all in their turns)."""
+        most = min(most, self.limit - len(self.deliveries))
+        if self._full or most < 1:
+            return
+        try:
+            leased = self._queue.lease(
+                address,
+                self._rooms.subscriptions(address),
+                self._rooms.places(address),
+                most,
+                self._until,
+                self.now_us,
+                self._actor,
+                unit=self.unit,
+                bytes_max=self._bytes_left,
+                lanes=lanes,
+            )
+        except TooManyOpenError as error:  # of this address; others may have something
+            self.overfull = error
+            return
+        if not leased:
+            return
+        code = self._rooms.unit(address, self.now_us).code
+        self.deliveries += [_delivery(one, address, code, self._until) for one in leased]
+        self.lanes += [one.lane for one in leased]
+        self._bytes_left -= sum(len(one.envelope) + len(one.facts) for one in leased)
+        # Below one record's bound the next document might not fit: a later lane must not
+        # overtake it.
+        self._full = self._bytes_left < limits.RECORD_BYTES_MAX
+
+
 class Deliverer:
     """The recipient's side of one engine; thread-safe."""
 
@@ -38,69 +100,48 @@ class Deliverer:
         self._rooms = rooms
         self._queue = queue
         self._clock = clock
-        self._starts: dict[int, count[int]] = {}  # of holders of several addresses
+        self._turns: dict[int, Turns] = {}  # of holders of several addresses
 
     def lease(self, unit: Unit, limit: int, lease_s: int, actor: str) -> list[Delivery]:
         """Hand out up to `limit` deliveries, flash lane first, each for `lease_s` seconds.
 
-        Until then nobody else gets them; afterwards they are handed out again.  A holder
-        gets each lane of all its addresses before the next lane; which address comes
-        first changes from call to call.  One answer holds at most `LEASE_BYTES_MAX` stored
-        bytes; the rest waits for the next call.  Raises TooManyOpenError
-        `unit.too_many_leased` when there is nothing but what is leased already, too much.
+        Until then nobody else gets them; afterwards they are handed out again.  Each lower
+        lane that waits gets a turn in eight.  A holder gets each lane of all its addresses
+        before the next lane; which address comes first changes from call to call.  One answer
+        holds at most `LEASE_BYTES_MAX` stored bytes; the rest waits for the next call.  Raises
+        TooManyOpenError `unit.too_many_leased` when there is nothing but what is leased
+        already, too much.
         """
         _check_range("limit", limit, limits.LEASE_DELIVERIES_MAX)
         _check_range("lease_s", lease_s, limits.LEASE_S_MAX)
         check_actor(actor)
         now_us = self._clock.now_us()
-        until = now_us + lease_s * SECOND_US
-        deliveries: list[Delivery] = []
-        overfull: TooManyOpenError | None = None
-        bytes_left = limits.LEASE_BYTES_MAX
-        for address, lanes in self._turns_of(unit.number, now_us):
-            try:
-                leased = self._queue.lease(
-                    address,
-                    self._rooms.subscriptions(address),
-                    self._rooms.places(address),
-                    limit - len(deliveries),
-                    until,
-                    now_us,
-                    actor,
-                    unit=unit.number,
-                    bytes_max=bytes_left,
-                    lanes=lanes,
-                )
-            except TooManyOpenError as error:  # of this address; others may have something
-                overfull = error
-                continue
-            if not leased:
-                continue
-            code = self._rooms.unit(address, now_us).code
-            deliveries += [_delivery(one, address, code, until) for one in leased]
-            bytes_left -= sum(len(one.envelope) + len(one.facts) for one in leased)
-            # Below one record's bound the next document might not fit: a later lane must
-            # not overtake it.
-            if len(deliveries) >= limit or bytes_left < limits.RECORD_BYTES_MAX:
-                break
-        if overfull is not None and not deliveries:
-            raise overfull
-        return deliveries
+        lease = _Lease(self._rooms, self._queue, unit.number, limit, lease_s, now_us, actor)
+        addresses = self._rooms.addresses_of(unit.number, now_us)
+        if len(addresses) > 1:
+            self._lease_in_turn(lease, addresses)
+        elif addresses:
+            lease.take(addresses[0], None, limit)
+        if lease.overfull is not None and not lease.deliveries:
+            raise lease.overfull
+        return lease.deliveries
 
-    def _turns_of(self, unit: int, now_us: int) -> list[tuple[int, tuple[int, ...] | None]]:
-        """Return the (address, lanes) to lease from in order; None stands for all lanes."""
-        addresses = self._rooms.addresses_of(unit, now_us)
-        if len(addresses) < 2:
-            return [(address, None) for address in addresses]
-        start = next(self._starts.setdefault(unit, count())) % len(addresses)
+    def _lease_in_turn(self, lease: _Lease, addresses: tuple[int, ...]) -> None:
+        """Lease for a holder of several addresses: see `turns`."""
+        found = {one: self._lanes_to_lease(one, lease.now_us) for one in addresses}
+        waiting = sorted({lane for lanes in found.values() for lane in lanes})
+        turns = self._turns.setdefault(lease.unit, Turns())
+        start, plan = turns.plan(lease.limit, waiting, len(addresses))
         rotated = addresses[start:] + addresses[:start]
-        found = [(address, self._lanes_to_lease(address, now_us)) for address in rotated]
-        return [
-            (address, (lane,))
-            for lane in range(limits.LANES)
-            for address, lanes in found
-            if lane in lanes
-        ]
+        unused, cut = 0, []
+        for lane, count in plan:
+            unused += count
+            unused -= lease.take_lane([one for one in rotated if lane in found[one]], lane, unused)
+            if not unused:
+                cut.append(lane)
+        for lane in sorted(set(cut)):  # what nobody else used
+            lease.take_lane([one for one in rotated if lane in found[one]], lane, lease.limit)
+        turns.handed(lease.lanes, waiting)
 
     def _lanes_to_lease(self, address: int, now_us: int) -> tuple[int, ...]:
         """Return the lanes worth asking: one look is cheaper than an empty lease of each."""

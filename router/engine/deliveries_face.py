@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from router import limits
+from router.engine.arrivals import Arrival, Returned
 from router.engine.deliveries import Deliverer
 from router.engine.directory_face import OPERATOR
 from router.engine.due import DueWork
 from router.engine.held_parts import HeldParts
+from router.engine.lease_ends import LeaseEnds
 from router.engine.outbox import OutboxReader
 from router.engine.redirecting import Redirections
 from router.engine.redriving import Redriver
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
-from router.model.answers import Outbox, Settled
+from router.model.answers import Delivery, Outbox, Settled
+from router.model.instants import SECOND_US
 from router.model.units import Unit
 from router.ports import Clock
 from router.queue import Queue, StoredAudience
@@ -25,12 +28,14 @@ class DeliveriesFace:
 
     _deliverer: Deliverer
     _tracker: Tracker
+    _clock: Clock
 
     def _face_deliveries(self, rooms: Rooms, queue: Queue, clock: Clock) -> Redirections:
         """Make what stands behind the calls; return what submissions need of it."""
         redirections = Redirections(rooms, queue)
         self._outbox = OutboxReader(rooms, queue, clock)
         self._redriver = Redriver(rooms, queue, self._tracker, clock)
+        self._lease_ends = LeaseEnds()
         self._held = HeldParts(queue)
         self._due = DueWork(queue, redirections, self._held, clock)
         return redirections
@@ -47,6 +52,31 @@ class DeliveriesFace:
     def _tell_listeners(self, audiences: Sequence[StoredAudience]) -> None:
         raise NotImplementedError
 
+    def _tell(self, arrivals: Sequence[Arrival]) -> None:
+        raise NotImplementedError
+
+    def lease(
+        self,
+        unit: str | int,
+        limit: int = 100,
+        *,
+        lease_s: int = limits.LEASE_S_DEFAULT,
+        actor: str = "",
+    ) -> list[Delivery]:
+        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds.
+
+        Raises ForbiddenError `unit.closed` (naming the successor) for a unit whose documents
+        its successor gets; so do `acknowledge`, `refuse` and `create_token`.
+        """
+        found = self._recipient(unit)
+        deliveries = self._deliverer.lease(found, limit, lease_s, actor)
+        if deliveries:
+            self._lent(found, lease_s)
+        return deliveries
+
+    def _lent(self, unit: Unit, lease_s: int) -> None:
+        self._lease_ends.lent(unit.number, self._clock.now_us() + lease_s * SECOND_US)
+
     def extend(
         self,
         unit: str | int,
@@ -60,7 +90,10 @@ class DeliveriesFace:
         State "leased" says that it is so, until `leased_until`; another state why not.
         Flushed before it answers.
         """
-        return self._deliverer.extend(self._recipient(unit), deliveries, lease_s, actor)
+        found = self._recipient(unit)
+        answers = self._deliverer.extend(found, deliveries, lease_s, actor)
+        self._lent(found, lease_s)
+        return answers
 
     def give_back(
         self, unit: str | int, deliveries: Sequence[str], *, actor: str = ""
@@ -70,7 +103,10 @@ class DeliveriesFace:
         State "queued" says that it is so.  The hand-out counts: after `DELIVERY_ATTEMPTS_MAX`
         of them a lease that runs out leaves the delivery dead (`redrive`).
         """
-        return self._deliverer.give_back(self._recipient(unit), deliveries, actor)
+        found = self._recipient(unit)
+        answers = self._deliverer.give_back(found, deliveries, actor)
+        self._tell([Returned(found.number)])
+        return answers
 
     def outbox(self, unit: str | int, *, after: str = "", limit: int = 100) -> Outbox:
         """Return what a sender is told about its documents, in order, after a cursor.
@@ -104,8 +140,11 @@ class DeliveriesFace:
         """Do what fell due by now, a bounded piece of it; return how many pieces it was.
 
         Times to live and holds that ran out are written down, and the senders of units that
-        have closed are told (`outbox`).  The daemon calls it each second, `open` once; an
+        have closed are told (`outbox`); listeners hear of leases that have ended, which is no
+        piece of work.  The daemon calls it each second, `open` once; an
         embedding program calls it as often as it likes, and again at once until it returns 0.
         """
         self._alive()
-        return self._due.tick()
+        done = self._due.tick()
+        self._tell([Returned(unit) for unit in self._lease_ends.ended(self._clock.now_us())])
+        return done

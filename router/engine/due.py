@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from router import limits
+from router.engine.background import Background
 from router.engine.held_parts import HeldParts
 from router.engine.redirecting import HoldEnded, Redirections, encode_stored
 from router.errors import ClosedError, VanbanError
@@ -76,9 +77,9 @@ class DueWork:
         return count
 
     def _told_of(self, row: EntryRow, document: int, now_us: int) -> list[bytes]:
-        """Return the record that tells the sender; it stands before the end it tells of.
+        """Return the record that tells the sender; it stands right before the end it tells of.
 
-        Cut in two by a crash the end is written again, and the sender told of it.
+        Cut in two by a crash it tells nothing (`outbox`), and the next tick does both again.
         """
         sent = after.document_row(self._queue.store, document)
         if sent is None:
@@ -87,38 +88,23 @@ class DueWork:
         return [records.encode_feed([(sent.sender, encode_stored(event))], now_us, 0)]
 
 
-class Ticker:
+class Ticker(Background):
     """A thread that lets an engine do what falls due.  A context manager.
 
     While the store has failed there is nothing to do; whoever mends it says so.
     """
 
     def __init__(self, engine: Engine, every_s: float = limits.TICK_S) -> None:
+        super().__init__("vanban-ticker", every_s, every_s)
         self._engine = engine
         self._every_s = every_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._body, name="vanban-ticker", daemon=True)
 
-    def __enter__(self) -> Ticker:
-        """Start."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop, after a piece of work that is under way."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _body(self) -> None:
-        pause = self._every_s
-        while not self._stopping.wait(pause):
-            pause = self._every_s
-            try:
-                if self._engine.tick():
-                    pause = self._every_s / 20  # there may be more; others want the store too
-            except ClosedError:
-                return
-            except VanbanError as error:
-                _log.debug("what fell due waits: %s", error)
-            except Exception:  # a fault of ours must not end the ticking
-                _log.exception("what fell due could not be done")
+    def _turn(self) -> float:
+        try:
+            if self._engine.tick():
+                return self._every_s / 20  # there may be more; others want the store too
+        except ClosedError:
+            raise
+        except VanbanError as error:
+            _log.debug("what fell due waits: %s", error)
+        return self._every_s

@@ -32,7 +32,6 @@ from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
 from router.errors import ClosedError, OverloadedError, StorageError, VanbanError
 from router.model.answers import (
-    Delivery,
     DeliveryState,
     Explanation,
     Outcome,
@@ -44,7 +43,8 @@ from router.model.documents import Envelope
 from router.model.rights import RightWanted
 from router.model.units import Unit
 from router.ports import Chance, Clock, SystemChance, SystemClock
-from router.queue import AnyStore, LogStore, Queue, StoredAudience
+from router.queue import AnyStore, Queue, StoredAudience, open_store
+from router.queue.backup import check_in_use
 from router.settings import Settings, checked
 from router.signatures import Verifier
 
@@ -55,13 +55,7 @@ _log = logging.getLogger("router.engine")
 
 
 class Engine(
-    DeliveriesFace,
-    HoldsFace,
-    RightsFace,
-    DirectoryFace,
-    PolicyFace,
-    PressureFace,
-    OperationsFace,
+    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, PolicyFace, PressureFace, OperationsFace
 ):
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
@@ -127,7 +121,7 @@ class Engine(
         used = clock or SystemClock()
         reserve_bytes = checked(settings or Settings()).store.reserve_bytes
         migrate_if_needed(Path(path))
-        store = LogStore.open(Path(path), clock_us=used.now_us(), reserve_bytes=reserve_bytes)
+        store = open_store(Path(path), clock_us=used.now_us(), reserve_bytes=reserve_bytes)
         try:
             engine = cls(store, settings=settings, clock=used, chance=chance)
         except BaseException:
@@ -201,6 +195,10 @@ class Engine(
             self._verifier.close()
             self._queue.close()
 
+    def shared(self) -> bool:
+        """Say whether other processes may use this engine through `connect`."""
+        return self._sharing is not None
+
     @property
     def _forked(self) -> bool:
         return os.getpid() != self._process
@@ -255,10 +253,13 @@ class Engine(
 
     def _tell_listeners(self, audiences: Sequence[StoredAudience]) -> None:
         """Tell listeners whom something arrived for; what they raise costs nobody anything."""
-        if not audiences or not self._listeners:
+        if audiences and self._listeners:
+            now_us = self._clock.now_us()
+            self._tell([Arrival(self._rooms, audience, now_us) for audience in audiences])
+
+    def _tell(self, arrivals: Sequence[Arrival]) -> None:
+        if not arrivals:
             return
-        now_us = self._clock.now_us()
-        arrivals = [Arrival(self._rooms, audience, now_us) for audience in audiences]
         for listener in tuple(self._listeners):
             try:
                 listener(arrivals)
@@ -291,21 +292,6 @@ class Engine(
 
     # The recipient's side.
 
-    def lease(
-        self,
-        unit: str | int,
-        limit: int = 100,
-        *,
-        lease_s: int = limits.LEASE_S_DEFAULT,
-        actor: str = "",
-    ) -> list[Delivery]:
-        """Hand out up to `limit` deliveries to `unit`, flash first, for `lease_s` seconds.
-
-        Raises ForbiddenError `unit.closed` (naming the successor) for a unit whose documents
-        its successor gets; so do `acknowledge`, `refuse` and `create_token`.
-        """
-        return self._deliverer.lease(self._recipient(unit), limit, lease_s, actor)
-
     def waiting(self, unit: str | int) -> bool:
         """Say whether `lease` would hand anything out now."""
         return self._deliverer.waiting(self._unit(unit))
@@ -328,7 +314,9 @@ class Engine(
     def listen(self, listener: Listener) -> None:
         """Call `listener` after each flush with what arrived, on the submitting thread.
 
-        What it raises is logged and costs the sender nothing.
+        Also with what waits again: what was queued again or given back, and, when `tick` is
+        called, what was leased for longer than that.  What it raises is logged and costs
+        nobody anything.
         """
         self._listeners.append(listener)
 
@@ -437,9 +425,13 @@ class Engine(
         return not self._closed and not self._forked and self._queue.healthy()
 
     def check(self) -> list[str]:
-        """Verify the stored state's invariants; return what is wrong (empty: all well)."""
+        """Verify the stored state's invariants; return what is wrong (empty: all well).
+
+        Others go on: what they write to meanwhile is verified as of one instant, in a copy that
+        takes the room of the data directory.  Raises StorageError `store.full`, OverloadedError.
+        """
         self._alive()
-        return self._queue.check()
+        return check_in_use(self._queue, self._clock.now_us())
 
     def now_us(self) -> int:
         """Return the engine's present instant."""

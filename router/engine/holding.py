@@ -276,14 +276,18 @@ class Holding:
             found.accepted.expires_at or 0, now_us, unit.number, actor, reason,
         )  # fmt: skip
         late = msgspec.structs.replace(found.accepted, audience=audience, at=now_us)
-        told = self._redirections.records_for(late, snapshot)
+        told_until = self._redirections.told_until
+        told = self._redirections.records_for(late, snapshot, told_until)
         event = self._event(found, "released", unit, reason, now_us)
         self._queue.store.append_raw([*told, event, joining])
+        overtaken = self._redirections.late_records([late], told_until)
+        if overtaken:
+            self._queue.store.append_raw(overtaken)
         self._held.forget(found.row.number)
         return audience
 
     def _event(self, found: Found, kind: str, unit: Unit, reason: str, now_us: int) -> bytes:
-        """Return the record that tells the sender; it is shown only when the end was stored."""
+        """Return the record that tells the sender; it stands right before the end it tells of."""
         said = HoldEnded(
             now_us, kind, found.document, found.row.number, found.row.size, unit.number, reason
         )

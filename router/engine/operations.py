@@ -176,8 +176,8 @@ class OperationsFace:
         """
         self._alive()
         target = Path(path)
-        if not target.is_absolute():
-            said = "the path of a backup begins with “/”"
+        if not target.is_absolute() or "\0" in path:
+            said = "the path of a backup begins with “/”, and holds no zero byte"
             raise InputError("field.invalid", path="$.path", reason=said)
         made = back_up(self._queue.store, target, self._clock.now_us())
         _log.info("backup of sequence %d made in %s: %d bytes", made.sequence, path, made.bytes)

@@ -101,10 +101,16 @@ class OutboxReader:
     def _hold_ended(
         self, sequence: int, sender: int, said: HoldEnded
     ) -> Iterator[tuple[int, OutboxEvent]]:
-        """Tell of a held part, if it came to that end: what was cut off by a crash did not."""
+        """Tell of a held part, if the record after this one ended it so.
+
+        The two are appended together; cut in two by a crash the end never came, and is told
+        by whoever brings it about again.
+        """
         row = after.entry_of(self._queue, said.document, said.entry)
         sent = after.document_row(self._queue.store, said.document)
-        if row is None or sent is None or row.standing != HOLD_ENDS.get(said.kind):
+        if row is None or sent is None or row.changed != sequence + 1:
+            return
+        if row.standing != HOLD_ENDS.get(said.kind):
             return
         document = self._queue.document(sent.key)
         yield 0, OutboxEvent(

@@ -13,8 +13,9 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from router import limits
+from router.engine.background import Background
 from router.engine.state import Rooms
-from router.errors import ClosedError, OverloadedError, StorageError, VanbanError
+from router.errors import OverloadedError, StorageError, VanbanError
 from router.messages import problem_of
 from router.model.answers import Problem
 from router.ports import Clock
@@ -130,7 +131,7 @@ class PressureFace:
         }
 
 
-class Mender:
+class Mender(Background):
     """A thread that opens an engine's store again whenever it has failed.
 
     A context manager.  The first try comes after `first_s` seconds, each further one after
@@ -143,32 +144,15 @@ class Mender:
         first_s: float = limits.REOPEN_S_MIN,
         last_s: float = limits.REOPEN_S_MAX,
     ) -> None:
+        super().__init__("vanban-mender", first_s, last_s)
         self._engine = engine
-        self._first_s = first_s
         self._last_s = last_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._body, name="vanban-mender", daemon=True)
+        self._pause_s = first_s
 
-    def __enter__(self) -> Mender:
-        """Start watching."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop, after a try that is under way."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _body(self) -> None:
-        pause = self._first_s
-        while not self._stopping.wait(pause):
-            try:
-                pause = self._first_s if self._looked_after() else min(2 * pause, self._last_s)
-            except ClosedError:
-                return
-            except Exception:  # a fault of ours must not end the mending
-                _log.exception("opening the store again failed")
-                pause = self._last_s
+    def _turn(self) -> float:
+        tried_in_vain = not self._looked_after()
+        self._pause_s = min(2 * self._pause_s, self._last_s) if tried_in_vain else self._first_s
+        return self._pause_s
 
     def _looked_after(self) -> bool:
         """Return whether all is well now."""

@@ -82,7 +82,10 @@ class Ending(NamedTuple):
 
 
 class Redirections:
-    """Knows which units end when, and tells senders; thread-safe."""
+    """Knows which units end when, and tells senders; thread-safe.
+
+    `told_until` is the latest end that senders were told of, 0 for none.
+    """
 
     def __init__(self, rooms: Rooms, queue: Queue) -> None:
         self._rooms = rooms
@@ -92,7 +95,7 @@ class Redirections:
         self._endings: list[tuple[int, int]] = []
         self._closed: dict[tuple[int, tuple[int, int]], Audience] = {}
         self._done: set[tuple[int, int]] | None = None
-        self._told_since = 0
+        self.told_until = 0
 
     def _known(self) -> list[tuple[int, int]]:
         """Return (instant, number) of every unit that ends with a successor, in order."""
@@ -116,13 +119,15 @@ class Redirections:
         if self._done is None:
             stored = (decode_stored(value) for value in after.told(self._queue.store))
             self._done = {(one.at, one.number) for one in stored if isinstance(one, Told)}
+            # A clock that went back must not let what comes next pass for told with them.
+            self.told_until = max((at for at, _ in self._done), default=self.told_until)
         passed = bisect_right(endings, (now_us, 1 << 32))
         waiting = [one for one in endings[:passed] if one not in self._done]
         waiting = waiting[: limits.REDIRECTIONS_PER_TICK]
         found = []
         for at, number in waiting:
             ending = self._ending(at, number)
-            self._told_since = max(self._told_since, ending.at)
+            self.told_until = max(self.told_until, ending.at)
             record = self._record_of(ending, now_us)
             if record is not None:
                 found.append(record)
@@ -175,25 +180,31 @@ class Redirections:
 
     # At acceptance.
 
-    def records_for(self, acceptance: Acceptance, snapshot: Snapshot) -> list[bytes]:
+    def records_for(
+        self, acceptance: Acceptance, snapshot: Snapshot, told_until: int
+    ) -> list[bytes]:
         """Return the records that tell of recipients that had closed before acceptance.
 
-        They are stored before the document, in one group: when it is refused then, as
-        repeated, nobody knows its key, and its redirections are not shown.
+        Or whose end was told by then (`told_until`), when the clock went back since.  They are
+        stored before the document, in one group: when it is refused then, as repeated, nobody
+        knows its key, and its redirections are not shown.
         """
-        return self._records_of(acceptance, snapshot, snapshot.valid_from, acceptance.at)
+        until = max(acceptance.at, told_until)
+        return self._records_of(acceptance, snapshot, snapshot.valid_from, until)
 
-    def late_records(self, acceptances: Sequence[Acceptance], now_us: int) -> list[bytes]:
+    def late_records(self, acceptances: Sequence[Acceptance], told_until: int) -> list[bytes]:
         """Return what is to be told after all of documents that were overtaken by an end.
 
-        They were accepted before it, and stored after its senders had been told.
+        They were stored after its senders had been told, which nobody had been (`told_until`)
+        when their records were made.
         """
-        since = self._told_since
+        since = self.told_until
         found = []
         for one in acceptances:
-            if one.at < since:
+            from_us = max(one.at, told_until)
+            if from_us < since:
                 snapshot = self._rooms.snapshot(one.audience.snapshot)
-                found += self._records_of(one, snapshot, one.at, now_us)
+                found += self._records_of(one, snapshot, from_us, since)
         return found
 
     def _records_of(

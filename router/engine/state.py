@@ -36,7 +36,7 @@ class SnapshotMade(msgspec.Struct, frozen=True, array_like=True):
 
 
 _ROOMS = (
-    DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT, policy_records.ROOM, hold_records.ROOM,
+    DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT, hold_records.ROOM, policy_records.ROOM,
 )  # fmt: skip
 _snapshots: msgspec.msgpack.Decoder[SnapshotMade] = msgspec.msgpack.Decoder(SnapshotMade)
 encode_record = msgspec.msgpack.Encoder().encode
@@ -59,8 +59,8 @@ class Rooms:
         self.tokens = tokens.Tokens()
         self.rights = rights.Rights()
         self.policies = Policies()
-        self.policies.read_from(queue)
         self.hold_answers = hold_records.HoldAnswers()
+        self.policies.read_from(queue)
         self._queue = queue
         self._made: list[SnapshotMade] = []
         self._number_of: dict[tuple[int, int], int] = {}
@@ -104,10 +104,10 @@ class Rooms:
             self.tokens.apply(tokens.decode_change(body))
         elif room == rights.ROOM:
             self.rights.apply(rights.decode_change(body), sequence, record.actor)
-        elif room == policy_records.ROOM:
-            self.policies.apply(record, sequence)
         elif room == hold_records.ROOM:
             self.hold_answers.apply(record)
+        elif room == policy_records.ROOM:
+            self.policies.apply(record, sequence)
         else:
             self._apply_snapshot(_snapshots.decode(body))
 

@@ -297,6 +297,7 @@ class Submitter:
     def _store(self, works: Sequence[_Work], now_us: int) -> None:
         """Write one record a document, all in one flush, then give the receipts."""
         ready, acceptances, told = [], [], []
+        told_until = self._redirections.told_until
         for work in works:
             assert work.resolution is not None
             try:
@@ -307,7 +308,8 @@ class Submitter:
             work.acceptance = made
             ready.append(work)
             acceptances.append(made)
-            told += self._redirections.records_for(made, work.resolution.snapshot)
+            snapshot = work.resolution.snapshot
+            told += self._redirections.records_for(made, snapshot, told_until)
         try:
             answers = self._queue.accept(acceptances, told)
         except OverloadedError as error:  # of the store: for all that is new alike
@@ -328,7 +330,7 @@ class Submitter:
                 work.answer = facts.receipt(
                     acceptance.key, answer.sequence, repeated=False, alerts=alerts
                 )
-        late = self._redirections.late_records(fresh, self._clock.now_us())
+        late = self._redirections.late_records(fresh, told_until)
         if late:
             self._queue.store.append_raw(late)
         again = [work for work in ready if work.answer is None]

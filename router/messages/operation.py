@@ -98,7 +98,8 @@ ACCESS: Final[dict[str, Words]] = {
     ),
     "access.other_unit": Words(
         "That belongs to another unit.", "Nội dung này thuộc đơn vị khác.",
-        "Use the token of that unit.", "Dùng mã truy cập của đơn vị đó.",
+        "Use the token of that unit; an operator's token has no inbox and sends nothing.",
+        "Dùng mã truy cập của đơn vị đó; mã của người vận hành không có hộp thư, không gửi được.",
     ),
     "request.content_type": Words(
         "The content type “{given}” is not taken here.", "Không nhận kiểu nội dung “{given}”.",
@@ -212,6 +213,12 @@ OPERATION: Final[dict[str, Words]] = {
         "Máy chủ đang dừng; thử lại sau {retry_after_s} giây.",
         "Send again later.", "Gửi lại sau.",
     ),
+    "server.workers": Words(
+        "A worker ended over {restarts} times within {seconds} seconds; the daemon has ended.",
+        "Một tiến trình phục vụ kết thúc quá {restarts} lần trong {seconds} giây; dịch vụ đã dừng.",
+        "Find in the log why it ends, then start “vanban serve” again.",
+        "Xem nhật ký để biết nguyên nhân, rồi chạy lại “vanban serve”.",
+    ),
     "server.unreachable": Words(
         "The server can't be reached: {reason}.", "Không kết nối được máy chủ: {reason}.",
         "Check the address, and that “vanban serve” runs.",
@@ -302,8 +309,10 @@ OPERATION: Final[dict[str, Words]] = {
         "{retry_after_s} seconds.",
         "Ổ đĩa sắp đầy: tạm ngừng nhận văn bản, vẫn nhận xác nhận; thử lại sau "
         "{retry_after_s} giây.",
-        "Free space on the disk, or lower store.reserve_bytes; nothing has to be restarted.",
-        "Giải phóng dung lượng, hoặc giảm store.reserve_bytes; không cần khởi động lại.",
+        "Free space on the disk; nothing has to be restarted. A lower store.reserve_bytes holds "
+        "from the next start.",
+        "Giải phóng dung lượng; không cần khởi động lại. Giảm store.reserve_bytes chỉ có hiệu lực "
+        "từ lần khởi động sau.",
     ),
     "store.checkpoint_behind": Words(
         "The disk does not keep up, and memory is bounded; try again in {retry_after_s} seconds.",

@@ -97,20 +97,6 @@ class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     page: Annotated[int, Meta(ge=0, le=limits.UNITS_MAX)] = 0
 
 
-class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Approve a held part; `unit` is in whose name an operator acts (a unit's token: its own)."""
-
-    reason: Annotated[str, Meta(max_length=limits.REASON_CHARS_MAX)] = ""
-    unit: Code | None = None
-
-
-class DenyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Deny a held part, with the reason that its sender is told; `unit` as in ApproveRequest."""
-
-    reason: Annotated[str, Meta(min_length=1, max_length=limits.REASON_CHARS_MAX)]
-    unit: Code | None = None
-
-
 Outcome = Literal["allow", "hold", "exclude"]
 
 
@@ -166,6 +152,20 @@ class PolicyShown(msgspec.Struct, frozen=True):
     """The text of a policy as it was activated; empty for the shipped one."""
 
     text: str
+
+
+class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Approve a held part; `unit` is in whose name an operator acts (a unit's token: its own)."""
+
+    reason: Annotated[str, Meta(max_length=limits.REASON_CHARS_MAX)] = ""
+    unit: Code | None = None
+
+
+class DenyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Deny a held part, with the reason that its sender is told; `unit` as in ApproveRequest."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=limits.REASON_CHARS_MAX)]
+    unit: Code | None = None
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):

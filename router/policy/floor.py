@@ -1,4 +1,9 @@
-"""The law's floor as it is shipped: rules that are joined to every policy."""
+"""The law's floor as it is shipped: rules that are joined to every policy.
+
+The file is a policy like any other, with its tests; which articles it follows stands there.
+What no policy can leave out is no rule: `router.policy.secrecy` and
+`router.policy.decisions`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,12 @@ SHIPPED: Final = PolicyFile(format=1, name="–", default=Default.ALLOW)
 
 
 @cache
+def floor_policy() -> PolicyFile:
+    """Return the shipped floor with its tests."""
+    text = resources.files("router.policy").joinpath("floor.toml").read_bytes()
+    return msgspec.toml.decode(text, type=PolicyFile)
+
+
 def floor_rules() -> tuple[Rule, ...]:
     """Return the rules of the shipped floor, in their order."""
-    text = resources.files("router.policy").joinpath("floor.toml").read_bytes()
-    return msgspec.toml.decode(text, type=PolicyFile).rules
+    return floor_policy().rules

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -31,6 +32,9 @@ _MARK_AT_END: Final = re.compile(
 )
 """At the end of a subject “(bí mật nhà nước)” is the name of a law's matter, “(MAT)” a name."""
 _ANNOUNCES_ONLY: Final = re.compile(r"(?:m[ứu]c)?[đd][ộo]m[ậa]t")
+_SECRET_TYPE: Final = re.compile(r"(?<!bảo)(?<!bí)\s+mật\s*$")
+"""“Báo cáo mật” is a secret one; “Cam kết bảo mật”, “Danh mục bí mật” are about something."""
+_SUFFIX: Final = re.compile(r"(?:\.[A-Za-z0-9]{1,8})+\s*$")
 _PARTS: Final = re.compile(r"[-–—,;:/|+()\[\]]")
 _LEADS: Final = re.compile(r"\s*(?::|\s[-–—])")
 _ETH: Final = {0xF0: "đ", 0x256: "đ"}
@@ -41,19 +45,35 @@ _EDGE: Final = re.compile(
     + "]"
 )
 _NO_LETTER: Final = re.compile(r"[\W_]+")
-_IGNORED: Final = frozenset({0x034F, 0x115F, 0x1160, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)})
+_IGNORED: Final = re.compile("[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f]")
 """Invisible, yet not of category Cf: grapheme joiner, Hangul fillers, variation selectors."""
 
 
 def carries_secrecy_mark(document: Document) -> bool:
-    """Say whether a mark, or what leads or encloses an end of the subject, is a secrecy mark.
+    """Say whether a document says anywhere that it is secret.
 
-    Compared in NFKC without invisible characters, case, white space and punctuation, with
-    or without Vietnamese diacritics; words like “độ mật:” or “tài liệu” don't hide a mark.
+    That is: a mark or the document's type is a secrecy mark; or such a mark leads or encloses
+    an end of the subject or of an attachment's name.  Compared in NFKC without invisible
+    characters, case, white space and punctuation, with or without Vietnamese diacritics;
+    words like “độ mật:” or “tài liệu” don't hide a mark.
     """
-    if any(map(_is_marked, document.marks)):
-        return True
-    subject = _folded(document.subject)
+    return (
+        any(map(_is_marked, document.marks))
+        or _is_secret_type(document.document_type)
+        or _begins_or_ends_so(document.subject)
+        or any(_begins_or_ends_so(_SUFFIX.sub("", one.name)) for one in document.attachments)
+    )
+
+
+@lru_cache(1_024)
+def _is_secret_type(kind: str) -> bool:
+    """Judge a document's type; the same few come again and again."""
+    return _is_marked(kind) or _SECRET_TYPE.search(_folded(kind)) is not None
+
+
+def _begins_or_ends_so(text: str) -> bool:
+    """Look at what leads a text, and at what is enclosed at its ends."""
+    subject = _folded(text)
     parts = [_letters(part) for part in _EDGE.split(subject)]
     lead = _letters(_LEADS.split(subject, 1)[0])
     if any(map(_MARK.fullmatch, (lead, *_enclosed(parts)))):
@@ -75,9 +95,10 @@ def _folded(text: str) -> str:
 
     They go first: between a letter and its accent they would keep the two apart.
     """
-    shown = "".join(
-        one for one in text if unicodedata.category(one) != "Cf" and ord(one) not in _IGNORED
-    )
+    shown = text
+    if not text.isprintable():  # else it has nothing of category Cf
+        shown = "".join(one for one in text if unicodedata.category(one) != "Cf")
+    shown = _IGNORED.sub("", shown)
     folded = unicodedata.normalize("NFKC", shown).casefold()
     return unicodedata.normalize("NFKC", folded).translate(_ETH)
 

@@ -14,6 +14,7 @@ from router.queue.group_store import GroupStore
 from router.queue.inboxes import Inbox, OpenCount, Waiting
 from router.queue.log_store import LogStore
 from router.queue.memory_store import MemoryDisk, MemoryStore
+from router.queue.opening import open_store
 from router.queue.ports import AnyStore
 from router.queue.queue import Queue
 from router.queue.reading import RELEASED, EntryRow
@@ -63,5 +64,6 @@ __all__ = [
     "StoredDocument",
     "Waiting",
     "after",
+    "open_store",
     "records",
 ]

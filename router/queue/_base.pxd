@@ -6,7 +6,7 @@ another thread while others read: they see the state from before until their nex
 What goes wrong is FAILED; `fault()` then says what, and every later `write` fails too.
 """
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from router.queue._bytes cimport Slice
 from router.queue._overlay cimport Overlay
@@ -20,6 +20,10 @@ cdef extern from "<pthread.h>" nogil:
 
 cdef class Base:
     cdef readonly tuple tables  # names; a table's number is its index
+    cdef uint64_t size    # of the file, about; 0 in memory
+    # What a writer on another thread looks at now and then.
+    cdef uint64_t beside  # flushes of the log so far: it leaves room between them
+    cdef bint hurry       # callers wait for it
 
     # Bracket every reading; brackets nest.  Slices and cursors are valid in between.
     # 0 or FAILED; after FAILED there is nothing to end.

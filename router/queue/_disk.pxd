@@ -24,7 +24,6 @@ cdef class Disk:
     cdef int remove(self, const char *name) noexcept nogil
     cdef int claim(self, uint64_t epoch) noexcept nogil     # EPOCH says so, flushed
     cdef uint64_t claimed(self) noexcept nogil              # what EPOCH says now; 0: nothing
-    cdef void rest(self, uint64_t microseconds) noexcept nogil
     cdef uint64_t salt(self) noexcept nogil                 # unlike any before
     cpdef list names(self)
     cpdef object free_bytes(self)

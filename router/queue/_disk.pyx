@@ -5,9 +5,8 @@ The log asks for nothing else, so that a disk in memory can stand in for a real 
 lose, tear, refuse and lie.  No call takes the GIL.
 """
 
-from libc.errno cimport EINTR, EIO, ENOSYS, errno
+from libc.errno cimport EINTR, EINVAL, EIO, ENOSYS, errno
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.stdlib cimport calloc, free
 cimport cython
 
 from router.queue._bytes cimport load64, store64
@@ -36,12 +35,27 @@ cdef extern from *:
         struct stat found;
         return fstat(file, &found) ? -errno : (int64_t)found.st_size;
     }
-    static void vanban_push(int file, int64_t offset, int64_t count) {
-    #ifdef SYNC_FILE_RANGE_WRITE  /* a hint: the flush that follows finds less to do */
-        sync_file_range(file, offset, count,
-            SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    /* The flush that follows finds less to do; what this reports, that one may not. */
+    static int vanban_push(int file, int64_t offset, int64_t count) {
+    #ifdef SYNC_FILE_RANGE_WRITE
+        if (sync_file_range(file, offset, count,
+                SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
+            && errno != ENOSYS && errno != ESPIPE && errno != EINVAL)
+            return -errno;
     #else
         (void)file; (void)offset; (void)count;
+    #endif
+        return 0;
+    }
+    static char vanban_zeros[262144] __attribute__((aligned(4096)));  /* never written to */
+    static int vanban_direct(int file, int wanted) {
+    #ifdef O_DIRECT
+        int flags = fcntl(file, F_GETFL);
+        return flags >= 0
+            && fcntl(file, F_SETFL, wanted ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+    #else
+        (void)file; (void)wanted;
+        return 0;
     #endif
     }
     static uint64_t vanban_load(const uint64_t *word) {
@@ -62,9 +76,10 @@ cdef extern from *:
     void *MAP_FAILED
     int c_openat "openat"(int directory, const char *name, int flags, int mode) nogil
     int c_close "close"(int file) nogil
-    int c_usleep "usleep"(unsigned int microseconds) nogil
     int64_t vanban_size(int file) nogil
-    void vanban_push(int file, int64_t offset, int64_t count) nogil
+    char *vanban_zeros
+    int vanban_direct(int file, int wanted) nogil
+    int vanban_push(int file, int64_t offset, int64_t count) nogil
     ssize_t c_pread "pread"(int file, void *into, size_t count, int64_t offset) nogil
     ssize_t c_pwrite "pwrite"(int file, const void *data, size_t count, int64_t offset) nogil
     int c_fdatasync "fdatasync"(int file) nogil
@@ -79,7 +94,8 @@ cdef extern from *:
     void vanban_store(uint64_t *word, uint64_t value) nogil
 
 cdef enum:
-    RESERVE_BYTES = 262144   # zeros written by one call
+    ZEROS_BYTES = 262144     # zeros written by one call
+    DIRECT_BYTES = 4096      # what is written past the page cache are whole blocks of these
     WORD_BYTES = 8
 
 
@@ -147,9 +163,6 @@ cdef class Disk:
     cdef uint64_t salt(self) noexcept nogil:
         """Return a number that nobody can foretell (the simulator's can be replayed)."""
         return 0
-
-    cdef void rest(self, uint64_t microseconds) noexcept nogil:
-        """Leave the disk to others for a while; one in memory needs no rest."""
 
     cpdef list names(self):
         """Return the names of the files that are there.  Raises StorageError."""
@@ -277,28 +290,26 @@ cdef class PosixDisk(Disk):
         return self.flush(file) if status >= 0 else status
 
     cdef int extend(self, int file, uint64_t size) noexcept nogil:
+        """Past the page cache where it can be: zeros need no place there, and no copying."""
         cdef int64_t at = vanban_size(file)
         cdef int64_t start = at
         cdef int64_t count
-        cdef void *zeros
+        cdef int64_t written
+        cdef bint direct
         if at < 0:
             return <int>at
-        zeros = calloc(1, RESERVE_BYTES)
-        if zeros == NULL:
-            return -EIO
         while <uint64_t>at < size:
-            count = size - at
-            if count > RESERVE_BYTES:
-                count = RESERVE_BYTES
-            count = self.write(file, zeros, count, at)
-            if count < 0:
-                free(zeros)
-                return <int>count
+            count = min(<int64_t>size - at, <int64_t>ZEROS_BYTES)
+            direct = not (at | count) & (DIRECT_BYTES - 1) and vanban_direct(file, True)
+            written = self.write(file, vanban_zeros, count, at)
+            if direct:
+                vanban_direct(file, False)
+                if written == -EINVAL:
+                    written = self.write(file, vanban_zeros, count, at)
+            if written < 0:
+                return <int>written
             at += count
-        free(zeros)
-        if at > start:
-            vanban_push(file, start, at - start)
-        return 0
+        return vanban_push(file, start, at - start) if at > start else 0
 
     cdef int truncate(self, int file, uint64_t size) noexcept nogil:
         return -errno if c_ftruncate(file, size) else 0
@@ -358,9 +369,6 @@ cdef class PosixDisk(Disk):
         cdef uint64_t number = 0
         c_getrandom(&number, sizeof(number), 0)
         return number
-
-    cdef void rest(self, uint64_t microseconds) noexcept nogil:
-        c_usleep(microseconds)
 
     cpdef list names(self):
         """Return the names of the files that are there.  Raises StorageError."""

@@ -32,6 +32,7 @@ cdef class LmdbBase(Base):
     cdef uint64_t _readings          # begun so far
     cdef int _failure            # 0, or the number of what failed first
     cdef int _file
+    cdef int _note               # the file of `note_commit`
     cdef size_t _page_size
     cdef uint64_t _length        # of the file; only `write` changes it
     cdef Disk _owner_disk        # says who owns the directory now, or None
@@ -44,4 +45,5 @@ cdef class LmdbBase(Base):
         self, void *cursor, Blob *key, Slice *key_found, Slice *value, int operation
     ) noexcept nogil
     cdef int _come_near(self, int table) noexcept nogil
+    cdef int _commit(self, void *txn, uint64_t last) noexcept nogil
     cdef void _shut(self) noexcept

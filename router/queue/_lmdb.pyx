@@ -3,7 +3,7 @@
 
 One reading transaction is renewed at `begin` and reset at the last `end`, so none outlives a
 call; one writing transaction lives and dies within `write`, on whichever thread calls it.  A
-write is one commit, fully synced.  Where it fails LMDB promises nothing about the environment:
+write is one commit, durable as a whole or not at all when it returns.  Where it fails LMDB promises nothing about the environment:
 every later write fails too, until it is closed and opened again.
 
 The file is kept some way ahead of the data, filled with zeros: a commit that neither
@@ -14,14 +14,16 @@ from libc.errno cimport EIO, ENOMEM, EPERM
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
+from posix.unistd cimport close
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
 from router.queue._disk cimport Disk
 from router.queue._lmdb_calls cimport (
     LMDB_COMPACT, LMDB_CREATE, LMDB_FIRST, LMDB_LAST, LMDB_NEXT, LMDB_NO_LOCK,
-    LMDB_NO_READ_AHEAD, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY,
+    LMDB_NO_READ_AHEAD, LMDB_NO_SYNC, LMDB_NO_TLS, LMDB_NOT_FOUND, LMDB_PREVIOUS, LMDB_READ_ONLY,
     LMDB_SET, LMDB_SET_RANGE, Blob, EnvironmentInfo, TableInfo, lmdb, open_environment,
 )
+from router.queue._lmdb_commit cimport finish_commit, note_commit
 from router.queue._lmdb_write cimport NOT_SORTED, apply_changes, keep_ahead, length_of, true_reason
 from router.queue._overlay cimport TABLES_MAX, Overlay
 
@@ -31,8 +33,9 @@ import warnings
 from pathlib import Path
 
 from router.errors import StorageError
-from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_TABLES_MAX
+from router.limits import COMMIT_PLAIN_BYTES, MAP_BYTES, MAP_BYTES_32BIT, STORE_TABLES_MAX
 from router.queue._lmdb_calls import PROBLEM, describe
+from router.queue.commit_note import open_note
 from router.queue.environment import Gate, claim, copy_into, mend_length, prepare, refusal, release
 
 __all__ = ["LmdbBase"]
@@ -49,6 +52,8 @@ cdef extern from *:
 
 if vanban_watch_forks():
     raise MemoryError
+
+cdef size_t PLAIN_BYTES = COMMIT_PLAIN_BYTES
 
 cdef enum:
     FREE_PAGES = 0   # the table in which LMDB keeps what pages are free
@@ -85,7 +90,7 @@ cdef class LmdbBase(Base):
 
     def __cinit__(self, *_):
         self._gate = Gate()
-        self._file = -1
+        self._file = self._note = -1
 
     def __init__(self, path, tables, map_bytes=0):
         """See `open`.  Raises RuntimeError where LMDB's own functions cannot be used."""
@@ -115,6 +120,7 @@ cdef class LmdbBase(Base):
         cdef bytes path = os.fsencode(self._path)
         cdef uint64_t needed
         prepare(self._path, self._make)
+        self._note = open_note(self._path)
         needed = self._open_file(path, map_bytes)
         if needed > self._length:
             self._shut()
@@ -137,7 +143,7 @@ cdef class LmdbBase(Base):
         self._raise_if(lmdb.env_info(self._env, &info))
         self._raise_if(lmdb.env_stat(self._env, &stat))
         self._page_size = stat.page_size
-        self._length = length_of(self._file)
+        self._length = self.size = length_of(self._file)
         return (info.last_page + 1) * self._page_size
 
     def _make(self, directory):
@@ -311,6 +317,7 @@ cdef class LmdbBase(Base):
     cdef int write(self, Overlay changes) noexcept nogil:
         cdef void *txn = NULL
         cdef EnvironmentInfo before, after
+        cdef bint plain = changes.bytes < PLAIN_BYTES
         cdef int failed
         if self._failure or self._env is NULL:
             return FAILED
@@ -329,15 +336,33 @@ cdef class LmdbBase(Base):
         if failed:
             lmdb.txn_abort(txn)
             return self._failed(failed)
-        failed = lmdb.txn_commit(txn)
+        failed = lmdb.txn_commit(txn) if plain else self._commit(txn, before.last_transaction)
         if failed:
             return self._failed(true_reason(self._file, failed))
         lmdb.env_info(self._env, &after)
         failed = keep_ahead(
             self._file, &self._length, (after.last_page + 1) * self._page_size,
-            (after.last_page - before.last_page) * self._page_size,
+            (after.last_page - before.last_page) * self._page_size, self,
         )
+        self.size = self._length
         return self._failed(failed) if failed else 0
+
+    cdef int _commit(self, void *txn, uint64_t last) noexcept nogil:
+        """Commit what is large, after the commit `last`: 0, or what failed."""
+        cdef EnvironmentInfo info
+        cdef int failed = note_commit(self._note, self._file, self._page_size, last)
+        if failed:
+            lmdb.txn_abort(txn)
+            return failed
+        lmdb.env_set_flags(self._env, LMDB_NO_SYNC, 1)
+        failed = lmdb.txn_commit(txn)
+        lmdb.env_set_flags(self._env, LMDB_NO_SYNC, 0)
+        if failed:
+            return failed
+        lmdb.env_info(self._env, &info)
+        return finish_commit(
+            self._note, self._file, (info.last_page + 1) * self._page_size, self
+        )
 
     def belong_to(self, Disk disk, uint64_t epoch):
         """Refuse to write once that disk was claimed for another opening than `epoch`."""
@@ -406,6 +431,9 @@ cdef class LmdbBase(Base):
     cdef void _shut(self) noexcept:
         cdef Held *held
         cdef int table
+        if self._note >= 0:
+            close(self._note)
+            self._note = -1
         if self._env is NULL:
             return
         for table in range(TABLES_MAX):

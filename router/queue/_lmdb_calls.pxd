@@ -58,6 +58,7 @@ ctypedef struct Calls:  # environments, transactions and cursors are opaque
     int (*env_set_assert)(
         void *env, void (*told)(void *env, const char *words) noexcept nogil
     ) noexcept nogil
+    int (*env_set_flags)(void *env, unsigned int flags, int on) noexcept nogil
     int (*env_get_fd)(void *env, int *file) noexcept nogil
     int (*env_info)(void *env, EnvironmentInfo *info) noexcept nogil
     int (*env_stat)(void *env, TableInfo *info) noexcept nogil

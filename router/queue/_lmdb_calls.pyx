@@ -26,10 +26,10 @@ WHEELS_TESTED = ("3.0.0",)
 ENGINE_TESTED = (0, 9, 36)
 NAMES = (  # in the order of `Calls`
     b"version", b"strerror", b"env_create", b"env_open", b"env_close", b"env_set_mapsize",
-    b"env_set_maxdbs", b"env_set_maxreaders", b"env_set_assert", b"env_get_fd", b"env_info",
-    b"env_stat", b"env_copyfd2", b"reader_check", b"txn_begin", b"txn_commit", b"txn_abort",
-    b"txn_reset", b"txn_renew", b"dbi_open", b"stat", b"get", b"cursor_open", b"cursor_close",
-    b"cursor_renew", b"cursor_get", b"cursor_put", b"cursor_del",
+    b"env_set_maxdbs", b"env_set_maxreaders", b"env_set_assert", b"env_set_flags", b"env_get_fd",
+    b"env_info", b"env_stat", b"env_copyfd2", b"reader_check", b"txn_begin", b"txn_commit",
+    b"txn_abort", b"txn_reset", b"txn_renew", b"dbi_open", b"stat", b"get", b"cursor_open",
+    b"cursor_close", b"cursor_renew", b"cursor_get", b"cursor_put", b"cursor_del",
 )
 
 assert len(NAMES) * sizeof(void *) == sizeof(Calls)

@@ -8,10 +8,12 @@ from posix.stat cimport fstat, struct_stat
 from posix.types cimport off_t
 from posix.unistd cimport fdatasync, ftruncate, pwrite
 
+from router.queue._base cimport Base
 from router.queue._bytes cimport FAILED, FOUND
 from router.queue._lmdb_calls cimport (
     LMDB_APPEND, LMDB_LAST, LMDB_NOT_FOUND, LMDB_SET, Blob, lmdb,
 )
+from router.queue._lmdb_commit cimport push
 from router.queue._overlay cimport Overlay, Walk
 
 from router.limits import MAP_AHEAD_BYTES_MAX, MAP_AHEAD_BYTES_MIN, MAP_AHEAD_FREE_SHARE
@@ -91,7 +93,9 @@ cdef bint beyond(Blob *key, Blob *last) noexcept nogil:
     return order > 0 or (order == 0 and key.size > last.size)
 
 
-cdef int keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) noexcept nogil:
+cdef int keep_ahead(
+    int file, uint64_t *length, uint64_t used, uint64_t grown, Base base
+) noexcept nogil:
     cdef uint64_t ahead, step
     if length[0] < used:  # the commit went beyond the zeros, or gave pages up unwritten
         length[0] = length_of(file)
@@ -102,7 +106,7 @@ cdef int keep_ahead(int file, uint64_t *length, uint64_t used, uint64_t grown) n
         return 0
     step = min(max(2 * grown, AHEAD_LEAST), used + ahead - length[0])
     if step <= free_bytes(file) // FREE_SHARE:
-        return fill(file, length, step)
+        return fill(file, length, step, base)
     return 0
 
 
@@ -118,7 +122,7 @@ cdef uint64_t free_bytes(int file) noexcept nogil:
     return <uint64_t>found.f_bavail * found.f_frsize
 
 
-cdef int fill(int file, uint64_t *length, uint64_t size) noexcept nogil:
+cdef int fill(int file, uint64_t *length, uint64_t size, Base base) noexcept nogil:
     """Write zeros at the end and flush them: 0, or what the flush failed with.
 
     That they can't be written harms nobody; a failed flush says that the disk can't be trusted.
@@ -126,10 +130,14 @@ cdef int fill(int file, uint64_t *length, uint64_t size) noexcept nogil:
     cdef uint64_t start = length[0]
     cdef uint64_t done = 0
     cdef ssize_t written
+    cdef int failed
     while done < size:
         written = pwrite(file, ZEROS, min(sizeof(ZEROS), size - done), <off_t>(start + done))
         if written <= 0:
             break
+        failed = push(file, start + done, start + done + <uint64_t>written, base)
+        if failed:
+            return failed
         done += <uint64_t>written
     length[0] += done
     return errno if fdatasync(file) else 0

@@ -118,7 +118,7 @@ cdef class SegmentLog(LogWriter):
         self.last = self.flushed = self.written = found.expected - 1
         self._remove(AHEAD)
         self._remove(OPENING)
-        self.numbers = self.going = header.segment = self.numbers + 1
+        self.numbers = header.segment = self.numbers + 1
         header.first = min(tail, found.expected)
         header.flushed = self.last
         file = self.make(OPENING, &header, size, size)
@@ -231,11 +231,15 @@ cdef class SegmentLog(LogWriter):
 
         FOUND (a copy, to be freed), ABSENT (cut, or not yet written), FAILED (`read_fault`).
         """
+        cdef int status
         if self.shut:
             return self.segments.blame(SHUT, 0, 0, 0, sequence)
         if sequence > self.written:
             return ABSENT
-        return self.segments.read(start, sequence, into, size)
+        status = self.segments.read(start, sequence, into, size)
+        if status == ABSENT and self.shut:  # closed meanwhile: nothing is missing
+            return self.segments.blame(SHUT, 0, 0, 0, sequence)
+        return status
 
     cdef int replay(self, Visitor visitor) noexcept nogil:
         """Show every kept record above the checkpoint, in order, with its present spot."""

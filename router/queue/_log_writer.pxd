@@ -30,12 +30,12 @@ cdef class LogWriter:
     cdef uint64_t written                # highest sequence in the file, flushed or not
     cdef bint dirty                      # something is written and not flushed
     cdef uint8_t *buffer
-    cdef size_t filled
+    cdef size_t filled                   # not written yet
+    cdef size_t kept                     # of the page at `end`, written, before it in the buffer
     cdef size_t capacity
     # the segment made ahead; guarded by `making`
     cdef pthread_mutex_t making
     cdef uint32_t numbers                # highest number given to a segment
-    cdef uint32_t going                  # number of the segment the writer goes to, or is at
     cdef Header ready                    # of the one that is ready; segment 0: none
     cdef uint64_t ready_bytes
     cdef bint busy                       # one is being made
@@ -50,6 +50,7 @@ cdef class LogWriter:
     cdef void drop(self) noexcept nogil
     cdef bint wanting(self) noexcept nogil
     cdef int prepare(self) noexcept nogil
+    cdef int number_ahead(self, int file, Header *header) noexcept nogil
     cdef int cut_below(self, uint64_t before) noexcept nogil
     cpdef void close(self)
 
@@ -63,6 +64,5 @@ cdef class LogWriter:
     cdef int make(
         self, const char *name, Header *header, uint64_t size, uint64_t step
     ) noexcept nogil
-    cdef void rest_until(self, uint64_t begun, uint64_t at, uint64_t size) noexcept nogil
     cdef int settle(self, const char *name, uint32_t number) noexcept nogil
     cdef int go_to(self, const Header *header, int file, uint64_t first) noexcept nogil

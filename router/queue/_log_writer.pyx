@@ -8,7 +8,7 @@ log is opened again, and what was not answered may be there or not.
 from libc.errno cimport EEXIST, ENOENT, ENOMEM
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove, memset
 cimport cython
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, Spot
@@ -29,11 +29,10 @@ cdef extern from "pthread.h" nogil:
     int pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 cdef enum:
-    PACE_BYTES = 1048576       # zeros written at once while a segment is made ahead
+    PACE_BYTES = 262144        # zeros written at once while a segment is made ahead
     UNPACED_BYTES = 4194304    # at most, when the writer has to make its next segment itself
-    RESTS_MAX = 10             # between two steps
-    REST_MICROSECONDS = 1000
     BUFFER_BYTES = 65536       # to begin with
+    PAGE_BYTES = 4096          # of the page cache
 
 cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 cdef size_t BUFFER_MAX = LOG_BUFFER_BYTES_MAX
@@ -70,15 +69,15 @@ cdef class LogWriter:
     cdef int make(
         self, const char *name, Header *header, uint64_t size, uint64_t step
     ) noexcept nogil:
-        """Make a file of zeros with a header, flushed, not yet named: the file or -errno.
+        """Make a file of zeros, flushed, not yet named: the file or -errno.
 
-        `step` is how much is written at once, with a rest in between.  One flush at the end:
-        each would make the file system commit its journal.
+        Its header is written when it has a number.  `step` is how much is written at once:
+        the writer's flushes come in between.  One flush at the end: each would make the
+        file system commit its journal.
         """
-        cdef uint64_t begun = self.end
         cdef uint8_t page[HEADER_BYTES]
         cdef uint64_t at = 0
-        cdef int64_t status
+        cdef int64_t status = 0
         cdef int file = self.disk.open(name, True)
         if file == -EEXIST:
             status = self.disk.remove(name)
@@ -87,13 +86,12 @@ cdef class LogWriter:
             return file
         header.epoch = self.epoch
         header.salt = self.disk.salt()
-        write_header(page, header)
-        status = self.disk.write(file, page, HEADER_BYTES, 0)
+        if header.segment:
+            write_header(page, header)
+            status = self.disk.write(file, page, HEADER_BYTES, 0)
         while status >= 0 and at < size:
             at = at + step if at + step < size else size
             status = self.disk.extend(file, at)
-            if at < size:
-                self.rest_until(begun, at, size)
         if status >= 0:
             status = self.disk.flush(file)
         if status < 0:
@@ -101,19 +99,6 @@ cdef class LogWriter:
             self.disk.remove(name)
             return <int>status
         return file
-
-    cdef void rest_until(self, uint64_t begun, uint64_t at, uint64_t size) noexcept nogil:
-        """Let the writer's flushes go first: wait until it has used its share, or a moment.
-
-        The shares are such that the next segment is ready when half of what is left of
-        this one is used; the writer's place is only looked at, so it may be a little old.
-        """
-        cdef uint64_t left = self.room - begun if self.room > begun else 0
-        cdef int _rests
-        for _rests in range(RESTS_MAX):
-            if self.shut or self.end - begun >= left // 2 * (at >> 10) // (size >> 10):
-                return
-            self.disk.rest(REST_MICROSECONDS)
 
     cdef int settle(self, const char *name, uint32_t number) noexcept nogil:
         """Give a made segment its name, durably."""
@@ -132,6 +117,7 @@ cdef class LogWriter:
         self.number = header.segment
         self.seed = seed_of(header)
         self.end = HEADER_BYTES
+        self.kept = 0
         self.room = self.disk.size(file)
         segment.number = self.number
         segment.seed = self.seed
@@ -148,6 +134,7 @@ cdef class LogWriter:
         cdef Header header
         cdef uint64_t size
         cdef int file
+        cdef bint made = True
         if self.flush() == FAILED:
             return FAILED
         pthread_mutex_lock(&self.making)
@@ -155,18 +142,16 @@ cdef class LogWriter:
         self.ready.segment = 0
         if header.segment == 0:
             self.numbers += 1
-        # From here on what is made ahead under a lower number comes too late: segments are
-        # in the order of their sequences.
-        self.going = header.segment if header.segment else self.numbers
+            header.segment = self.numbers
+            made = False
         size = self.next_bytes
         self.next_bytes = 2 * size if 2 * size < self.bytes_max else self.bytes_max
         pthread_mutex_unlock(&self.making)
-        if header.segment:
+        if made:
             name_of(header.segment, name)
             file = self.disk.open(name, False)
         else:
             size = size if size < UNPACED_BYTES else UNPACED_BYTES
-            header.segment = self.going
             header.first = header.flushed = 0
             file = self.make(OPENING, &header, size, size)
             if file >= 0:
@@ -181,53 +166,64 @@ cdef class LogWriter:
         return 0
 
     cdef bint wanting(self) noexcept nogil:
-        """True when half of the segment is used and no other is ready or being made."""
-        cdef bint wanted
-        if self.trouble.kind or self.shut or 2 * (self.end + self.filled) < self.room:
+        """True when a quarter of the segment is used and no other is ready or being made.
+
+        Only looks, so it may be a little old: `prepare` looks again.
+        """
+        if self.trouble.kind or self.shut or 4 * (self.end + self.filled) < self.room:
             return False
-        pthread_mutex_lock(&self.making)
-        wanted = self.ready.segment == 0 and not self.busy
-        pthread_mutex_unlock(&self.making)
-        return wanted
+        return self.ready.segment == 0 and not self.busy
 
     cdef int prepare(self) noexcept nogil:
-        """Make the next segment ahead, in paced steps: FOUND; ABSENT (not wanted); -errno.
+        """Make the next segment ahead, in small steps: FOUND; ABSENT (not wanted); -errno.
 
         A failure here kills nothing: the writer will try for itself.
         """
-        cdef char name[NAME_BYTES]
         cdef Header header
         cdef uint64_t size
-        cdef int file, status
-        if not self.wanting():
-            return ABSENT
+        cdef int file
+        cdef int status = ABSENT
         pthread_mutex_lock(&self.making)
-        if self.busy:
-            pthread_mutex_unlock(&self.making)
-            return ABSENT
-        self.busy = True
-        self.numbers += 1
-        header.segment = self.numbers
-        header.first = header.flushed = 0
+        if self.wanting():
+            self.busy = True
+            status = FOUND
         size = self.next_bytes
         pthread_mutex_unlock(&self.making)
+        if status == ABSENT:
+            return ABSENT
+        memset(&header, 0, sizeof(Header))
         file = self.make(AHEAD, &header, size, PACE_BYTES)
-        status = file
-        if file >= 0:
-            self.disk.close(file)
-            status = self.settle(AHEAD, header.segment)
         pthread_mutex_lock(&self.making)
-        self.busy = False
-        if status >= 0 and header.segment > self.going and not self.shut:
+        status = self.number_ahead(file, &header) if file >= 0 else file
+        if status == FOUND:
             self.ready = header
             self.ready_bytes = size
-            status = FOUND
-        elif status >= 0:  # the writer could not wait, and is past it
-            name_of(header.segment, name)
-            self.disk.remove(name)
-            status = ABSENT
+        self.busy = False
         pthread_mutex_unlock(&self.making)
         return status
+
+    cdef int number_ahead(self, int file, Header *header) noexcept nogil:
+        """Give a segment made ahead its number and name, durably: FOUND, ABSENT or -errno.
+
+        Only now, with `making` held: segments are in the order of their sequences, and the
+        writer may have made others for itself meanwhile.
+        """
+        cdef uint8_t page[HEADER_BYTES]
+        cdef int64_t status = 0
+        if self.shut:
+            self.disk.close(file)
+            self.disk.remove(AHEAD)
+            return ABSENT
+        self.numbers += 1
+        header.segment = self.numbers
+        write_header(page, header)
+        status = self.disk.write(file, page, HEADER_BYTES, 0)
+        if status >= 0:
+            status = self.disk.flush(file)
+        self.disk.close(file)
+        if status >= 0:
+            status = self.settle(AHEAD, header.segment)
+        return FOUND if status >= 0 else <int>status
 
     cdef int blame(self, int kind, int error) noexcept nogil:
         """Remember why the log is dead."""
@@ -258,7 +254,7 @@ cdef class LogWriter:
         cdef int i
         if self.filled + need > BUFFER_MAX and self.spill() == FAILED:
             return FAILED
-        while self.filled + need > capacity:
+        while self.kept + self.filled + need + PAGE_BYTES > capacity:
             capacity *= 2
         if capacity != self.capacity:
             at = <uint8_t *>realloc(self.buffer, capacity)
@@ -266,11 +262,13 @@ cdef class LogWriter:
                 return self.blame(BROKEN, ENOMEM)
             self.buffer = at
             self.capacity = capacity
-        at = self.buffer + self.filled + FRAME_BYTES
+        at = self.buffer + self.kept + self.filled + FRAME_BYTES
         for i in range(count):
             memcpy(at, parts[i].data, parts[i].size)
             at += parts[i].size
-        seal_frame(self.buffer + self.filled, <uint32_t>length, sequence, mark, self.seed)
+        seal_frame(
+            self.buffer + self.kept + self.filled, <uint32_t>length, sequence, mark, self.seed
+        )
         self.filled += need
         return 0
 
@@ -304,17 +302,26 @@ cdef class LogWriter:
         return 0
 
     cdef int spill(self) noexcept nogil:
-        """Write the buffer down."""
+        """Write the buffer down, in whole pages: what is written of the last one stays in the
+        buffer and is written again.  So no page is ever read to be completed."""
+        cdef size_t size = self.kept + self.filled
+        cdef uint64_t start = self.end - self.kept
+        cdef uint64_t whole = (size + PAGE_BYTES - 1) // PAGE_BYTES * PAGE_BYTES
         cdef int64_t status
         if self.sound() == FAILED:
             return FAILED
         if self.filled == 0:
             return 0
-        status = self.disk.write(self.file, self.buffer, self.filled, self.end)
+        if start + whole > self.room:
+            whole = max(self.room - start, size)
+        memset(self.buffer + size, 0, whole - size)
+        status = self.disk.write(self.file, self.buffer, whole, start)
         if status < 0:
             return self.blame(BROKEN, <int>-status)
         self.end += self.filled
         self.filled = 0
+        self.kept = self.end % PAGE_BYTES
+        memmove(self.buffer, self.buffer + size - self.kept, self.kept)
         self.dirty = True
         self.written = self.last
         return 0

@@ -93,9 +93,12 @@ cdef inline void pack_cell(uint8_t *at, const Cell *cell) noexcept nogil:
 
 
 cdef uint8_t *own_cell(
-    State state, uint64_t entry, uint32_t rank, uint32_t members
+    State state, uint64_t entry, uint32_t rank, uint32_t members, bint touched
 ) noexcept nogil:
-    """Give a delivery's cell to be changed; its block is made when it is the first."""
+    """Give a delivery's cell to be changed; its block is made when it is the first.
+
+    `touched`: some member has a cell; if none has, there is no block to look for.
+    """
     cdef uint8_t[16] key
     cdef uint8_t[CELLS_A_BLOCK * CELL_BYTES] fresh
     cdef size_t held, cells
@@ -103,7 +106,7 @@ cdef uint8_t *own_cell(
     cdef uint8_t *found
     store64(key, entry)
     store64(key + 8, block)
-    found = state.own(CELLS, key, 16, &held)
+    found = state.own(CELLS, key, 16, &held) if touched else NULL
     if found == NULL:
         cells = members - block * CELLS_A_BLOCK
         if cells > CELLS_A_BLOCK:
@@ -238,7 +241,9 @@ cdef int apply_move(
     row = state.own(ENTRIES, key, 16, &held)
     if row == NULL or move.rank >= load32(row + ENT_SIZE):
         return FAILED
-    at = own_cell(state, move.entry, move.rank, load32(row + ENT_SIZE))
+    at = own_cell(
+        state, move.entry, move.rank, load32(row + ENT_SIZE), load32(row + ENT_TOUCHED) != 0
+    )
     if at == NULL:
         return FAILED
     unpack_cell(at, &cell)

@@ -18,11 +18,16 @@ cdef extern from "<pthread.h>" nogil:
         pass
     ctypedef struct pthread_cond_t:
         pass
+    ctypedef struct pthread_condattr_t:
+        pass
     int pthread_mutex_init(pthread_mutex_t *mutex, void *attributes)
     int pthread_mutex_lock(pthread_mutex_t *mutex)
     int pthread_mutex_unlock(pthread_mutex_t *mutex)
     int pthread_mutex_destroy(pthread_mutex_t *mutex)
-    int pthread_cond_init(pthread_cond_t *condition, void *attributes)
+    int pthread_condattr_init(pthread_condattr_t *attributes)
+    int pthread_condattr_setclock(pthread_condattr_t *attributes, int clock)
+    int pthread_condattr_destroy(pthread_condattr_t *attributes)
+    int pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *attributes)
     int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
     int pthread_cond_timedwait(
         pthread_cond_t *condition, pthread_mutex_t *mutex, const timespec *until
@@ -58,6 +63,10 @@ ctypedef struct Ticket:  # one caller's wishes in a group
     size_t wish_count
 
 
+# The instant so many seconds from now, on a clock that nobody sets.
+cdef timespec seconds_on(double seconds) noexcept nogil
+
+
 cdef class Pipeline:
     cdef State state
     cdef SegmentLog log          # None: records are kept in a table
@@ -87,6 +96,7 @@ cdef class Pipeline:
     cdef bint broken
     cdef bint closed
     cdef bint stopping
+    cdef bint writing                    # a checkpoint is being written, beside the lock
     cdef pthread_mutex_t lock            # guards everything above
     cdef pthread_mutex_t arriving        # guards the line of tickets
     cdef pthread_cond_t arrived          # under `arriving`: somebody queued
@@ -101,12 +111,14 @@ cdef class Pipeline:
     cdef int signal_file
     cdef Move *replay_moves
 
+    cdef void make_locks(self) noexcept nogil
     cdef void enter(self) noexcept nogil
     cdef void leave(self) noexcept nogil
     cdef void give_up(self) noexcept nogil
     cdef void run(self, Ticket *ticket) noexcept nogil
     cdef void lead(self) noexcept nogil
     cdef void queue_up(self, Ticket *ticket) noexcept nogil
+    cdef void note_completed(self, Ticket *ticket) noexcept nogil
     cdef Ticket *take_line(self) noexcept nogil
     cdef void serve(self, Ticket *ticket) noexcept nogil
     cdef void serve_records(self, Ticket *ticket) noexcept nogil
@@ -119,8 +131,10 @@ cdef class Pipeline:
     cdef void finish(self, Ticket *line) noexcept nogil
     cdef int freeze(self) noexcept nogil
     cdef int thaw(self, int written) noexcept nogil
+    cdef size_t overlay_bytes_due(self) noexcept nogil
     cdef void keep_meta(self) noexcept nogil
     cdef bint checkpoint_due(self) noexcept nogil
     cdef void wait_for_room(self) noexcept nogil
+    cdef void answer_all(self) noexcept nogil
     cdef bint swamped(self) noexcept nogil
     cdef int write_checkpoint(self) noexcept nogil

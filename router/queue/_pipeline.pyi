@@ -31,6 +31,12 @@ class Pipeline:
     refusing: bool
 
     def __new__(cls, *arguments: Any, **named: Any) -> Self: ...
+    def disown(self) -> None:
+        """Refuse everything from now on: this process was forked, and the store is its parent's.
+
+        Whatever thread held a lock at the fork is not here to give it back: all are made anew.
+        """
+
     @property
     def checkpointed(self) -> int:
         """The highest sequence in the base."""

@@ -12,7 +12,7 @@ A failed write, flush or reading breaks the pipeline: it refuses everything from
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, store32, store64
 from router.queue._crc cimport crc32c
@@ -28,22 +28,37 @@ from router.queue._changes cimport changes_bytes_max, read_changes, write_change
 from router.queue._moves cimport COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes
 from router.queue._settle cimport Wish, grant
 
-from router.limits import GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S, RECORD_BYTES_MAX
+from router.limits import (
+    CHECKPOINT_OVERLAY_BYTES_LEAST, GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S,
+    RECORD_BYTES_MAX,
+)
 
 __all__ = ["Pipeline"]
 
 cdef enum:
     SPOT_EVERY = 16     # of records that are no documents, every so many have a spot
     SPOT_BYTES = 12
+    BASE_SHARE = 16     # of the base may be in the overlay before a checkpoint
     RECORD_HEAD = 12    # of a record kept in a table: epoch, checksum
 
 cdef size_t GROUP_MAX = GROUP_BYTES_MAX
+cdef size_t CHECKPOINT_LEAST = CHECKPOINT_OVERLAY_BYTES_LEAST
 cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 cdef const char *META_COUNTERS = b"counters"
 cdef const char *META_PLACE = b"place"
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t write(int file, const void *data, size_t count)
+
+
+cdef timespec seconds_on(double seconds) noexcept nogil:
+    cdef timespec until
+    clock_gettime(CLOCK_MONOTONIC, &until)
+    until.tv_sec += <long>seconds
+    until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
+    until.tv_sec += until.tv_nsec // 1000000000
+    until.tv_nsec %= 1000000000
+    return until
 
 
 cdef class Pipeline:
@@ -61,11 +76,7 @@ cdef class Pipeline:
         self.replay_moves = <Move *>malloc(MOVES_MAX * sizeof(Move))
         if self.replay_moves == NULL:
             raise MemoryError
-        pthread_mutex_init(&self.lock, NULL)
-        pthread_mutex_init(&self.arriving, NULL)
-        pthread_cond_init(&self.arrived, NULL)
-        pthread_cond_init(&self.thawed, NULL)
-        pthread_cond_init(&self.wanted, NULL)
+        self.make_locks()
 
     def __dealloc__(self):
         free(self.replay_moves)
@@ -74,6 +85,27 @@ cdef class Pipeline:
         pthread_cond_destroy(&self.arrived)
         pthread_cond_destroy(&self.thawed)
         pthread_cond_destroy(&self.wanted)
+
+    cdef void make_locks(self) noexcept nogil:
+        """Make locks and conditions, free; waits are counted by a clock that nobody sets."""
+        cdef pthread_condattr_t steady
+        pthread_condattr_init(&steady)
+        pthread_condattr_setclock(&steady, CLOCK_MONOTONIC)
+        pthread_mutex_init(&self.lock, NULL)
+        pthread_mutex_init(&self.arriving, NULL)
+        pthread_cond_init(&self.arrived, NULL)
+        pthread_cond_init(&self.thawed, &steady)
+        pthread_cond_init(&self.wanted, &steady)
+        pthread_condattr_destroy(&steady)
+
+    def disown(self):
+        """Refuse everything from now on: this process was forked, and the store is its parent's.
+
+        Whatever thread held a lock at the fork is not here to give it back: all are made anew.
+        """
+        self.stopping = self.closed = True
+        self.signal_file = -1
+        self.make_locks()
 
     # Callers.
 
@@ -99,6 +131,11 @@ cdef class Pipeline:
         ticket.behind = NULL
         ticket.outcome = IN_LINE
         pthread_mutex_lock(&self.arriving)
+        if ticket.queued and self.closed:  # nobody comes to serve it any more
+            ticket.outcome = BROKEN
+            self.note_completed(ticket)
+            pthread_mutex_unlock(&self.arriving)
+            return
         if self.first == NULL:
             self.first = ticket
         else:
@@ -109,6 +146,15 @@ cdef class Pipeline:
         if ticket.queued:
             pthread_cond_signal(&self.arrived)
         pthread_mutex_unlock(&self.arriving)
+
+    cdef void note_completed(self, Ticket *ticket) noexcept nogil:
+        """Keep a queued ticket's answer until it is fetched.  Under `arriving`."""
+        ticket.behind = NULL
+        if self.completed_first == NULL:
+            self.completed_first = ticket
+        else:
+            self.completed_newest.behind = ticket
+        self.completed_newest = ticket
 
     cdef void run(self, Ticket *ticket) noexcept nogil:
         """Have a ticket served; on return it is answered, and what it changed is durable."""
@@ -150,6 +196,8 @@ cdef class Pipeline:
         if line == NULL:
             return
         self.state.begin()
+        if self.state.failed:  # nothing may be judged, let alone written
+            self.give_up()
         ticket = line
         while ticket != NULL:
             self.serve(ticket)
@@ -158,7 +206,7 @@ cdef class Pipeline:
             self.give_up()
         self.state.end()
         self.finish(line)
-        if self.checkpoint_due():
+        if self.checkpoint_due() or (self.log is not None and self.log.wanting()):
             pthread_cond_broadcast(&self.wanted)
 
     cdef void wait_for_room(self) noexcept nogil:
@@ -168,17 +216,22 @@ cdef class Pipeline:
         documents are refused until it has ended.
         """
         cdef timespec until
-        cdef double seconds = self.overlay_wait_s
         if not self.state.freezing or self.state.bytes() <= self.overlay_bytes_max:
             return
-        clock_gettime(CLOCK_REALTIME, &until)
-        until.tv_sec += <long>seconds
-        until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
-        until.tv_sec += until.tv_nsec // 1000000000
-        until.tv_nsec %= 1000000000
+        self.state.base.hurry = True
+        until = seconds_on(self.overlay_wait_s)
         while self.state.freezing and not (self.broken or self.closed or self.crowded):
             if pthread_cond_timedwait(&self.thawed, &self.lock, &until):
                 self.crowded = self.state.freezing
+
+    cdef void answer_all(self) noexcept nogil:
+        """Answer all who are in line, and those who queued and left.  The lock is held."""
+        cdef bint left = True
+        while left:
+            self.lead()
+            pthread_mutex_lock(&self.arriving)
+            left = self.first != NULL
+            pthread_mutex_unlock(&self.arriving)
 
     cdef bint swamped(self) noexcept nogil:
         """Say whether not even what recipients want may take more memory."""
@@ -199,13 +252,8 @@ cdef class Pipeline:
             elif ticket.outcome == IN_LINE:
                 ticket.outcome = DONE
             if ticket.queued:
-                ticket.behind = NULL
                 pthread_mutex_lock(&self.arriving)
-                if self.completed_first == NULL:
-                    self.completed_first = ticket
-                else:
-                    self.completed_newest.behind = ticket
-                self.completed_newest = ticket
+                self.note_completed(ticket)
                 pthread_mutex_unlock(&self.arriving)
                 signalled = True
             ticket = behind
@@ -243,6 +291,9 @@ cdef class Pipeline:
                 judge(
                     self.state, record.data, self.in_flight_max, self.pending_max, answer
                 )
+                if self.state.failed:  # whether it is new is not known
+                    self.give_up()
+                    return
                 if answer.kind != NEW:
                     continue
             if self.append(record, 1, &answer.sequence) == FAILED:
@@ -362,6 +413,10 @@ cdef class Pipeline:
         if self.log is not None:
             if self.log.flush() == FAILED:
                 return FAILED
+            self.state.base.beside += 1
+            self.state.base.hurry = self.state.freezing and (
+                self.state.bytes() > self.overlay_bytes_max // 4 * 3
+            )
         elif self.freeze() == FAILED or self.thaw(self.write_checkpoint()) == FAILED:
             return FAILED
         self.dirty = False
@@ -375,9 +430,18 @@ cdef class Pipeline:
         if self.log is None or self.state.freezing or self.broken:
             return False
         return (
-            self.state.bytes() > self.checkpoint_overlay_bytes
+            self.state.bytes() > self.overlay_bytes_due()
             or self.stored_bytes - self.checkpoint_bytes > self.checkpoint_log_bytes
         )
+
+    cdef size_t overlay_bytes_due(self) noexcept nogil:
+        """How much the overlay may hold before a checkpoint.
+
+        Small ones keep nobody waiting; into a large base many changes go together, since
+        each rewrites the pages that it touches.
+        """
+        cdef size_t due = self.state.base.size // BASE_SHARE
+        return min(max(due, CHECKPOINT_LEAST), self.checkpoint_overlay_bytes)
 
     cdef void keep_meta(self) noexcept nogil:
         """Write down what belongs to the state and is kept in memory."""
@@ -405,7 +469,7 @@ cdef class Pipeline:
         self.keep_meta()
         self.checkpoint_bytes = self.stored_bytes
         self.frozen_last = self.last
-        return self.state.freeze()
+        return FAILED if self.state.failed else self.state.freeze()
 
     cdef int write_checkpoint(self) noexcept nogil:
         """Write what is frozen into the base, unless another owner has opened the directory:

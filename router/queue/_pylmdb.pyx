@@ -23,6 +23,7 @@ import lmdb
 
 from router.errors import StorageError
 from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_READERS_MAX, STORE_TABLES_MAX
+from router.queue.commit_note import undo_commit
 from router.queue.environment import (
     DATA, Gate, claim, copy_into, mend_length, prepare, refusal, release, true_reason,
 )
@@ -85,6 +86,7 @@ cdef class PyLmdbBase(Base):
         mended = False
         while True:
             prepare(self._path, self._make)
+            undo_commit(self._path)
             self._env = self._environment(self._path, map_bytes)
             self._env.reader_check()
             needed = self._used()

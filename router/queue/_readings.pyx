@@ -189,6 +189,7 @@ cdef class Readings(Pipeline):
         cdef Slice value
         cdef uint8_t *kept = NULL
         cdef size_t size = 0
+        cdef bint found = False
         cdef const uint8_t *raw = <const uint8_t *>PyBytes_AS_STRING(key)
         cdef size_t key_size = PyBytes_GET_SIZE(key)
         self.check()
@@ -197,15 +198,18 @@ cdef class Readings(Pipeline):
         with nogil:
             self.enter()
             if self.state.get(table, raw, key_size, &value) == FOUND:
+                found = True
                 size = value.size
                 kept = <uint8_t *>malloc(size + 1)
                 if kept != NULL:
                     memcpy(kept, value.data, size)
             self.leave()
-        self.check()
-        if kept == NULL:
-            return None
         try:
+            self.check()
+            if not found:
+                return None
+            if kept == NULL:
+                raise MemoryError  # never "not there"
             return PyBytes_FromStringAndSize(<char *>kept, size)
         finally:
             free(kept)
@@ -218,6 +222,7 @@ cdef class Readings(Pipeline):
         cdef uint8_t *more
         cdef size_t used = 0, room = 0, need, at = 0
         cdef size_t count = 0
+        cdef bint cut_off = False
         cdef const uint8_t *raw = <const uint8_t *>PyBytes_AS_STRING(prefix)
         cdef size_t size = PyBytes_GET_SIZE(prefix)
         self.check()
@@ -231,6 +236,7 @@ cdef class Readings(Pipeline):
                 if need > room:
                     more = <uint8_t *>realloc(kept, 2 * need)
                     if more == NULL:
+                        cut_off = True
                         break
                     kept, room = more, 2 * need
                 store64(kept + used, stream.suffix)
@@ -244,6 +250,8 @@ cdef class Readings(Pipeline):
         found = []
         try:
             self.check()
+            if cut_off:
+                raise MemoryError  # never a shorter page, which would say that nothing follows
             while at < used:
                 need = load64(kept + at + 8)
                 found.append((

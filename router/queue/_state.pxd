@@ -41,6 +41,7 @@ cdef class State:
     cdef size_t joint_size
     cdef Filter names            # of IDS, IDEMPOTENCY, NUMBERS, without their years
     cdef Pending pending  # written to one address by name and open
+    cdef bint begun    # a reading of the base is under way
     cdef bint failed   # a reading or a change failed: nothing since may be believed
 
     cdef void begin(self) noexcept nogil

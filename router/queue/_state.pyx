@@ -52,18 +52,21 @@ cdef class State:
 
     cdef void begin(self) noexcept nogil:
         """Begin a reading of the base."""
-        if self.base.begin() == FAILED:
+        self.begun = self.base.begin() != FAILED
+        if not self.begun:
             self.failed = True
 
     cdef void end(self) noexcept nogil:
         """End it: slices of the base are no longer valid."""
-        self.base.end()
+        if self.begun:  # after a beginning that failed there is nothing to end
+            self.base.end()
+        self.begun = False
 
     cdef int get(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
         """Give the value of a key: FOUND or ABSENT; valid until the next change of it."""
         cdef int found = self.above(table, key, size, value)
         if found == ABSENT:
-            found = self.base.get(table, key, size, value)
+            found = self.base.get(table, key, size, value) if self.begun else FAILED
         if found == FAILED:
             self.failed = True
         return FOUND if found == FOUND else ABSENT
@@ -261,7 +264,7 @@ cdef class State:
             stream.lower_left = (
                 self.freezing and self.two.seek(table, prefix, size, start, &stream.lower) == FOUND
             )
-        stream.cursor = self.base.cursor(table)
+        stream.cursor = self.base.cursor(table) if self.begun else NULL
         stream.base_left = False
         if stream.cursor == NULL:
             self.failed = True

@@ -61,7 +61,11 @@ class Store(Handing):
         """Ask the threads to end."""
 
     def shut(self, clean: bool) -> None:
-        """Close log and base; with a last checkpoint when `clean`.  Idempotent; stop first."""
+        """Close log and base; with a last checkpoint when `clean`.  Idempotent; stop first.
+
+        Waits for a checkpoint that another thread is writing.  Whoever is still in line is
+        answered that nothing of it may be counted on; `completed` tells who queued and left.
+        """
 
 def place_of(base: Base) -> _Place:
     """Return (sequence, spot, epoch) of a base's checkpoint; zeros for an empty one."""

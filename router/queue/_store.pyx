@@ -7,7 +7,7 @@ hand in a base and, all but one, a log.
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport timespec
 
 from router.queue._base cimport Base
 from router.queue._bytes cimport FAILED, FOUND, Spot, load64
@@ -17,7 +17,7 @@ from router.queue._log cimport SegmentLog, Visitor
 from router.queue._moves cimport Counters
 from router.queue._pipeline cimport (
     pthread_cond_broadcast, pthread_cond_timedwait, pthread_cond_wait, pthread_mutex_lock,
-    pthread_mutex_unlock,
+    pthread_mutex_unlock, seconds_on,
 )
 from router.queue._state cimport State
 
@@ -135,7 +135,7 @@ cdef class Store(Handing):
         self.check()
         with nogil:
             self.enter()
-            while self.state.freezing and not self.broken:
+            while self.state.freezing and not (self.broken or self.closed):
                 self.state.end()
                 pthread_cond_wait(&self.thawed, &self.lock)
                 self.state.begin()
@@ -157,8 +157,12 @@ cdef class Store(Handing):
             return  # without a log a group is written by whoever leads it, under the lock
         before = bytes_written()
         with nogil:
-            written = self.write_checkpoint()
+            pthread_mutex_lock(&self.lock)
+            self.writing = not self.closed  # from here on `shut` waits: the base stays open
+            pthread_mutex_unlock(&self.lock)
+            written = self.write_checkpoint() if self.writing else FAILED
             self.enter()
+            self.writing = False
             self.thaw(written)
             self.leave()
         self.check()
@@ -174,10 +178,7 @@ cdef class Store(Handing):
             with nogil:
                 pthread_mutex_lock(&self.lock)
                 if not self.stopping and not self.checkpoint_due():
-                    clock_gettime(CLOCK_REALTIME, &until)
-                    until.tv_nsec += <long>(flush_s * 1e9)
-                    until.tv_sec += until.tv_nsec // 1000000000
-                    until.tv_nsec %= 1000000000
+                    until = seconds_on(flush_s)
                     pthread_cond_timedwait(&self.wanted, &self.lock, &until)
                 wanted = self.checkpoint_due()
                 pthread_mutex_unlock(&self.lock)
@@ -200,15 +201,11 @@ cdef class Store(Handing):
             return
         with nogil:
             while not self.stopping and not self.broken:
-                if self.log.wanting():
-                    self.log.prepare()
+                if self.log.wanting() and self.log.prepare() == FOUND:
                     continue
                 pthread_mutex_lock(&self.lock)
                 if not self.stopping:
-                    clock_gettime(CLOCK_REALTIME, &until)
-                    until.tv_nsec += <long>(every_s * 1e9)
-                    until.tv_sec += until.tv_nsec // 1000000000
-                    until.tv_nsec %= 1000000000
+                    until = seconds_on(every_s)
                     pthread_cond_timedwait(&self.wanted, &self.lock, &until)
                 pthread_mutex_unlock(&self.lock)
 
@@ -225,7 +222,11 @@ cdef class Store(Handing):
             pthread_mutex_unlock(&self.lock)
 
     def shut(self, bint clean):
-        """Close log and base; with a last checkpoint when `clean`.  Idempotent; stop first."""
+        """Close log and base; with a last checkpoint when `clean`.  Idempotent; stop first.
+
+        Waits for a checkpoint that another thread is writing.  Whoever is still in line is
+        answered that nothing of it may be counted on; `completed` tells who queued and left.
+        """
         if self.closed:
             return
         try:
@@ -235,6 +236,8 @@ cdef class Store(Handing):
             pass  # what was answered is in the log: the next opening reads it from there
         with nogil:
             pthread_mutex_lock(&self.lock)
+            while self.writing:
+                pthread_cond_wait(&self.thawed, &self.lock)
         try:  # whoever waits for the lock finds everything shut, and touches none of it
             self.closed = True
             if self.log is not None:
@@ -242,6 +245,10 @@ cdef class Store(Handing):
                     self.log.drop()  # else a record that can't be applied is found for ever
                 self.log.close()
             self.state.base.close()
+            with nogil:
+                self.answer_all()
+                pthread_cond_broadcast(&self.thawed)
+            self.signal_file = -1  # its number may be another file's soon
         finally:
             pthread_mutex_unlock(&self.lock)
 

@@ -27,12 +27,16 @@ from router.queue._layout cimport (
 from router.queue._moves cimport LANES, Cell, Counters, Move, entry_key, final, legal, read_cell
 from router.queue._state cimport State, Stream
 
+from router.limits import TOPIC_BYTES_MAX
+
 __all__ = []
 
 cdef enum:
     TURNS = 8
     PASSED_MAX = 65536  # entries of others that one walk passes by in a lane
     RUN_BYTES = 12
+
+cdef size_t TOPIC_MAX = TOPIC_BYTES_MAX
 
 
 cdef inline uint32_t little32(const uint8_t *at) noexcept nogil:
@@ -134,6 +138,9 @@ cdef void open_topics(State state, Walk *found, Lane *lane) noexcept nogil:
     prefix[0] = <uint8_t>lane.lane
     for _i in range(found.ask.topics_count):
         size = at[0]
+        if size > TOPIC_MAX:  # no entry joins one so long, and `prefix` does not hold it
+            at += size + 1
+            continue
         memcpy(prefix + 1, at, size + 1)
         state.open(&lane.topics[lane.topics_count], TOPICS, prefix, size + 2, lane.cursor + 1)
         if lane.topics[lane.topics_count].left:

@@ -1,9 +1,10 @@
 """Backups of a data directory that is in use, and data directories made from them.
 
 A backup is a directory of the same format: LMDB as of a checkpoint, and the log up to one
-flushed record, which is its instant.  It is made aside, opened, checked, closed and only then
-given its name and its BACKUP file.  A directory with BACKUP is opened by nothing but these
-functions: two engines must never go on from one instant.
+flushed record, which is its instant; of a store without a log, LMDB as of one group.  It is made
+aside, opened, checked, closed and only then given its name and its BACKUP file.  A directory
+with BACKUP is opened by nothing but these functions: two engines must never go on from one
+instant.
 
 A restored directory goes on where nothing was given out: its sequences continue after a gap,
 and its epoch is above any that the lost one can have had.  See
@@ -15,23 +16,26 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from router.errors import StorageError
+from router.errors import OverloadedError, StorageError
+from router.limits import RETRY_AFTER_S
 from router.queue import segments
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
-from router.queue._overlay import Overlay
 from router.queue._store import Store, place_of
+from router.queue.check import MovedError
 from router.queue.datadir import (
     BACKUP,
     FORMAT_VERSION,
+    GROUP_KIND,
     LOG_KIND,
     PRODUCT,
     Format,
@@ -41,20 +45,21 @@ from router.queue.datadir import (
     write_format,
     write_whole,
 )
+from router.queue.group_store import GroupStore
 from router.queue.log_store import LogStore
+from router.queue.opening import KINDS, kind_of, open_store
 from router.queue.queue import Queue
 from router.queue.reading import TABLE
-from router.queue.records import RoomRecord
-from router.queue.restored import ROOM, Restored
-from router.queue.tables import ORDERED, TABLES
+from router.queue.restored import Restored, leap, note
+from router.queue.tables import TABLES
 from router.queue.verifying import verify
 
-EPOCH_GAP: Final = 1 << 32
 _BRIDGE: Final = "bridge"
 _OURS: Final = frozenset((
     "LOCK", "FORMAT", "FORMAT.new", "store", "log", BACKUP, "BACKUP.new", _BRIDGE,
 ))  # fmt: skip
-_PLACE: Final = b"place"
+_CHECKING: Final = "checking-"
+_FOLDERS: Final = {LOG_KIND: ("log", "store"), GROUP_KIND: ("store",)}
 _COPY_BYTES: Final = 8 << 20
 
 Progress = Callable[[str, int, int], None]
@@ -83,32 +88,71 @@ def back_up(store: Store, target: Path, at: int, progress: Progress = quiet) -> 
     The store goes on meanwhile.  Raises StorageError `store.exists`, `store.full`,
     `store.read_only`, `store.failed`, and what checking finds; then nothing is left of it.
     """
-    if not isinstance(store, LogStore):
+    if not isinstance(store, LogStore | GroupStore):
         raise StorageError("store.no_log", path=str(target))
-    with file_errors(target), _aside(target) as making:
-        store.checkpoint()
-        needed = store.base_info()["used_bytes"] + store.log_bytes()
-        if shutil.disk_usage(making).free < needed:
-            raise StorageError("store.full", path=str(target))
-        progress("state", 0, needed)
-        store.copy_base(making / "store")
-        store.flush()
-        sequence = store.durable
-        _copy_log(store, sequence, making / "log", needed, progress)
-        for name in ("log", "store", "."):
-            flush_directory(making / name)
-        _with_format(making, at)
-        progress("check", needed, needed)
+    kind = LOG_KIND if isinstance(store, LogStore) else GROUP_KIND
+    with file_errors(target), _aside(target, kind) as making:
+        answered = _copy_store(store, making, at, progress)
         found = verify(making, at)
-        if found.sequence != sequence or found.wrong:
+        whole = found.sequence == answered if kind == LOG_KIND else found.sequence >= answered
+        if found.wrong or not whole:
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(target), reason=f"the copy: {reason}")
         made = BackupMade(
-            PRODUCT, FORMAT_VERSION, sequence, store.epoch, at, size_of(making),
+            PRODUCT, FORMAT_VERSION, found.sequence, store.epoch, at, size_of(making),
             found.counts["documents"],
         )  # fmt: skip
         write_whole(making / BACKUP, msgspec.json.encode(made) + b"\n")
     return made
+
+
+def _copy_store(store: LogStore | GroupStore, making: Path, at: int, progress: Progress) -> int:
+    """Copy an open store as of one instant; return the last sequence answered before."""
+    store.checkpoint()
+    needed = store.base_info()["used_bytes"] + store.log_bytes()
+    if shutil.disk_usage(making).free < needed:
+        raise StorageError("store.full", path=str(making))
+    progress("state", 0, needed)
+    answered = store.durable
+    store.copy_base(making / "store")
+    if isinstance(store, LogStore):
+        store.flush()
+        answered = store.durable
+        _copy_log(store, answered, making / "log", needed, progress)
+        _finished(making, LOG_KIND, at)
+    else:
+        _finished(making, GROUP_KIND, at)
+    progress("check", needed, needed)
+    return answered
+
+
+def check_in_use(queue: Queue, at: int) -> list[str]:
+    """Return what is wrong with the store of an engine that goes on meanwhile; see `check`.
+
+    A store that nobody writes to is looked at as it is.  Else a copy of one instant is, in a
+    process of its own; it lies in the data directory meanwhile and takes as much room.  Raises
+    StorageError `store.full` when there is none.
+    """
+    with suppress(MovedError):
+        return queue.check()
+    store = queue.store
+    if not isinstance(store, LogStore | GroupStore):
+        raise OverloadedError("store.busy", retry_after_s=RETRY_AFTER_S)
+    with file_errors(store.path):
+        for old in store.path.glob(f"{_CHECKING}*"):  # of a process that was killed
+            with suppress(StorageError):  # of another check that goes on now
+                os.close(_held(old))
+                shutil.rmtree(old)
+        making = Path(tempfile.mkdtemp(prefix=_CHECKING, dir=store.path))
+        held = _held(making)
+        try:
+            for name in _FOLDERS[LOG_KIND if isinstance(store, LogStore) else GROUP_KIND]:
+                (making / name).mkdir(mode=0o700)
+            _copy_store(store, making, at, quiet)
+            return verify(making, at, rows=True).wrong
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+            os.close(held)
 
 
 def _copy_log(store: LogStore, sequence: int, into: Path, needed: int, progress: Progress) -> None:
@@ -160,7 +204,7 @@ def _copy(source: Path, target: Path, limit: int) -> Iterator[int]:
 
 
 @contextmanager
-def _aside(target: Path) -> Iterator[Path]:
+def _aside(target: Path, kind: str) -> Iterator[Path]:
     """Make a directory beside its name; it gets the name at the end of the block, or goes.
 
     Raises StorageError `store.exists`, `store.locked` (another is making it now).
@@ -176,8 +220,8 @@ def _aside(target: Path) -> Iterator[Path]:
     making.mkdir(mode=0o700, parents=True)
     held = _held(making)
     try:
-        (making / "store").mkdir(mode=0o700)
-        (making / "log").mkdir(mode=0o700)
+        for name in _FOLDERS[kind]:
+            (making / name).mkdir(mode=0o700)
         yield making
         flush_directory(making)
         making.rename(target)
@@ -203,9 +247,11 @@ def _held(making: Path) -> int:
     return held
 
 
-def _with_format(path: Path, at: int) -> None:
-    """Let a complete copy count as a data directory."""
-    write_format(path, Format(PRODUCT, FORMAT_VERSION, LOG_KIND, at))
+def _finished(path: Path, kind: str, at: int) -> None:
+    """Let a complete copy count as a data directory, all of it durable."""
+    for name in (*_FOLDERS[kind], "."):
+        flush_directory(path / name)
+    write_format(path, Format(PRODUCT, FORMAT_VERSION, kind, at))
 
 
 def size_of(path: Path) -> int:
@@ -223,10 +269,10 @@ def read_backup(path: Path) -> BackupMade:
         known = read_format(path) if path.is_dir() else None
         if known is None or not (path / BACKUP).is_file():
             raise StorageError("store.no_backup", path=str(path))
-        if known.format != FORMAT_VERSION or known.store != LOG_KIND:
+        if known.format != FORMAT_VERSION or known.store not in KINDS:
             raise StorageError(
                 "store.format", path=str(path), found=f"{known.format} ({known.store})",
-                known=f"{FORMAT_VERSION} ({LOG_KIND})",
+                known=f"{FORMAT_VERSION} ({', '.join(KINDS)})",
             )  # fmt: skip
         try:
             return msgspec.json.decode((path / BACKUP).read_bytes(), type=BackupMade)
@@ -244,8 +290,8 @@ def restore(
     Raises StorageError `store.exists` (nothing is ever written over), `store.no_backup`,
     `store.locked`, `store.full`, …; then nothing is left of it.
     """
-    made = read_backup(source)
-    with file_errors(target), _aside(target) as making, _shared(source):
+    made, kind = read_backup(source), kind_of(source)
+    with file_errors(target), _aside(target, kind) as making, _shared(source):
         files = [source / "store" / "data.mdb", *sorted((source / "log").glob("*.seg"))]
         needed, done = sum(file.stat().st_size for file in files), 0
         if shutil.disk_usage(making).free < needed:
@@ -254,15 +300,13 @@ def restore(
             for copied in _copy(file, making / file.relative_to(source), file.stat().st_size):
                 done += copied
                 progress("copy", done, needed)
-        for name in ("log", "store", "."):
-            flush_directory(making / name)
-        _with_format(making, at)
+        _finished(making, kind, at)
         progress("check", needed, needed)
         found = verify(making, at)
         if found.sequence != made.sequence or found.wrong:
             reason = found.wrong[0] if found.wrong else f"it ends at {found.sequence}"
             raise StorageError("store.corrupt", path=str(source), reason=reason)
-        _jump(making, made)
+        _jump(making, made, kind, at)
         _note(making, made, at, actor)
     return made
 
@@ -284,45 +328,47 @@ def _shared(path: Path) -> Iterator[None]:
         os.close(held)
 
 
-def _jump(path: Path, made: BackupMade) -> None:
-    """Let sequences and epochs of a closed, checkpointed directory go on after a gap.
-
-    The gap is a segment of its own, the first of an opening, that begins after it: what lies
-    before it is read as ever, and replaying starts with it.
-    """
+def _jump(path: Path, made: BackupMade, kind: str, at: int) -> None:
+    """Let sequences and epochs of a closed, checkpointed directory go on after a gap."""
     base = LmdbBase.open(path / "store", TABLES)
     try:
         sequence, _, epoch = place_of(base)
-        first = made.sequence + segments.SEQUENCE_GAP
-        epoch = max(epoch, made.epoch) + EPOCH_GAP
-        changes = Overlay(ORDERED)
-        nowhere = first.to_bytes(8, "big") + bytes(12) + epoch.to_bytes(8, "big")
-        changes.set(TABLE["meta"], _PLACE, nowhere)
         if sequence != made.sequence:
             raise StorageError(
                 "store.corrupt", path=str(path), reason=f"its checkpoint is of {sequence}"
             )
-        bridge = path / _BRIDGE
-        bridge.mkdir(mode=0o700)
-        SegmentLog.open(
-            PosixDisk(bridge), checkpoint_sequence=first, epoch_min=epoch,
-            number_min=max(segments.numbers(path / "log"), default=0),
-        ).close()  # fmt: skip
-        for file in sorted(bridge.iterdir()):
-            file.rename(path / "log" / file.name)
-        bridge.rmdir()
-        flush_directory(path / "log")
+        act = Restored(sequence, made.at, max(epoch, made.epoch))
+        first, epoch, changes = leap(act, at)
+        if kind == LOG_KIND:
+            _bridge(path, first, epoch)
         base.apply(changes)
     finally:
         base.close()
 
 
+def _bridge(path: Path, first: int, epoch: int) -> None:
+    """Let the log go on after a gap.
+
+    The gap is a segment of its own, the first of an opening, that begins after it: what lies
+    before it is read as ever, and replaying starts with it.
+    """
+    bridge = path / _BRIDGE
+    bridge.mkdir(mode=0o700)
+    SegmentLog.open(
+        PosixDisk(bridge), checkpoint_sequence=first, epoch_min=epoch,
+        number_min=max(segments.numbers(path / "log"), default=0),
+    ).close()  # fmt: skip
+    for file in sorted(bridge.iterdir()):
+        file.rename(path / "log" / file.name)
+    bridge.rmdir()
+    flush_directory(path / "log")
+
+
 def _note(path: Path, made: BackupMade, at: int, actor: str) -> None:
     """Write the restoration down, as the first record after the gap."""
-    store = LogStore.open(path, clock_us=at)
+    store = open_store(path, clock_us=at)
     queue = Queue(store)
     try:
-        body = msgspec.msgpack.encode(Restored(made.sequence, made.at, made.epoch))
-        queue.append_rooms([RoomRecord(ROOM, body, at, 0, actor)])
+        note(queue, Restored(made.sequence, made.at, made.epoch), at, actor)
     finally:
         queue.close()

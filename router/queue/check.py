@@ -43,6 +43,10 @@ _UNREADABLE: Final = (
 )  # fmt: skip
 
 
+class MovedError(Exception):
+    """The store was written to while it was looked at, so nothing can be said of it."""
+
+
 class _EnoughError(Exception):
     """So much was found that nobody would read more."""
 
@@ -50,11 +54,15 @@ class _EnoughError(Exception):
 def check_store(store: Store) -> list[str]:
     """Return what is wrong with an idle store, in words with the place; empty when sound.
 
-    Takes a checkpoint first.  Raises StorageError when the store can't be used at all.
+    Takes a checkpoint first.  Raises MovedError when a record was written meanwhile: rows read
+    before and after it need not agree.  Raises StorageError when the store can't be used at all.
     """
     findings: list[str] = []
+    last = store.last
 
     def tell(finding: str) -> None:
+        if store.last != last:
+            raise MovedError
         findings.append(finding)
         if len(findings) >= FINDINGS_MAX:
             findings.append(f"more than {FINDINGS_MAX} findings: the rest is left out")
@@ -67,6 +75,8 @@ def check_store(store: Store) -> list[str]:
         _check_log(store, tell)
     except _EnoughError:
         pass
+    if store.last != last:
+        raise MovedError
     return findings
 
 
@@ -214,4 +224,4 @@ def _differences(
             one, other = next(ours, None), next(theirs, None)
 
 
-__all__ = ["FINDINGS_MAX", "REPLAY_MEMORY_BYTES_MAX", "check_store"]
+__all__ = ["FINDINGS_MAX", "REPLAY_MEMORY_BYTES_MAX", "MovedError", "check_store"]

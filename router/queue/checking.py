@@ -8,9 +8,10 @@ import msgspec
 
 from router.errors import StorageError
 from router.queue import segments
+from router.queue.commit_note import undo_commit
 from router.queue.datadir import DataDirectory, file_errors
 from router.queue.environment import DATA, damage
-from router.queue.log_store import LogStore
+from router.queue.opening import kind_of, open_store
 from router.queue.queue import Queue
 
 
@@ -31,13 +32,14 @@ def check(path: Path, at: int, *, rows: bool = False) -> Found:
     `store.foreign`, `store.format`, `store.format_old`, ….
     """
     with file_errors(path):
-        DataDirectory(path, backup=True).release()
+        DataDirectory(path, kind_of(path), backup=True).release()
         inspected = segments.Inspection(path / "log")
+    undo_commit(path / "store")
     pages = [f"store/{DATA}: {one}" for one in damage(path / "store")]
     if pages:
         return Found(0, {}, [*inspected.wrong, *pages])
     try:
-        store = LogStore.open(path, clock_us=at, backup=True)
+        store = open_store(path, clock_us=at, backup=True)
     except StorageError as error:
         if error.code != "store.corrupt":
             raise

@@ -25,6 +25,7 @@ from typing import Final
 import msgspec
 
 from router.errors import StorageError
+from router.queue import forked
 
 FORMAT_VERSION: Final = 2
 FORMAT_BEFORE: Final = 1
@@ -140,14 +141,14 @@ class DataDirectory:
     def release(self) -> None:
         """Give the directory up; idempotent."""
         if self._lock >= 0:
-            os.close(self._lock)
+            forked.let_go(self._lock)
             self._lock = -1
 
 
 def lock(path: Path) -> int:
     """Hold a directory as its one owner, as long as the file returned is open.
 
-    Raises StorageError `store.locked`, OSError.
+    To be closed by `forked.let_go`.  Raises StorageError `store.locked`, OSError.
     """
     held = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -158,7 +159,7 @@ def lock(path: Path) -> int:
     except BaseException:
         os.close(held)
         raise
-    return held
+    return forked.hold(held)
 
 
 def read_format(path: Path) -> Format | None:

@@ -36,6 +36,7 @@ _MAP_FULL: Final = -30792
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, _MAP_FULL))
 
 _open: set[tuple[int, int]] = set()  # (device, inode) of what is open; the GIL guards it
+os.register_at_fork(after_in_child=_open.clear)  # what is open then is the parent's
 
 
 def refusal(number: int, path: Path, words: str = "") -> StorageError:

@@ -13,44 +13,40 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from router.errors import ClosedError, StorageError
+from router.errors import StorageError
 from router.limits import (
     CHECKPOINT_LOG_BYTES,
     CHECKPOINT_OVERLAY_BYTES,
     CHECKPOINT_S,
+    EPOCH_MAX,
     OVERLAY_BYTES_MAX,
 )
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
-from router.queue._store import Store, place_of
+from router.queue._store import place_of
 from router.queue.datadir import DataDirectory
-from router.queue.guard import SpaceGuard, SpaceWatch, reserve_of, segment_bytes
+from router.queue.guard import reserve_of, segment_bytes
+from router.queue.owned_store import OwnedStore
 from router.queue.tables import TABLES
 
 _FLUSH_S: Final = 0.1
 _SEGMENT_S: Final = 0.05
 
 
-class LogStore(Store):
+class LogStore(OwnedStore):
     """A data directory opened by its one owner.  Made by `open`."""
 
-    _directory: DataDirectory | None
-    _threads: list[threading.Thread]
-    _signal: int
-    _owner: int
-    _map_bytes: int
-    _space: SpaceWatch
+    _signal: int = -1
 
     @classmethod
     def open(
         cls, path: str | Path, *, clock_us: int, map_bytes: int = 0, reserve_bytes: int | None = 0,
         backup: bool = False,
-    ) -> LogStore:  # fmt: skip
+    ) -> Self:  # fmt: skip
         """Own the directory, recover what is kept, begin a new epoch; make it when there is none.
 
         Documents are refused while fewer than `reserve_bytes` are free on the disk (None: a
@@ -61,22 +57,24 @@ class LogStore(Store):
         reserve larger than the disk.
         """
         directory = DataDirectory(Path(path), backup=backup)
-        try:
-            return cls._opened(directory, clock_us, map_bytes, reserve_bytes)
-        except BaseException:
-            directory.release()
-            raise
+        return cls._open(directory, clock_us, map_bytes, reserve_bytes)
 
     @classmethod
     def _opened(
         cls, directory: DataDirectory, clock_us: int, map_bytes: int, reserve_bytes: int | None
-    ) -> LogStore:
+    ) -> Self:
         reserve_bytes = reserve_of(directory.path, reserve_bytes)
         base = log = None
         try:
             disk = PosixDisk(directory.log_path)
             # Former owners are fenced before the base is read: none of them may write it then.
             claimed = disk.call("claimed") + 1
+            if claimed > EPOCH_MAX:
+                raise StorageError(
+                    "store.corrupt", path=str(directory.log_path / "EPOCH"),
+                    reason=f"log/EPOCH says {claimed - 1}, and no epoch is above {EPOCH_MAX}; "
+                    "without this file the epoch is taken from the log",
+                )  # fmt: skip
             disk.call("claim", claimed)
             base = LmdbBase.open(directory.store_path, TABLES, map_bytes)
             place = place_of(base)
@@ -104,22 +102,12 @@ class LogStore(Store):
         return store
 
     def _begin(self, directory: DataDirectory, map_bytes: int, reserve_bytes: int) -> None:
-        self._directory = directory
-        self._map_bytes = map_bytes
-        self._owner = os.getpid()
-        self._signal = -1
-        self._threads = []
         self.overlay_bytes_max = OVERLAY_BYTES_MAX
         self.checkpoint_overlay_bytes = CHECKPOINT_OVERLAY_BYTES
         self.checkpoint_log_bytes = CHECKPOINT_LOG_BYTES
-        self._space = SpaceWatch(self, directory.path, reserve_bytes)
+        self._own(directory, map_bytes, reserve_bytes)
         self._start("vanban-store-tend", self.tend, _FLUSH_S, CHECKPOINT_S)
         self._start("vanban-store-segments", self.make_segments, _SEGMENT_S)
-
-    def _start(self, name: str, work: object, *arguments: float) -> None:
-        thread = threading.Thread(target=work, args=arguments, name=name, daemon=True)  # type: ignore[arg-type]
-        thread.start()
-        self._threads.append(thread)
 
     @property
     def eventfd(self) -> int:
@@ -129,56 +117,13 @@ class LogStore(Store):
             self._start("vanban-store-writer", self.write_until_closed, self._signal)
         return self._signal
 
-    @property
-    def path(self) -> Path:
-        """The data directory.  Raises ClosedError after `close`."""
-        if self._directory is None:
-            raise ClosedError("engine.closed")
-        return self._directory.path
-
     def clear_signal(self) -> None:
         """Make the eventfd unreadable until further groups are answered."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._signal)
 
-    @property
-    def space(self) -> SpaceGuard:
-        """What was last seen of the free space."""
-        return self._space.guard
-
-    def renew(self, *, clock_us: int) -> LogStore:
-        """Close this store after a failure and open its directory again, owned throughout.
-
-        Raises StorageError when it can't be opened: the failure lasts, and may be tried again.
-        Raises ClosedError when this store was closed.
-        """
-        if self._directory is None or self._owner != os.getpid():
-            raise ClosedError("engine.closed")
-        self._release(clean=False)
-        store = self._opened(
-            self._directory, clock_us, self._map_bytes, self._space.guard.reserve_bytes
-        )
-        self._directory = None  # the new one owns it
-        return store
-
-    def close(self) -> None:
-        """Take a last checkpoint, release everything; idempotent."""
-        if self._owner != os.getpid():
-            raise ClosedError("engine.closed")
-        self._release(clean=True)
-        if self._directory is not None:
-            self._directory.release()
-            self._directory = None
-
     def _release(self, *, clean: bool) -> None:
-        """End the threads, close log and base."""
-        self._space.stop()
-        self.stop()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join()
-        self._threads.clear()
-        self.shut(clean=clean)
+        super()._release(clean=clean)
         if self._signal >= 0:
             os.close(self._signal)
             self._signal = -1

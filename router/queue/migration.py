@@ -13,7 +13,6 @@ directory of format 1 as it was, for the version that wrote it.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ import msgspec
 from router._core import Audience
 from router.errors import StorageError, TooLargeError
 from router.model.instants import SECOND_US
-from router.queue import format1
+from router.queue import forked, format1
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
@@ -117,7 +116,7 @@ def migrate(
             finish_migration(path)
             return last
     finally:
-        os.close(held)
+        forked.let_go(held)
 
 
 def _make(

@@ -479,7 +479,10 @@ class Queue:
         return self.store.counts()
 
     def check(self) -> list[str]:
-        """Return what is wrong with the idle store, in words with the place: see `check`."""
+        """Return what is wrong with the idle store, in words with the place: see `check`.
+
+        Raises `check.MovedError` when somebody wrote meanwhile.
+        """
         self.flush()
         return check_store(self.store)
 

@@ -43,6 +43,7 @@ from router.server.requests import (
     bearer_of,
 )
 from router.server.seats import CALL
+from router.server.tallies import Tallies, Tally
 from router.server.waiters import Waiters
 from router.settings import Settings
 
@@ -74,17 +75,27 @@ def litestar_app(engine: Engine) -> Litestar:
 class Service:
     """The whole HTTP service over one engine, as an ASGI application.
 
-    `access` writes one line for each request that may have changed something.
+    `access` writes one line for each request that may have changed something.  `tallies` are
+    the counts of all processes that serve, `tally` those of this one.
     """
 
-    def __init__(self, engine: Engine, settings: Settings, access: AccessLog | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        access: AccessLog | None = None,
+        tallies: Tallies | None = None,
+        tally: Tally | None = None,
+    ) -> None:
         self._engine = engine
         self._settings = settings
         self._access = access if settings.http.access_log else None
         http = settings.http
         self.gate = Gate(http.requests_waiting_max, http.body_bytes_waiting_max)
         self.waiters = Waiters(http.long_polls_max)
-        self._collector = EngineCollector(engine.counters, engine.healthy, self.gate, self.waiters)
+        self._collector = EngineCollector(
+            engine.counters, engine.healthy, self.gate, self.waiters, tallies, tally
+        )
         self._metrics = MetricsPage(self._collector)
         self._litestar = litestar_app(engine)
         self._posts = {route.path for route in self._litestar.routes if _takes_posts(route)}
@@ -105,6 +116,7 @@ class Service:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Name the loop this service runs on, before the first request."""
         self.waiters.bind(loop)
+        self._collector.note_often(loop)
 
     def begin_stop(self) -> None:
         """Refuse what is new from now on and answer the long polls empty."""

@@ -25,6 +25,8 @@ from router.errors import ClosedError, SettingsError
 from router.server.app import Service
 from router.server.connections import bounded_protocol
 from router.server.logs import AccessLog, configure_logging
+from router.server.tallies import Tallies, Tally
+from router.server.workers import Workers
 from router.settings import Settings
 
 BACKLOG: Final = 1_024
@@ -41,14 +43,14 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._service = service
+        self.service = service
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_ready: Callable[[], object] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, then say so."""
         self._loop = asyncio.get_running_loop()
-        self._service.start(self._loop)
+        self.service.start(self._loop)
         await super().startup(sockets)
         if self.on_ready is not None:
             self.on_ready()
@@ -64,7 +66,13 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._service.begin_stop)
+            loop.call_soon_threadsafe(self.service.begin_stop)
+
+    def leave(self) -> None:
+        """Take no more connections from this very moment, and begin the stop.  On the loop."""
+        for listening in self.servers:
+            listening.close()
+        self.stop()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,19 +93,32 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then close the engine.  Blocks; call on the main thread.
 
+    With `http.workers` in the settings so many processes serve, and this one owns the data:
+    the engine must share it, opened with `share` on the `data` of the settings.
     `ready` is called with the base URL once connections are taken.  Raises SettingsError
-    when the address can't be listened on.
+    when the address can't be listened on or workers can't ask the engine, VanbanError
+    `server.workers` when a worker ends too often.
     """
-    access = configure_logging(settings.log.level)
     try:
+        if settings.http.workers and not engine.shared():
+            reason = "workers need an engine that was opened with share=True"
+            raise SettingsError("settings.invalid", path="http.workers", reason=reason)
+        access = configure_logging(settings.log.level)
         with _listen(settings.http.host, settings.http.port) as listener:
-            server = _server(engine, settings, access)
             address = base_url_of(listener)
-            if ready is not None:
-                server.on_ready = lambda: ready(address)
+
+            def told() -> None:
+                if ready is not None:
+                    ready(address)
+
             mending = Mender(engine) if settings.store.reopen else contextlib.nullcontext()
             with mending, Ticker(engine):
-                _run(server, listener)
+                if settings.http.workers:
+                    Workers(settings, listener).run(told)
+                else:
+                    server = server_of(engine, settings, access)
+                    server.on_ready = told
+                    run_server(server, listener)
     finally:
         engine.close()
 
@@ -106,18 +127,20 @@ class BackgroundServer:
     """The service on a thread of its own, for demonstrations, tests and embedding hosts.
 
     A context manager: inside, `base_url` is served (port 0 in the settings: any free port,
-    which is the default here); at the end requests in flight are finished.  The engine
-    stays open and belongs to the caller.
+    which is the default here); at the end requests in flight are finished.  Meanwhile the
+    engine ticks.  It stays open and belongs to the caller.
     """
 
     def __init__(
         self, engine: Engine, settings: Settings | None = None, *, access: AccessLog | None = None
     ) -> None:
+        self._engine = engine
         self._settings = settings or Settings()
         port = self._settings.http.port if settings is not None else 0
         self._listener = _listen(self._settings.http.host, port)
         self.base_url = base_url_of(self._listener)
-        self._server = _server(engine, self._settings, access)
+        self._server = server_of(engine, self._settings, access)
+        self.service = self._server.service
         self._thread = threading.Thread(target=self._body, name="vanban-http", daemon=True)
         self._ready = threading.Event()
         self._server.on_ready = self._ready.set
@@ -148,7 +171,8 @@ class BackgroundServer:
 
     def _body(self) -> None:
         try:
-            _run(self._server, self._listener)
+            with Ticker(self._engine):
+                run_server(self._server, self._listener)
         finally:
             self._ready.set()
 
@@ -168,8 +192,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise SettingsError("settings.invalid", path="http.port", reason=reason) from None
 
 
-def _server(engine: Engine, settings: Settings, access: AccessLog | None) -> DrainingServer:
-    service = Service(engine, settings, access)
+def server_of(
+    engine: Engine,
+    settings: Settings,
+    access: AccessLog | None,
+    tallies: Tallies | None = None,
+    tally: Tally | None = None,
+) -> DrainingServer:
+    """Return a server over an engine; see `Service`."""
+    service = Service(engine, settings, access, tallies, tally)
     config = uvicorn.Config(
         service,
         http=bounded_protocol(settings.http.body_read_s),
@@ -186,6 +217,7 @@ def _server(engine: Engine, settings: Settings, access: AccessLog | None) -> Dra
     return DrainingServer(config, service)
 
 
-def _run(server: DrainingServer, listener: socket.socket) -> None:
+def run_server(server: DrainingServer, listener: socket.socket) -> None:
+    """Serve on a listening socket until the stop.  Blocks."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve(sockets=[listener]))

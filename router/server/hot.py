@@ -117,7 +117,6 @@ class HotEndpoints:
         asked = await self._decoded(call, _extensions)
         lease_s = asked.lease_s or self._settings.inbox.lease_s
         settled = self._engine.extend(unit, asked.deliveries, lease_s, actor=call.actor)
-        self._waiters.lent(unit, lease_s)
         await call.answer(200, encode(Settlements(tuple(settled))))
 
     async def give_back(self, call: Call) -> None:
@@ -125,15 +124,11 @@ class HotEndpoints:
         unit = own_unit(call)
         asked = await self._decoded(call, _returns)
         settled = self._engine.give_back(unit, asked.deliveries, actor=call.actor)
-        self._waiters.given_back(unit)
         await call.answer(200, encode(Settlements(tuple(settled))))
 
     def _lease_now(self, call: Call, unit: int, asked: LeaseRequest) -> list[Delivery]:
         lease_s = asked.lease_s or self._settings.inbox.lease_s
-        deliveries = self._engine.lease(unit, asked.limit, lease_s=lease_s, actor=call.actor)
-        if deliveries:
-            self._waiters.lent(unit, lease_s)
-        return deliveries
+        return self._engine.lease(unit, asked.limit, lease_s=lease_s, actor=call.actor)
 
     async def _wait(self, call: Call, unit: int, asked: LeaseRequest) -> list[Delivery]:
         """Lease as soon as there is something; empty at the end of the time or at the stop.

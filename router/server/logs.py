@@ -31,8 +31,11 @@ def _render(_logger: object, _method: str, event: structlog.typing.EventDict) ->
     return msgspec.json.encode(event, enc_hook=str)
 
 
-def configure_logging(level: str = "info") -> AccessLog:
-    """Send structlog and the standard library's logging to stderr as JSON lines."""
+def configure_logging(level: str = "info", worker: int = 0) -> AccessLog:
+    """Send structlog and the standard library's logging to stderr as JSON lines.
+
+    `worker` is named on the lines of requests, where there are several.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -50,7 +53,8 @@ def configure_logging(level: str = "info") -> AccessLog:
     # Audit lines have their own level: a quieter log must not lose who was refused what.
     logging.getLogger("router.audit").setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(max(number, logging.WARNING))
-    return cast("AccessLog", structlog.get_logger())
+    log = structlog.get_logger()
+    return cast("AccessLog", log.bind(worker=worker) if worker else log)
 
 
 class _Forward(logging.Handler):

@@ -5,6 +5,7 @@ Nothing is counted on the hot path for this page but what the engine counts anyw
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -13,9 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from router.errors import VanbanError
 from router.server.requests import Gate
+from router.server.tallies import Gauges, Tallies, Tally
 from router.server.waiters import Waiters
 
+_NOTE_S: Final = 1.0
 Counters = Callable[[], Mapping[str, object]]
 KIND: Final = CONTENT_TYPE_LATEST.encode()
 
@@ -39,25 +43,46 @@ class EngineCollector(Collector):
     """Yields the engine's counters as `vanban_<name>`, counters apart from gauges."""
 
     def __init__(
-        self, counters: Counters, healthy: Callable[[], bool], gate: Gate, waiters: Waiters
+        self,
+        counters: Counters,
+        healthy: Callable[[], bool],
+        gate: Gate,
+        waiters: Waiters,
+        tallies: Tallies | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._counters = counters
         self._healthy = healthy
         self._gate = gate
         self._waiters = waiters
-        self.requests: dict[tuple[str, int], int] = {}
+        self._tallies = tallies or Tallies()
+        self._tally = tally or Tally(self._tallies)
 
     def count(self, endpoint: str, status: int) -> None:
         """Count one answered request.  Both arguments come from small fixed sets."""
-        key = (endpoint, status)
-        self.requests[key] = self.requests.get(key, 0) + 1
+        self._tally.count(endpoint, status)
+
+    def note(self) -> None:
+        """Tell the other processes what is under way in this one."""
+        gate = self._gate
+        self._tally.note(Gauges(gate.requests, gate.bytes, self._waiters.count))
+
+    def note_often(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell them each second from now on, where there are any."""
+        if self._tallies.processes:
+            self.note()
+            loop.call_later(_NOTE_S, self.note_often, loop)
 
     def collect(self) -> Iterator[Metric]:
-        """Read everything once; what the store holds is left out when it can't be read."""
+        """Read everything once; what can't be read is left out: the store, or a gone owner."""
         yield GaugeMetricFamily(
             "vanban_healthy", "1 while documents can be stored, else 0.", value=self._healthy()
         )
-        for name, value in sorted(self._counters().items()):
+        try:
+            counters = self._counters()
+        except VanbanError:  # of this process's owner; who watches must hear that nothing works
+            counters = {}
+        for name, value in sorted(counters.items()):
             words, label = _SINCE_OPENING.get(name) or _GAUGES.get(name, _OTHER)
             family: CounterMetricFamily | GaugeMetricFamily
             if name in _SINCE_OPENING:
@@ -78,16 +103,18 @@ class EngineCollector(Collector):
         answered = CounterMetricFamily(
             "vanban_http_requests", "Answered requests.", labels=["endpoint", "status"]
         )
-        for (endpoint, status), count in sorted(self.requests.items()):
+        for (endpoint, status), count in sorted(self._tallies.requests().items()):
             answered.add_metric([endpoint, str(status)], float(count))
         yield answered
-        gauges = {
-            "requests_waiting": self._gate.requests,
-            "body_bytes_waiting": self._gate.bytes,
-            "long_polls": self._waiters.count,
-        }
-        for name, value in gauges.items():
+        self.note()
+        for name, value in self._tallies.gauges()._asdict().items():
             yield GaugeMetricFamily(f"vanban_http_{name}", _help(name), value=float(value))
+        if self._tallies.processes:
+            serving, restarts = self._tallies.workers
+            yield GaugeMetricFamily("vanban_http_workers", "Workers that serve.", value=serving)
+            yield CounterMetricFamily(
+                "vanban_http_worker_restarts", "Workers started again.", value=restarts
+            )
 
 
 def _help(name: str) -> str:

@@ -1,25 +1,19 @@
 """Long polls: requests that sleep until something arrives for their unit.
 
-Nobody polls: a waiter is woken when an arrival reaches its unit, when a lease of its unit
-runs out or is given back, when its time is over, when its client goes away, or when the server
-stops.
+Nobody polls: a waiter is woken when an arrival reaches its unit (a document, or what was given
+back, or whose lease has ended, through whatever process), when its time is over, when its
+client goes away, or when the server stops.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
 
 from router import limits
 from router.engine import Arrival, reached_by
-from router.errors import OverloadedError
-
-_TIMER_SLACK_S: Final = 0.01
-"""A loop's timers keep milliseconds, and may fire that much early."""
+from router.errors import OverloadedError, VanbanError
 
 
 class Waiter:
@@ -41,9 +35,6 @@ class Waiters:
         self._count_max = count_max
         self._by_unit: dict[int, set[Waiter]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ends: list[tuple[int, int]] = []  # a heap of (loop second, unit)
-        self._known_ends: set[tuple[int, int]] = set()
-        self._timer: asyncio.TimerHandle | None = None
         self.count = 0
         self.stopped = False
 
@@ -72,48 +63,12 @@ class Waiters:
             if not others:
                 del self._by_unit[unit]
 
-    def lent(self, unit: int, lease_s: int) -> None:
-        """Remember that a lease of the unit was given: its sleepers wake when it runs out.
-
-        Nothing arrives then, yet there may be something to hand out again.  Ends are kept
-        by whole seconds of the loop, up to LEASE_ENDS_MAX of them.
-        """
-        loop = self._loop
-        if loop is None or len(self._ends) >= limits.LEASE_ENDS_MAX:
-            return
-        end = (math.ceil(loop.time()) + lease_s, unit)
-        if end in self._known_ends:
-            return
-        self._known_ends.add(end)
-        heapq.heappush(self._ends, end)
-        if self._ends[0] == end:
-            self._expect_end(loop)
-
-    def _expect_end(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._ends:
-            self._timer = loop.call_at(self._ends[0][0], self._leases_ended, loop)
-
-    def _leases_ended(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time() + _TIMER_SLACK_S
-        while self._ends and self._ends[0][0] <= now:
-            end = heapq.heappop(self._ends)
-            self._known_ends.discard(end)
-            self._ring(end[1])
-        self._expect_end(loop)
-
-    def given_back(self, unit: int) -> None:
-        """Wake the unit's sleepers: something was put back into its inbox."""
-        self._ring(unit)
-
     def _ring(self, unit: int) -> None:
         for waiter in self._by_unit.get(unit, ()):
             waiter.bell.set()
 
     def arrived(self, arrivals: Sequence[Arrival]) -> None:
-        """Wake the units reached.  The engine calls this after a flush, on its caller's thread."""
+        """Wake the units reached.  The engine calls this on whatever thread was at work."""
         loop = self._loop
         if loop is None or loop.is_closed() or not self._by_unit:
             return
@@ -121,14 +76,16 @@ class Waiters:
             loop.call_soon_threadsafe(self._wake, tuple(arrivals))
 
     def _wake(self, arrivals: Sequence[Arrival]) -> None:
-        for unit in reached_by(arrivals, tuple(self._by_unit)):
+        asleep = tuple(self._by_unit)
+        try:
+            reached = reached_by(arrivals, asleep)
+        except VanbanError:  # the owner of the directory can't be asked: each looks for itself
+            reached = set(asleep)
+        for unit in reached:
             self._ring(unit)
 
     def stop(self) -> None:
         """Wake everybody for the last time."""
         self.stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         for unit in self._by_unit:
             self._ring(unit)

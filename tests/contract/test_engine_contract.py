@@ -1,6 +1,7 @@
-"""One engine, two ways to it: what `Engine.open` does, `Engine.connect` does.
+"""One engine, two ways to it: what `Engine.open` does, `Engine.connect` does, on every port.
 
-The failure guarded against: a call that does not travel, comes back as another type, or fails
+The office of these tests is opened each way on each durability port (conftest.py).  The failure
+guarded against: a call that does not travel, comes back as another type, or fails
 with another exception than in the owner's own process.
 """
 
@@ -19,7 +20,7 @@ import msgspec
 import pytest
 from support.office import CODES, LUNG_CU, NOW_US, OPENED_US, Office, place_of, received
 from support.pki import pki
-from support.shared import SharedOffice, wait_until
+from support.shared import wait_until
 
 import router
 from router import errors
@@ -48,19 +49,6 @@ from router.model.units import Unit
 COMMUNE, OTHER = "H22.31.20", "H22.31.21"
 NOT_CALLS = {"open", "over", "connect", "describe_diff"}
 """Class and static methods: they ask no engine."""
-
-
-@pytest.fixture(params=["open", "connect"])
-def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
-    made: Office
-    if request.param == "open":
-        made = Office(tmp_path / "data")
-        yield made
-        made.engine.close()
-    else:
-        shared = SharedOffice(tmp_path / "data")
-        yield shared
-        shared.close()
 
 
 def raised(action: Callable[[], object]) -> VanbanError:
@@ -324,6 +312,31 @@ def test_listeners_hear_whom_documents_reach(office: Office) -> None:
     assert heard[0].reaches(LUNG_CU)
     assert not heard[0].reaches(1)
     assert heard[0].audience[0] > 0
+
+
+def test_listeners_hear_of_what_waits_again(office: Office) -> None:
+    heard: list[Arrival] = []
+    office.engine.listen(heard.extend)
+    office.send(recipients=COMMUNE)
+    wait_until(lambda: heard)
+    (held,) = office.engine.lease(COMMUNE, lease_s=60)
+    heard.clear()
+    office.engine.give_back(COMMUNE, [held.delivery])
+    wait_until(lambda: heard)
+    assert reached_by(heard, tuple(CODES)) == {LUNG_CU}
+    assert heard[0].reaches(LUNG_CU)
+    assert not heard[0].reaches(1)
+    (held,) = office.engine.lease(COMMUNE, lease_s=60)
+    heard.clear()
+    office.clock.advance(59)
+    office.engine.tick()
+    office.engine.extend(COMMUNE, [held.delivery], 60)
+    office.clock.advance(60)
+    assert not heard, "the lease has not ended yet, and is extended"
+    office.engine.tick()
+    wait_until(lambda: heard)
+    assert reached_by(heard, tuple(CODES)) == {LUNG_CU}
+    assert office.engine.waiting(COMMUNE)
 
 
 def test_arguments_are_given_by_place_or_name_and_checked(office: Office) -> None:

@@ -22,6 +22,7 @@ LIFE = textwrap.dedent(
     from router.queue._overlay import Overlay
 
     path, first, end = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    scale = int(sys.argv[5])
     shim = ctypes.CDLL(None)
     base = LmdbBase.open(path, ["exact", "ordered"])
     for version in range(first, first + int(sys.argv[4])):
@@ -29,7 +30,7 @@ LIFE = textwrap.dedent(
         chance = random.Random(version)
         overlay.set(0, b"version", b"%d" % version)
         for key in range(200):
-            value = b"%d " % version
+            value = b"%d " % version * scale
             overlay.set(0, b"key %d" % key, value * chance.randint(1, 40))
             overlay.set(1, b"lane" + (version * 1000 + key).to_bytes(8, "big"), value)
             if version:
@@ -48,6 +49,8 @@ JUDGE = textwrap.dedent(
     from router.queue._lmdb import LmdbBase
     from router.queue._overlay import Overlay
 
+    scale = int(sys.argv[1])
+
     def problem(path, answered):
         try:
             base = LmdbBase.open(path, ["exact", "ordered"])
@@ -64,7 +67,7 @@ JUDGE = textwrap.dedent(
         if version < 0:
             return f"{len(found[0])} keys" if any(found) else ""
         chance = random.Random(version)
-        value = b"%d " % version
+        value = b"%d " % version * scale
         exact = {b"key %d" % key: value * chance.randint(1, 40) for key in range(200)}
         exact[b"version"] = b"%d" % version
         ordered = {
@@ -79,14 +82,17 @@ JUDGE = textwrap.dedent(
 )
 ENDS = ("close", "kill", "close")
 CHECKPOINTS = 6
+SMALL = 1
+LARGE = 150
+"""How often each value is repeated; large checkpoints are committed step by step."""
 
 
-def recorded(shim: Path, folder: Path, lies: str = "") -> list[Entry]:
+def recorded(shim: Path, folder: Path, lies: str = "", scale: int = SMALL) -> list[Entry]:
     disk = folder / "disk"
     disk.mkdir(parents=True)
     settings = environment(shim, disk, record=folder / "record", lies=lies)
     for life, end in enumerate(ENDS):
-        words = [disk, str(life * CHECKPOINTS), end, str(CHECKPOINTS)]
+        words = [disk, str(life * CHECKPOINTS), end, str(CHECKPOINTS), str(scale)]
         played = subprocess.run(
             [sys.executable, "-P", "-c", LIFE, *words], env=settings, check=False
         )
@@ -94,11 +100,11 @@ def recorded(shim: Path, folder: Path, lies: str = "") -> list[Entry]:
     return read_record(folder / "record")
 
 
-def problem(path: Path, marks: list[bytes]) -> str:
+def problem(path: Path, marks: list[bytes], scale: int) -> str:
     """Judge in a process of its own: a damaged file may kill it."""
     answered = marks[-1].decode() if marks else "-1"
     judged = subprocess.run(
-        [sys.executable, "-P", "-c", JUDGE],
+        [sys.executable, "-P", "-c", JUDGE, str(scale)],
         input=f"{path} {answered}\n",
         capture_output=True,
         text=True,
@@ -107,10 +113,12 @@ def problem(path: Path, marks: list[bytes]) -> str:
     return judged.stdout.strip() if judged.returncode == 0 else judged.stderr or "it was killed"
 
 
-def broken(entries: list[Entry], folder: Path, count: int, seed: int) -> list[tuple[str, str]]:
+def broken(
+    entries: list[Entry], folder: Path, count: int, seed: int, scale: int = SMALL
+) -> list[tuple[str, str]]:
     wrong = []
     for cut in cuts(entries, folder, instants(entries, count, seed), seed):
-        if found := problem(cut.path, cut.marks):
+        if found := problem(cut.path, cut.marks, scale):
             wrong.append((str(cut), found))
         shutil.rmtree(cut.path)
     return wrong
@@ -119,11 +127,23 @@ def broken(entries: list[Entry], folder: Path, count: int, seed: int) -> list[tu
 @pytest.mark.parametrize(
     "count", [30, pytest.param(500, marks=[pytest.mark.system, pytest.mark.timeout(600)])]
 )
-def test_a_power_cut_leaves_one_whole_checkpoint(shim, tmp_path, count):
-    entries = recorded(shim, tmp_path / "run")
+@pytest.mark.parametrize("scale", [SMALL, LARGE])
+def test_a_power_cut_leaves_one_whole_checkpoint(shim, tmp_path, count, scale):
+    entries = recorded(shim, tmp_path / "run", scale=scale)
     assert sum(entry.what is What.MARKED for entry in entries) == CHECKPOINTS * len(ENDS)
-    assert unordered(entries) == []
-    assert broken(entries, tmp_path, count, 1) == []
+    if scale == SMALL:  # a large one is not in order, and says so in its note
+        assert unordered(entries) == []
+    assert broken(entries, tmp_path, count, 1, scale) == []
+
+
+def test_a_large_commit_without_its_note_would_be_a_mixture(shim, tmp_path):
+    entries = recorded(shim, tmp_path / "run", scale=LARGE)
+    wrong = []
+    for cut in cuts(entries, tmp_path, instants(entries, 40, 2), 2):
+        (cut.path / "commit.note").unlink(missing_ok=True)
+        wrong.append(problem(cut.path, cut.marks, LARGE))
+        shutil.rmtree(cut.path)
+    assert any(wrong)
 
 
 @pytest.mark.parametrize("lies", ["fdatasync,fsync", "dsync"])

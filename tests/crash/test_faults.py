@@ -58,11 +58,13 @@ FAULTS = [
 ]
 
 
-def run(shim: Path, folder: Path, fault: Fault, after: int, pattern: str, seed: int) -> Run:
+def run(
+    shim: Path, folder: Path, fault: Fault, after: int, pattern: str, seed: int, port: str = "log"
+) -> Run:
     """Play a life in which the call after so many goes wrong."""
     disk = folder / "disk"
     disk.mkdir(parents=True)
-    script = write_script(disk / "data", POSTS, seed)
+    script = write_script(disk / "data", POSTS, seed, port)
     record = folder / "record"
     with Faults(folder / "control") as faults:
         faults.arm(
@@ -162,6 +164,26 @@ def test_a_call_that_fails_breaks_no_promise(shim, tmp_path, kinds, fault, round
             knows_it(one, fault)
         shutil.rmtree(folder)
     assert hit
+
+
+@pytest.mark.parametrize(
+    ("fault", "after"),
+    [
+        (Fault(Calls.WRITE | Calls.FLUSH), 60),  # LMDB writes its root to a synced descriptor
+        (Fault(Calls.WRITE | Calls.RESERVE | Calls.SIZE, errno.ENOSPC, Action.FULL, -1), 5),
+        (Fault(Calls.FLUSH, errno.ENOSPC), 16),
+        pytest.param(Fault(Calls.WRITE, action=Action.SHORT), 60, marks=pytest.mark.system),
+    ],
+    ids=str,
+)
+def test_a_call_that_fails_breaks_no_promise_of_the_store_that_syncs_lmdb(
+    shim, tmp_path, fault, after
+):
+    one = run(shim, tmp_path, fault, after, "*.mdb", 1, "group")
+    assert one.hits
+    assert broken(one, tmp_path, 1) == []
+    if fault.action is not Action.SHORT:
+        knows_it(one, fault)
 
 
 @pytest.mark.parametrize("calls", [Calls.WRITE, Calls.FLUSH], ids=["write", "flush"])

@@ -44,6 +44,25 @@ def test_a_power_cut_breaks_no_promise(shim, tmp_path, runs, count):
         assert unordered(entries) == []
 
 
+@pytest.mark.parametrize(
+    "count", [20, pytest.param(100, marks=[pytest.mark.system, pytest.mark.timeout(600)])]
+)
+def test_a_power_cut_breaks_no_promise_of_the_store_that_syncs_lmdb(shim, tmp_path, count):
+    script, entries = record_lives(shim, tmp_path / "run", posts=48, seed=1, port="group")
+    assert not (tmp_path / "run" / "disk" / "data" / "log").exists()
+    assert roots_written(entries) > 30, "a group is not synced by itself"
+    assert broken(script, entries, tmp_path, instants(entries, count, 1), 1) == []
+    assert unordered(entries) == []
+
+
+def test_a_flush_that_the_store_that_syncs_lmdb_leaves_out_is_found(shim, tmp_path):
+    lies = "fsync,fdatasync,dsync"
+    script, entries = record_lives(
+        shim, tmp_path / "run", posts=16, seed=1, lies=lies, port="group"
+    )
+    assert broken(script, entries, tmp_path, instants(entries, 6, 1), 1) != []
+
+
 @pytest.mark.parametrize("turns", [4, pytest.param(40, marks=pytest.mark.system)])
 def test_a_power_cut_during_creation_leaves_a_directory_that_opens(shim, tmp_path, turns):
     script, entries = record_lives(shim, tmp_path / "run", posts=8, seed=1)

@@ -15,20 +15,21 @@ import time
 from pathlib import Path
 
 import pytest
-from support.stores import AT, LogBox, acceptance, member_of
+from support.stores import AT, acceptance, box_of, member_of
 
 from router.queue.queue import Queue
 
+PORTS = ("log", "group")
 STORM = textwrap.dedent(
     """
     import json, sys, threading
     sys.path.insert(0, sys.argv[2])
     from pathlib import Path
-    from support.stores import AT, LogBox, acceptance, member_of, topics_for
+    from support.stores import AT, acceptance, box_of, member_of, topics_for
     from router.queue.queue import Queue
     import msgspec
 
-    queue = Queue(LogBox(Path(sys.argv[1])).open())
+    queue = Queue(box_of(sys.argv[4], Path(sys.argv[1])).open())
     first = int(sys.argv[3])
     say = threading.Lock()
 
@@ -66,11 +67,11 @@ FULL = textwrap.dedent(
     import resource, sys
     sys.path.insert(0, sys.argv[2])
     from pathlib import Path
-    from support.stores import LogBox, acceptance
+    from support.stores import acceptance, box_of
     from router.errors import StorageError
     from router.queue.queue import Queue
 
-    queue = Queue(LogBox(Path(sys.argv[1])).open())
+    queue = Queue(box_of(sys.argv[3], Path(sys.argv[1])).open())
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
     stored = 0
     try:
@@ -91,10 +92,10 @@ def _folder_of_tests() -> str:
     return str(Path(__file__).resolve().parent.parent)
 
 
-def storm_until_killed(path: Path, first: int, lines: int) -> list[dict[str, object]]:
+def storm_until_killed(path: Path, first: int, lines: int, port: str) -> list[dict[str, object]]:
     """Run the storm, kill -9 it after so many answers, return all answers it printed."""
     child = subprocess.Popen(
-        [sys.executable, "-P", "-c", STORM, str(path), _folder_of_tests(), str(first)],
+        [sys.executable, "-P", "-c", STORM, str(path), _folder_of_tests(), str(first), port],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -106,17 +107,18 @@ def storm_until_killed(path: Path, first: int, lines: int) -> list[dict[str, obj
     return [json.loads(line) for line in answers if line.endswith("}\n")]
 
 
-def test_what_was_answered_survives_kill_9_several_times(tmp_path):
+@pytest.mark.parametrize("port", PORTS)
+def test_what_was_answered_survives_kill_9_several_times(tmp_path, port):
     path = tmp_path / "data"
     sequences: dict[int, int] = {}
     settled: set[tuple[int, str]] = set()
     for turn in range(4):
-        for answer in storm_until_killed(path, turn * 1_000_000, 40 + 150 * turn):
+        for answer in storm_until_killed(path, turn * 1_000_000, 40 + 150 * turn, port):
             if "number" in answer:
                 sequences[answer["number"]] = answer["sequence"]
             else:
                 settled.add((answer["address"], answer["key"]))
-        queue = Queue(LogBox(path).open())
+        queue = Queue(box_of(port, path).open())
         for number, sequence in sequences.items():
             item = acceptance(number, [5, 6])
             stored = queue.document(item.key)
@@ -132,10 +134,11 @@ def test_what_was_answered_survives_kill_9_several_times(tmp_path):
     assert settled
 
 
-def test_a_disk_that_takes_no_more_bytes_fences_and_keeps_old_data(tmp_path):
+@pytest.mark.parametrize("port", PORTS)
+def test_a_disk_that_takes_no_more_bytes_fences_and_keeps_old_data(tmp_path, port):
     path = tmp_path / "data"
     answer = subprocess.run(
-        [sys.executable, "-P", "-c", FULL, str(path), _folder_of_tests()],
+        [sys.executable, "-P", "-c", FULL, str(path), _folder_of_tests(), port],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     first, second = answer.stdout.splitlines()
@@ -144,7 +147,7 @@ def test_a_disk_that_takes_no_more_bytes_fences_and_keeps_old_data(tmp_path):
     assert second == code
     assert healthy == "False"
     assert int(stored) > 3
-    queue = Queue(LogBox(path).open())
+    queue = Queue(box_of(port, path).open())
     # The group that failed may be there, too: nobody was told either way.
     assert queue.counts()["documents"] in {int(stored), int(stored) + 1}
     assert queue.check() == []
@@ -152,11 +155,12 @@ def test_a_disk_that_takes_no_more_bytes_fences_and_keeps_old_data(tmp_path):
     queue.close()
 
 
+@pytest.mark.parametrize("port", PORTS)
 @pytest.mark.parametrize("delay_ms", [0, 5, 20])
-def test_a_kill_during_creation_leaves_a_directory_that_opens(tmp_path, delay_ms):
+def test_a_kill_during_creation_leaves_a_directory_that_opens(tmp_path, delay_ms, port):
     path = tmp_path / "data"
     child = subprocess.Popen(
-        [sys.executable, "-P", "-c", STORM, str(path), _folder_of_tests(), "0"],
+        [sys.executable, "-P", "-c", STORM, str(path), _folder_of_tests(), "0", port],
         stdout=subprocess.DEVNULL,
     )
     while not path.exists() and child.poll() is None:
@@ -164,6 +168,6 @@ def test_a_kill_during_creation_leaves_a_directory_that_opens(tmp_path, delay_ms
     time.sleep(delay_ms / 1_000)
     child.kill()
     child.wait()
-    queue = Queue(LogBox(path).open())
+    queue = Queue(box_of(port, path).open())
     assert queue.check() == []
     queue.close()

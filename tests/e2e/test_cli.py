@@ -21,7 +21,8 @@ COMMANDS = (
     "policy who-may-receive", "policy who-may-send", "group list", "group show",
     "group define", "group end", "token create",
     "token list", "token revoke", "trust add", "trust bind", "queue stats",
-    "queue list", "queue show", "queue shape", "check", "backup", "restore", "bench run",
+    "queue list", "queue show", "queue shape", "queue redrive", "outbox", "check",
+    "backup", "restore", "bench run",
 )  # fmt: skip
 SILENT = {"serve"}
 """Commands that answer nothing, so that there is nothing to print as JSON."""

@@ -5,15 +5,20 @@ A simulator that stays green whatever the engine does would be worse than none.
 
 from itertools import count
 
+import msgspec
 import pytest
 
 from router.directory import Directory
+from router.engine import Engine
+from router.engine.outbox import OutboxReader
+from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
-from router.queue import MemoryStore, Queue, Settlement, records
+from router.queue import MemoryStore, Queue, Settlement, records, restored
 from router.queue._overlay import Overlay
 from router.queue.tables import ORDERED, TABLES
 from router.queue.transport import State
-from vanban_bench.simulator import Violation, run_seed
+from vanban_bench.simulator import Violation, approvers, restoring, run_seed
+from vanban_bench.simulator.session import Session
 
 SEEDS = range(16)
 
@@ -128,7 +133,8 @@ class Tampering(MemoryStore):
 
 
 def test_a_checkpoint_that_loses_a_row():
-    assert "replay" in violation(Tampering)
+    said = violation(Tampering)  # a restored directory has nothing but the checkpoint to go by
+    assert "replay" in said or "in the books" in said
 
 
 class Forgetful(MemoryStore):
@@ -205,7 +211,12 @@ def test_what_is_given_back_and_does_not_come_again(monkeypatch):
 
     monkeypatch.setattr(Queue, "give_back", forgetful)
     said = violation()
-    assert "not handed out" in said or "answered queued" in said or "in the books" in said
+    assert (
+        "not handed out" in said
+        or "answered queued" in said
+        or "in the books" in said
+        or "settled by a unit it is not for" in said
+    )
 
 
 def test_a_membership_that_says_no(monkeypatch):
@@ -256,7 +267,11 @@ def test_an_idempotency_check_that_is_forgotten(monkeypatch):
 
     monkeypatch.setattr(records, "name_of_id", forgetful)
     said = violation()
-    assert "as if nothing had been stored" in said or "expected set()" in said
+    assert (
+        "as if nothing had been stored" in said
+        or "expected set()" in said
+        or "does not lead back to it" in said
+    )
 
 
 def test_a_lease_that_does_not_exclude(monkeypatch):
@@ -276,3 +291,173 @@ def test_an_engine_that_fails_without_a_reason(monkeypatch):
 
     monkeypatch.setattr(Queue, "find", broken)
     assert "planted" in violation()
+
+
+# Parts that do not join inboxes at once.
+
+
+def test_a_part_that_is_held_and_joins_inboxes_at_once(monkeypatch):
+    encode = records.encode_acceptance
+
+    def hasty(item):
+        return encode(msgspec.structs.replace(item, parts=()))
+
+    monkeypatch.setattr(records, "encode_acceptance", hasty)
+    said = violation()
+    assert "it is missing" in said or "deliveries" in said or "board" in said
+
+
+def test_a_release_that_forgets_whom_it_takes_over(monkeypatch):
+    encode = records.encode_join
+
+    def forgetful(item):
+        return encode(msgspec.structs.replace(item, takes_over=0))
+
+    monkeypatch.setattr(records, "encode_join", forgetful)
+    said = violation()
+    assert "deliveries" in said or "in the books" in said or "the part that was" in said
+
+
+def test_a_denial_that_releases(monkeypatch):
+    encode = records.encode_move
+
+    def lenient(document, entry, standing, *arguments):
+        to = State.WITHDRAWN if standing == State.EXCLUDED else standing
+        return encode(document, entry, to, *arguments)
+
+    monkeypatch.setattr(records, "encode_move", lenient)
+    said = violation()
+    assert "in the books" in said or "has it withdrawn" in said
+
+
+def test_a_hold_that_never_runs_out(monkeypatch):
+    encode = records.encode_acceptance
+
+    def patient(item):
+        parts = tuple(msgspec.structs.replace(part, due=0) for part in item.parts)
+        return encode(msgspec.structs.replace(item, parts=parts))
+
+    monkeypatch.setattr(records, "encode_acceptance", patient)
+    said = violation()
+    assert "not one of ['expired']" in said or "has it held" in said or "has it waiting" in said
+
+
+def test_a_held_document_that_is_explained_to_its_recipient(monkeypatch):
+    monkeypatch.setattr(approvers, "_is_shown", lambda *_: True)
+    assert "explained to its recipient" in violation()
+
+
+# What senders are told.
+
+
+def test_a_death_that_is_told_twice(monkeypatch):
+    told = OutboxReader._dead
+
+    def twice(self, sequence, sender):
+        for place, event in told(self, sequence, sender):
+            yield 2 * place, event
+            cursor = f"{sequence}-{sender}-{2 * place + 1}"
+            yield 2 * place + 1, msgspec.structs.replace(event, cursor=cursor)
+
+    monkeypatch.setattr(OutboxReader, "_dead", twice)
+    assert "times of dead" in violation(seeds=range(60))
+
+
+def test_a_redirection_that_nobody_is_told_of(monkeypatch):
+    monkeypatch.setattr(Redirections, "tell", lambda *_: 0)
+    monkeypatch.setattr(Redirections, "records_for", lambda *_: [])
+    assert "nobody told" in violation(seeds=range(60))
+
+
+def test_an_outbox_that_forgets_at_a_restart(monkeypatch):
+    events = OutboxReader._events
+
+    def forgetful(self, sender, after_cursor):
+        opened = self._queue.store.epoch
+        for cursor, event in events(self, sender, after_cursor):
+            if (cursor[0] + opened) % 5:
+                yield cursor, event
+
+    monkeypatch.setattr(OutboxReader, "_events", forgetful)
+    said = violation(seeds=range(60))
+    assert (
+        "was read, and is another now" in said
+        or "came before what was read" in said
+        or "nobody told" in said
+    )
+
+
+# Restorations.
+
+
+def test_a_restoration_without_a_gap(monkeypatch):
+    leap = restored.leap
+
+    def none(act, at):
+        first, above, changes = leap(act, at)
+        assert first > act.sequence
+        changes.set(
+            TABLES.index("meta"),
+            b"place",
+            (act.sequence + 1).to_bytes(8, "big") + bytes(12) + above.to_bytes(8, "big"),
+        )
+        return act.sequence + 1, above, changes
+
+    monkeypatch.setattr(restoring, "leap", none)
+    assert "again" in violation(seeds=range(60))
+
+
+def test_a_restoration_that_passes_for_the_engine_that_was_lost(monkeypatch):
+    leap = restored.leap
+
+    def same(act, at):
+        first, _, changes = leap(act, at)
+        place = first.to_bytes(8, "big") + bytes(12) + act.epoch.to_bytes(8, "big")
+        changes.set(TABLES.index("meta"), b"place", place)
+        return first, act.epoch, changes
+
+    monkeypatch.setattr(restoring, "leap", same)
+    assert "passes for an older one" in violation(seeds=range(60))
+
+
+# Bounds.
+
+
+def test_a_bound_on_documents_in_flight_that_does_not_hold(monkeypatch):
+    def deaf(self, engine):
+        honest(self, engine)
+        self.store.in_flight_max = 0
+
+    honest = Session._adapt
+    monkeypatch.setattr(Session, "_adapt", deaf)
+    assert "in flight" in violation(seeds=range(60))
+
+
+def test_a_bound_on_what_is_pending_that_does_not_hold(monkeypatch):
+    def deaf(self, engine):
+        honest(self, engine)
+        self.store.pending_max = 0
+
+    honest = Session._adapt
+    monkeypatch.setattr(Session, "_adapt", deaf)
+    assert "pending" in violation(seeds=range(60))
+
+
+def test_a_bound_on_leases_that_does_not_hold(monkeypatch):
+    def deaf(self, engine):
+        honest(self, engine)
+        self.store.leases_max = 0
+
+    honest = Session._adapt
+    monkeypatch.setattr(Session, "_adapt", deaf)
+    assert "leased at once" in violation(seeds=range(60))
+
+
+def test_an_absurd_wish_that_leaves_a_trace(monkeypatch):
+    def leaky(self, batch, **named):
+        self._queue.append_rooms([records.RoomRecord("trace", b"", 0, 0, "")])
+        return honest(self, batch, **named)
+
+    honest = Engine.submit
+    monkeypatch.setattr(Engine, "submit", leaky)
+    assert "left a trace" in violation(seeds=range(60))

@@ -33,7 +33,8 @@ from router.engine import Engine
 from router.errors import StorageError, VanbanError
 from router.model.answers import Receipt
 from router.model.documents import Envelope, SignatureEntry
-from router.ports import OffsetClock, SystemClock
+from router.ports import Clock, OffsetClock, SystemClock
+from router.queue.group_store import GroupStore
 from vanban_bench.workloads.test_pki import TestPki
 
 LATER_S = 7_200
@@ -61,6 +62,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     end: str
     """`close` or `kill` (by itself, with SIGKILL)."""
+    port: str = "log"
+    """The durability port below the engine: `log` or `group`."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -70,7 +73,19 @@ class Case(msgspec.Struct, frozen=True):
     marks: list[bytes]
 
 
-def write_script(data: Path, posts: int, seed: int) -> Script:
+def opened(data: str | Path, port: str, clock: Clock) -> Engine:
+    """Open the engine of a script over its durability port."""
+    if port == "log":
+        return Engine.open(data, clock=clock)
+    store = GroupStore.open(data, clock_us=clock.now_us())
+    try:
+        return Engine.over(store, clock=clock)
+    except BaseException:
+        store.close()
+        raise
+
+
+def write_script(data: Path, posts: int, seed: int, port: str = "log") -> Script:
     """Write and sign so many documents."""
     pki = TestPki.load()
     random = Random(seed)
@@ -86,6 +101,7 @@ def write_script(data: Path, posts: int, seed: int) -> Script:
         certificates={code: signer.certificate_der for code, signer in signers.items()},
         seed=seed,
         end="close",
+        port=port,
     )
 
 
@@ -211,7 +227,7 @@ def play(script: Script) -> None:
     """Play one life in this process."""
     mark = Marker()
     try:
-        engine = Engine.open(script.data)
+        engine = opened(script.data, script.port, SystemClock())
     except StorageError as error:
         mark(refused=error.code, healthy=False)
         return
@@ -294,7 +310,7 @@ def problems(data: Path, script: Script, marks: Iterable[bytes]) -> list[str]:
     promised = Promises(marks)
     clock = OffsetClock(SystemClock().now_us() + LATER_S * 1_000_000)
     try:
-        with Engine.open(data, clock=clock) as engine:
+        with opened(data, script.port, clock) as engine:
             wrong = [*promised.wrong, *engine.check()]
             if "units" in promised.steps:
                 wrong += [f"unit {code}" for code in CODES if engine.unit(code).code != code]

@@ -29,9 +29,8 @@ def in_force(
     engine = office if isinstance(office, Engine) else office.engine
     policies = engine._rooms.policies
     policies._compiled.clear()  # a test may give one number to two texts
-    made = InForce(version, policy, calendar or shipped_calendar())
-    policies._current = made
+    policies._current = InForce(version, policy, calendar or shipped_calendar())
     known = _versions.setdefault(office, {})
-    known[version] = made
+    known[version] = policies._current
     policies.of_version = known.__getitem__  # type: ignore[method-assign]
     return policy

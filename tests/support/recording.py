@@ -35,7 +35,7 @@ def play_life(
 
 
 def record_lives(
-    library: Path, folder: Path, *, posts: int, seed: int, lies: str = ""
+    library: Path, folder: Path, *, posts: int, seed: int, lies: str = "", port: str = "log"
 ) -> tuple[Script, list[Entry]]:
     """Play three lives on one directory below `folder`; return the script and the record.
 
@@ -44,7 +44,7 @@ def record_lives(
     """
     disk = folder / "disk"
     disk.mkdir(parents=True)
-    whole = write_script(disk / "data", posts, seed)
+    whole = write_script(disk / "data", posts, seed, port)
     record = folder / "record"
     settings = environment(library, disk, record=record, lies=lies)
     share = posts // (len(ENDS) + 1)

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from support.office import Office
 
 from router.engine import Engine
+from router.ports import Store
 
 START_S_MAX = 60.0
 _OWNER = """
@@ -37,17 +38,27 @@ engine.close()
 
 
 class SharedOffice(Office):
-    """An office that asks the owner of its data directory for everything."""
+    """An office that asks the owner of its data directory for everything.
+
+    With `open_store` the owner's engine stands over that store, another durability port's; the
+    socket lies in the directory as ever.
+    """
 
     owner: Engine | None = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, open_store: Callable[[], Store] | None = None) -> None:
+        self._path = path
+        self._port = open_store
         super().__init__(path)
 
     def _open(self) -> Engine:
-        assert isinstance(self._store, Path)
-        self.owner = Engine.open(self._store, clock=self.clock, share=True)
-        return Engine.connect(self._store)
+        if self._port is None:
+            self.owner = Engine.open(self._path, clock=self.clock, share=True)
+        else:
+            self._path.mkdir(exist_ok=True)
+            self.owner = Engine.over(self._port(), clock=self.clock)
+            self.owner._share(self._path)
+        return Engine.connect(self._path)
 
     def reopen(self) -> Engine:
         """Close both sides and open them again."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from router.engine.administration_directory import ListPreview
-from router.engine.arrivals import Arrival
+from router.engine.arrivals import NO_SNAPSHOT, Arrival, reached_by
 from router.engine.engine import Engine
 from router.engine.local.wire import SEAT, SEATED
 from router.engine.seat import Seat
@@ -29,8 +29,10 @@ from router.model.impact import Impact
 from router.model.reorganisations import DirectoryChange
 from router.queue import StoredAudience
 
-HERE: Final = frozenset({"close", "listen", "seat"})
+HERE: Final = frozenset({"close", "listen", "seat", "shared"})
 """Public methods of `Engine` that are answered by the client itself, each in its way."""
+REACHED: Final = "arrivals.reached"
+"""The call behind `reached_by` in a client."""
 Told = tuple[Receipt | None, Problem | None]
 """An Outcome as it travels: one of the two is there."""
 
@@ -45,7 +47,10 @@ class SentDocument(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SentArrival(msgspec.Struct, frozen=True, array_like=True):
-    """An Arrival as it travels; no runs and size 0: anything may have arrived for anybody."""
+    """An Arrival as it travels; no runs and size 0: anything may have arrived for anybody.
+
+    Under NO_SNAPSHOT the runs are the number of the one unit it reaches (`Returned`).
+    """
 
     snapshot: int
     runs: bytes
@@ -165,17 +170,21 @@ def counters(engine: Engine) -> Any:
     return engine.counters()
 
 
-def reached(engine: Engine, arrival: SentArrival, units: list[int]) -> list[int]:
-    """Return which units an arrival reaches, for `Arrival` of a client."""
-    audience = StoredAudience(arrival.snapshot, arrival.runs, b"", arrival.size)
-    there = Arrival(engine._rooms, audience, arrival.now_us)
-    return sorted(there.reached(units, {}))
+def reached(engine: Engine, arrivals: list[SentArrival], units: list[int]) -> list[int]:
+    """Return which units any of the arrivals reaches, for `reached_by` in a client."""
+    there = [
+        Arrival(engine._rooms, StoredAudience(one.snapshot, one.runs, b"", one.size), one.now_us)
+        for one in arrivals
+    ]
+    return sorted(reached_by(there, units))
 
 
 def sent_form(arrival: Arrival) -> SentArrival:
     """Return an arrival as it travels."""
-    audience = arrival._audience
-    return SentArrival(audience.snapshot, audience.runs, audience.size, arrival._now_us)
+    snapshot, runs = arrival.audience
+    if snapshot == NO_SNAPSHOT:
+        return SentArrival(snapshot, runs, 1, 0)
+    return SentArrival(snapshot, runs, arrival._audience.size, arrival._now_us)
 
 
 Stand = Callable[..., Any]
@@ -183,7 +192,7 @@ STAND_INS: Final[Mapping[str, Stand]] = {
     one.__name__: one
     for one in (submit, submit_many, impact, preview_list, export_directory, counters)
 }
-OWN: Final[Mapping[str, Stand]] = {"arrival.reached": reached}
+OWN: Final[Mapping[str, Stand]] = {REACHED: reached}
 
 
 class Call:

@@ -21,7 +21,9 @@ from router.engine.engine import Engine
 from router.engine.local import wire
 from router.engine.local.calls import (
     ENGINE_CALLS,
+    REACHED,
     SEAT_CALLS,
+    SentArrival,
     SentDocument,
     call_named,
     heard,
@@ -166,6 +168,10 @@ class ConnectedEngine(Engine):
         except (OwnerError, ClosedError):
             return False
 
+    def shared(self) -> bool:
+        """See `Engine.shared`: this side owns nothing to share."""
+        return False
+
     def seat(self, principal: Principal | None) -> Seat:
         """See `Engine.seat`; the rights are judged by the owner, at each call."""
         return ConnectedSeat(self._ask, principal)
@@ -181,8 +187,8 @@ class ConnectedEngine(Engine):
                 self._hearing = Hearing(self._channel, self._reached)
             self._hearing.add(listener)
 
-    def _reached(self, sent: Any, units: Collection[int]) -> set[int]:
-        return set(self._ask("arrival.reached", {"arrival": sent, "units": list(units)}))
+    def _reached(self, sent: Sequence[SentArrival], units: Collection[int]) -> set[int]:
+        return set(self._ask(REACHED, {"arrivals": list(sent), "units": list(units)}))
 
 
 class ConnectedSeat(Seat):

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from router.engine.arrivals import Arrival, Listener
+from router.engine.arrivals import NO_SNAPSHOT, Arrival, Listener
 from router.engine.local import wire
 from router.engine.local.calls import SentArrival
 from router.engine.local.channel import Channel, Connection
@@ -27,7 +27,7 @@ _PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _FAR: Final = 10 * 366 * 86_400.0
 ANYBODY: Final = SentArrival(0, b"", 0, 0)
 
-Asked = Callable[[SentArrival, Collection[int]], set[int]]
+Asked = Callable[[Sequence[SentArrival], Collection[int]], set[int]]
 
 
 class HeardArrival(Arrival):
@@ -48,9 +48,21 @@ class HeardArrival(Arrival):
 
     def reached(self, asked: Collection[int], positions: Any) -> set[int]:  # noqa: ARG002
         """See `Arrival.reached`; one question, whatever the number of units."""
-        if self._sent == ANYBODY:
+        return self.reached_by_any((self,), asked)
+
+    @classmethod
+    def reached_by_any(cls, arrivals: Sequence[Arrival], asked: Collection[int]) -> set[int]:
+        """See `Arrival.reached_by_any`; one question at most, whatever their number."""
+        heard = [one for one in arrivals if isinstance(one, HeardArrival)]
+        sent = [one._sent for one in heard]
+        if ANYBODY in sent:
             return set(asked)
-        return self._asked(self._sent, asked)
+        named = {int.from_bytes(one.runs, "big") for one in sent if one.snapshot == NO_SNAPSHOT}
+        found = named.intersection(asked)
+        others = [one for one in sent if one.snapshot != NO_SNAPSHOT]
+        if others and len(found) < len(asked):
+            found |= heard[0]._asked(others, asked)
+        return found
 
 
 class Hearing:

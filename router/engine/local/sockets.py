@@ -8,6 +8,7 @@ The address of a Unix socket has 108 bytes at most; longer paths go through /pro
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -84,7 +85,10 @@ def connect(directory: Path, deadline: float) -> socket.socket:
     `owner.silent` (the queue of connections stays full), ForbiddenError `owner.peer`,
     StorageError `store.missing`, `store.failed`.
     """
-    if not directory.is_dir():
+    there = False
+    with contextlib.suppress(OSError):  # no name that a file system knows
+        there = directory.is_dir()
+    if not there:
         raise StorageError("store.missing", path=str(directory))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

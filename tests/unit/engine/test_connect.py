@@ -406,7 +406,8 @@ def test_a_stale_socket_is_replaced_and_a_foreign_file_is_not(data: Path) -> Non
 def test_an_owner_that_does_not_share_is_absent(data: Path) -> None:
     with Engine.open(data):
         assert code_of(lambda: Engine.connect(data)) == "owner.absent"
-    assert code_of(lambda: Engine.connect(data / "none")) == "store.missing"
+    for name in ("none", "x" * 5_000, "\0"):
+        assert code_of(lambda name=name: Engine.connect(data / name)) == "store.missing"
 
 
 def test_the_socket_of_another_owner_is_left_where_it_is(shared: Engine, data: Path) -> None:

@@ -178,6 +178,44 @@ def test_a_holder_empties_a_lane_of_all_its_addresses_before_the_next() -> None:
     assert lanes == ["flash"] * 2 + ["normal"] * 4
 
 
+@pytest.mark.parametrize("limit", [1, 3, 8, 20])
+def test_each_lower_lane_of_a_holder_gets_one_turn_in_eight(limit: int) -> None:
+    """However the leases are cut, and at whichever of its addresses the documents wait."""
+    office = Office()
+    urgencies = [Urgency.FLASH] * 45 + [Urgency.NORMAL, Urgency.URGENT, Urgency.VERY_URGENT] * 8
+    for number, urgency in enumerate(urgencies):
+        office.send(recipients=(COMMUNE, OTHER)[number % 2], urgency=urgency)
+    office.close_commune(COMMUNE, [OTHER])
+    lanes: list[str] = []
+    while len(lanes) < 40:
+        lanes += [one.lane for one in office.lease(OTHER, limit)]
+        for lane in ("very_urgent", "urgent", "normal"):
+            assert lanes.count(lane) >= len(lanes) // 8, lanes
+    assert lanes.count("flash") > len(lanes) // 2
+    assert lanes[: min(limit, 5)] == ["flash"] * min(limit, 5)
+
+
+def test_turns_that_an_answer_had_no_room_for_are_owed(monkeypatch) -> None:
+    office = Office()
+    for number, urgency in enumerate([Urgency.FLASH] * 30 + [Urgency.NORMAL] * 4):
+        office.send(recipients=(COMMUNE, OTHER)[number % 2], urgency=urgency)
+    office.close_commune(COMMUNE, [OTHER])
+    monkeypatch.setattr(limits, "LEASE_BYTES_MAX", 1)  # one document an answer
+    lanes = [one.lane for _ in range(18) for one in office.lease(OTHER)]
+    assert lanes.count("normal") == 2
+
+
+def test_what_a_lane_does_not_use_is_the_others() -> None:
+    office = Office()
+    for number in range(12):
+        office.send(recipients=(COMMUNE, OTHER)[number % 2], urgency=Urgency.FLASH)
+    office.send(recipients=OTHER)
+    office.close_commune(COMMUNE, [OTHER])
+    lanes = [one.lane for one in office.lease(OTHER, 12)]
+    assert (len(lanes), lanes.count("normal")) == (12, 1)
+    assert [one.lane for one in office.lease(OTHER, 12)] == ["flash"]
+
+
 def test_many_that_ran_out_let_no_later_lane_overtake_what_waits_behind_them() -> None:
     office = Office()
     batch = limits.BATCH_DOCUMENTS_MAX

@@ -158,7 +158,7 @@ def test_what_can_not_be_asked_is_refused(office):
         lambda: ask.queue_list(limit=0), lambda: ask.queue_list(state="lost"),
         lambda: ask.queue_list(after="-1"), lambda: ask.queue_list(deliveries=True, after="1.x"),
         lambda: ask.queue_shape(by="colour"), lambda: ask.queue_shape(limit=0),
-        lambda: ask.backup("relative"),
+        lambda: ask.backup("relative"), lambda: ask.backup("/tmp/\0x"),
     ):  # fmt: skip
         with pytest.raises(InputError) as caught:
             call()

@@ -69,6 +69,23 @@ def test_nobody_is_told_twice_by_restarts_repeated_ticks_or_a_clock_that_goes_ba
     assert office.engine.check() == []
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_document_is_told_of_though_the_clock_went_back_before_an_end_that_was_told(
+    restarted: bool,
+) -> None:
+    office = Office()
+    office.send(recipients=COMMUNE)
+    close(office, COMMUNE, OTHER)
+    office.clock.advance(3_600)
+    assert len(told(office)) == 1
+    office.clock.instant_us -= 3_590 * SECOND_US
+    if restarted:
+        office.reopen()
+    office.send(recipients=COMMUNE)
+    office.clock.advance(7_200)
+    assert lines(told(office)) == [("redirected", COMMUNE, OTHER, 1)] * 2
+
+
 def test_a_closing_learnt_of_late_is_told_when_it_is_known() -> None:
     office = Office()
     office.send(recipients=COMMUNE)

@@ -5,23 +5,27 @@ from datetime import datetime
 
 import pytest
 
-from router.model.documents import Document
+from router.model.documents import Attachment, Document
 from router.model.instants import VIETNAM_TIME
 from router.policy import carries_secrecy_mark
 
 
-def document(subject: str = "Về việc họp", marks: tuple[str, ...] = ()) -> Document:
+def document(
+    subject: str = "Về việc họp", marks: tuple[str, ...] = (), kind: str = "Quyết định",
+    files: tuple[str, ...] = (),
+) -> Document:  # fmt: skip
     return Document(
         format=1,
         sender="H22",
         document_id="x",
         number="05",
         notation="QĐ-UBND",
-        document_type="Quyết định",
+        document_type=kind,
         subject=subject,
         issued_at=datetime(2024, 9, 4, tzinfo=VIETNAM_TIME),
         recipients="all",
         marks=marks,
+        attachments=tuple(Attachment(name, "application/pdf", 1, "0" * 64) for name in files),
     )
 
 
@@ -109,3 +113,35 @@ def test_the_law_of_state_secrets_may_be_written_about(subject: str) -> None:
 @pytest.mark.parametrize("mark", ["Độ mật: không", "Không mật", "Độ mật: Thường"])
 def test_a_mark_that_says_not_secret_is_not_secret(mark: str) -> None:
     assert not carries_secrecy_mark(document(marks=(mark,)))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Công văn mật", "Báo cáo mật", "Kế hoạch TUYỆT MẬT", "Báo cáo (Mật)", "Mật",
+     "Công văn - Tối mật", unicodedata.normalize("NFD", "Báo cáo mật")],
+)  # fmt: skip
+def test_a_type_that_says_secret_is_secret(kind: str) -> None:
+    assert carries_secrecy_mark(document(kind=kind))
+
+
+@pytest.mark.parametrize("kind", ["Cam kết bảo mật", "Danh mục bí mật", "Công văn", "Quy chế"])
+def test_a_type_about_secrecy_is_not_secret(kind: str) -> None:
+    assert not carries_secrecy_mark(document(kind=kind))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["[MẬT] Ke hoach.pdf", "Kế hoạch (Tối mật).docx", "Mật - Kế hoạch.pdf", "TỐI MẬT.pdf",
+     "Phụ lục (Mật).signed.pdf", "{tuyet mat} x.zip"],
+)  # fmt: skip
+def test_an_attachment_whose_name_bears_a_mark_makes_it_secret(name: str) -> None:
+    assert carries_secrecy_mark(document(files=("Công văn.pdf", name)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Mật ong.pdf", "Mật độ dân số.xlsx", "mat_bang.dwg", "Bảo mật thông tin.pdf", "a.mat", ".pdf",
+     "Tập huấn (bí mật nhà nước).pdf"],
+)  # fmt: skip
+def test_an_attachment_about_something_else_does_not(name: str) -> None:
+    assert not carries_secrecy_mark(document(files=(name,)))

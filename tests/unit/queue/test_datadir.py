@@ -199,6 +199,23 @@ def test_a_sound_directory_has_nothing_wrong_opened_however_often(path):
         assert check(path, AT, rows=True).wrong == []
 
 
+@pytest.mark.parametrize("said", [1 << 48, (1 << 64) - 1])
+def test_an_edited_epoch_is_refused_with_its_place_and_what_to_do(path, said):
+    filled(path).close()
+    epoch = path / "log" / "EPOCH"
+    before = epoch.read_bytes()
+    epoch.write_bytes(said.to_bytes(8, "big"))
+    error = refusal(path)
+    assert error.code == "store.corrupt"
+    assert error.path == str(epoch)
+    assert str(said) in str(error.facts["reason"])
+    assert [one for one in check(path, AT).wrong if "EPOCH" in one]
+    epoch.unlink()  # as the words say
+    LogStore.open(path, clock_us=AT).close()
+    assert epoch.read_bytes() > before
+    assert check(path, AT).wrong == []
+
+
 def test_a_damaged_page_is_named_and_nothing_is_opened(path):
     filled(path, 400).close()
     data = path / "store" / "data.mdb"

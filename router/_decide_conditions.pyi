@@ -1,0 +1,1 @@
+"""Compiled only: which rules apply to one document (no Python names)."""

@@ -1,0 +1,10 @@
+# cython: language_level=3
+"""The contract of `_decide_rules.pyx`: one document, decided."""
+
+from router._decide_conditions cimport Answer, Asked, Instant
+from router._decide_tables cimport Policy, Workspace
+from router._tables cimport Status
+
+
+cdef Status decide_one(const Policy *p, Workspace *w, const Instant *now, Asked *d,
+                       Answer *out) noexcept nogil

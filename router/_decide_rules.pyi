@@ -1,0 +1,1 @@
+"""Compiled only: decides one document (no Python names)."""

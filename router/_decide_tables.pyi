@@ -1,0 +1,1 @@
+"""Compiled only: memory and sets of a decision (no Python names)."""
