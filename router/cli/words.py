@@ -283,6 +283,8 @@ _VIETNAMESE: Final[dict[str, str]] = {
         "chưa kể điều kiện về văn bản, nơi nhận và thời gian"
     ),
     "By class": "Theo cấp và loại",
+    "sent by": "bên gửi",
+    "sent to": "bên nhận",
     "who may receive from": "được nhận từ",
     "who may send to": "được gửi cho",
     "allowed": "được phép",
