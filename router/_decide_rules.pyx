@@ -49,10 +49,6 @@ cdef inline void must(Case *c, Status status) noexcept nogil:
         c.failed = True
 
 
-cdef enum:
-    PARTS_MAX = 6  # more held parts than any limit allows are joined outside
-
-
 cdef void grant(Case *c) noexcept nogil:
     """W: what rules allow, when nothing else is."""
     cdef size_t i
