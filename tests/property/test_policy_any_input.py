@@ -9,17 +9,22 @@ import re
 import tomllib
 from typing import Any
 
+import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.sample_country import AFTER, BEFORE
+from support.sample_country import AFTER, BEFORE, NUMBERS
 from support.units import at
 
 from router import limits
+from router._core import Audience
 from router.errors import PolicyError
 from router.messages import TABLE
 from router.model.calendar import WorkingCalendar, YearOfDays
+from router.model.decisions import DocumentFacts
+from router.model.documents import Act, Urgency
 from router.policy.checking import check_policy
 from router.policy.compiled import compile_policy
+from router.policy.deciding import decide_batch
 from router.policy.floor import floor_rules
 from router.policy.lines import LineMap, Path
 from router.policy.model import PolicyFile
@@ -35,6 +40,10 @@ SELECTORS = [
     "parent(sender)", "siblings(parent(sender))", "H22 - H22", "all - siblings(sender)",
     'group(\\"toàn tỉnh\\")', 'group(\\"các huyện cũ\\")', "H22 @ 2025-06-30", "H22 H23", "",
 ]  # fmt: skip
+VAIN = {
+    "policy.rule_shadowed", "policy.rule_repeated", "policy.rule_never_matches",
+    "policy.rule_without_effect",
+}  # fmt: skip
 KEYS = [
     "senders", "recipients", "directions", "tiers_crossed", "documents", "audience", "when",
     "effect", "name", "acts", "types", "marks", "without_marks", "size_bytes", "signed_by",
@@ -132,6 +141,65 @@ def test_what_is_read_is_checked_and_tried_without_another_error(
         compiled = compile_policy(policy, lookup, CALENDAR, floor=floor_rules())
         outcomes = run_tests(policy, lambda _, c=compiled: c, lambda _, s=lookup: s, NOW)  # type: ignore[misc]
         assert all(one.passed or (one.words and one.words_vi) for one in outcomes)
+
+
+conditions = st.sampled_from([
+    "", "documents = { types = ['x'] }\n", "documents = { types = ['x', 'y'] }\n",
+    "directions = ['up']\n", "directions = ['up', 'down']\n", "tiers_crossed = { min = 1 }\n",
+    "audience = { includes = 'H22' }\n", "audience = { lacks = 'H22.31' }\n",
+    "audience = { size = { max = 3 } }\n", "documents = { signed_by = 'sender' }\n",
+    "documents = { without_marks = ['m'] }\n", "documents = { marks = ['m', 'n'] }\n",
+])  # fmt: skip
+members = st.sampled_from([
+    "all", "H22", "H22.31", "tier(commune)", "tier(district) | H22", "parent(sender)",
+    "children(sender)", "siblings(sender)", "all - siblings(sender)", "tag(xã) - sender",
+])  # fmt: skip
+effects = st.sampled_from([
+    "allow = true", 'forbid = "recipients"', 'forbid = "document"', 'add = "tier(province)"',
+    'hold = { approvers = "G22", expires_working_days = 1 }',
+])  # fmt: skip
+whole_rules = st.tuples(
+    st.sampled_from(["all", "H22", "tier(commune)", "tier(district)"]), members, conditions, effects
+)
+CODES = ["G22", "H22", "H23", "H22.31", "H22.31.20", "H22.31.21", "H22.32.20"]
+
+
+@given(st.lists(whole_rules, min_size=2, max_size=6), st.data())
+def test_a_rule_that_is_said_to_be_vain_changes_nothing_when_it_goes(
+    many: list[tuple[str, str, str, str]], data: st.DataObject
+) -> None:
+    text = HEAD + '[[rules]]\nname = "base"\nrecipients = "all"\neffect.allow = true\n'
+    text += "".join(
+        f'[[rules]]\nname = "r{place}"\nsenders = "{senders}"\nrecipients = "{to}"\n'
+        f"{more}effect = {{ {effect} }}\n"
+        for place, (senders, to, more, effect) in enumerate(many)
+    )
+    policy = parse_policy(text.encode())
+    problems = check_policy(policy, BEFORE, None, at_us=NOW, calendar=CALENDAR)
+    vain = [one for one in problems if one.code in VAIN]
+    if not vain:
+        return
+    gone = data.draw(st.sampled_from(vain)).rule
+    fewer = tuple(rule for rule in policy.rules if rule.name != gone)
+    less = msgspec.structs.replace(policy, rules=fewer)
+    sender = BEFORE.hierarchy.position(NUMBERS[data.draw(st.sampled_from(CODES))])
+    wanted = data.draw(st.sets(st.sampled_from(CODES), min_size=1))
+    audience = Audience.from_positions(BEFORE.position_of(code) for code in wanted)
+    number = BEFORE.hierarchy.number(sender)
+    document = DocumentFacts(
+        number, Act.NEW, data.draw(st.sampled_from(["x", "y", "z"])), Urgency.NORMAL, NOW,
+        marks=data.draw(st.sampled_from([(), ("m",), ("n",)])), signers=((number,),),
+    )  # fmt: skip
+    with_it, without = (
+        decide_batch(compile_policy(one, BEFORE, CALENDAR), [document], [audience], NOW)[0]
+        for one in (policy, less)
+    )
+    assert bool(with_it.refused) is bool(without.refused)
+    if not with_it.refused:
+        assert (with_it.effective, with_it.excluded, with_it.added) == (
+            without.effective, without.excluded, without.added,
+        )  # fmt: skip
+        assert [one.audience for one in with_it.held] == [one.audience for one in without.held]
 
 
 def paths(value: Any, path: Path = ()) -> list[Path]:
