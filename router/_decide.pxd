@@ -33,6 +33,8 @@ cdef inline uint32_t count_of(object value) except? 0xFFFFFFFF:
 cdef class Desk:
     cdef Workspace space
     cdef list held           # the audiences that its slots point into
+    cdef bytes terms         # of the day below: documents of one batch share few days
+    cdef int64_t day
     cdef uint32_t *pool      # symbols and signers of a call's documents
     cdef size_t pool_count
     cdef size_t pool_capacity

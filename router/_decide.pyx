@@ -23,7 +23,7 @@ from router._decide_conditions cimport (
     CALENDAR, NOT_REFUSED, Answer, Approval, Asked, Hours, Instant,
 )
 from router._decide_index cimport build_index
-from router._decide_rules cimport decide_one
+from router._decide_rules cimport PARTS_MAX, decide_one
 from router._decide_tables cimport (
     ADDS, CONSTANT, HOLDS, OTHERWISE, REQUIRES, Members, Piece, Policy, Row, Workspace,
     fill_slot, forget_slots, free_policy, free_workspace, grow, make_workspace,
@@ -31,7 +31,7 @@ from router._decide_tables cimport (
 )
 from router._tables cimport DONE, NOBODY, Run, Status, find_number
 
-from router.limits import POLICY_SETS_CACHED_MAX
+from router.limits import HELD_PARTS_MAX, POLICY_SETS_CACHED_MAX
 
 __all__ = ["ROW_BYTES", "DecisionTables", "Flag"]
 
@@ -46,6 +46,7 @@ cdef int64_t LAST_US = 253_402_214_399_000_000
 cdef size_t SLOTS_MAX = POLICY_SETS_CACHED_MAX
 
 ROW_BYTES = sizeof(Row)
+assert PARTS_MAX == HELD_PARTS_MAX, "more parts than that are joined by `helper.parts`"
 
 
 class Flag:
@@ -356,11 +357,14 @@ cdef class DecisionTables:
         if self.term_count:
             issued = min(max(issued, FIRST_US), LAST_US) + VIETNAM_US
             issued = (issued - (DAY_US - 1) if issued < 0 else issued) // DAY_US + EPOCH_DAY
-            terms = self.helper.terms(issued)
-            if <size_t>PyBytes_GET_SIZE(terms) != 8 * self.term_count:
-                raise ValueError("terms are not those of these tables")
-            alive.append(terms)
-            out.issued = <const int64_t *>PyBytes_AS_STRING(terms)
+            if desk.terms is None or desk.day != issued:
+                terms = self.helper.terms(issued)
+                if <size_t>PyBytes_GET_SIZE(terms) != 8 * self.term_count:
+                    raise ValueError("terms are not those of these tables")
+                if desk.terms is not None:
+                    alive.append(desk.terms)  # documents before this one point into it
+                desk.terms, desk.day = terms, issued
+            out.issued = <const int64_t *>PyBytes_AS_STRING(desk.terms)
         number = number_of(facts.size_bytes)
         out.size = <uint64_t>number if number > 0 else 0
         out.attachments = count_of(facts.attachments)

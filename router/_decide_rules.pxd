@@ -6,5 +6,9 @@ from router._decide_tables cimport Policy, Workspace
 from router._tables cimport Status
 
 
+cdef enum:
+    PARTS_MAX = 6  # more held parts than that are joined outside
+
+
 cdef Status decide_one(const Policy *p, Workspace *w, const Instant *now, Asked *d,
                        Answer *out) noexcept nogil

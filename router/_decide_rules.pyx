@@ -6,7 +6,7 @@ answer keeps is copied into the memory of the call.
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from router._decide_conditions cimport (
     CALENDAR, FORBIDDEN, NOBODY_LEFT, REQUIREMENT, SENDER_NOT_THEN, UNSIGNED, Answer, Approval,
@@ -49,22 +49,18 @@ cdef inline void must(Case *c, Status status) noexcept nogil:
         c.failed = True
 
 
-cdef enum:
-    PARTS_MAX = 6  # more held parts than any limit allows are joined outside
-
-
 cdef void grant(Case *c) noexcept nogil:
     """W: what rules allow, when nothing else is."""
     cdef size_t i
-    cdef Piece rest
     c.allowed = c.d.audience
     if not c.p.closed:
         return
     join(c, ALLOWS, &c.allowed)
     must(c, both(c.w, &c.d.audience, &c.allowed, &c.allowed))
-    must(c, without(c.w, &c.d.audience, &c.allowed, &rest))
-    if rest.count == 0:
-        c.allowed = c.d.audience  # the same set: nothing changed
+    if c.allowed.count == c.d.audience.count and (
+        memcmp(c.allowed.runs, c.d.audience.runs, c.allowed.count * sizeof(Run)) == 0
+    ):
+        c.allowed = c.d.audience  # nothing changed: later steps and the answer share it
     for i in range(c.w.hit_count):
         if c.p.rows[c.w.hits[i].rule].flags & ALLOWS and not c.w.hits[i].unknown:
             c.w.hits[i].noted = c.w.hits[i].matches

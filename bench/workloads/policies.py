@@ -75,12 +75,14 @@ def compiled(policy: PolicyFile, where: Snapshot) -> CompiledPolicy:
 def facts_of(where: Snapshot, sender: int, chance: Random | None = None) -> DocumentFacts:
     """Return a document that the unit at a position signed; of any type with a `chance`."""
     number = where.hierarchy.number(sender)
-    urgency = chance.choice([Urgency.NORMAL] * 8 + [Urgency.URGENT, Urgency.FLASH]) if chance else 0
+    urgency = Urgency.NORMAL
+    if chance:
+        urgency = chance.choice([Urgency.NORMAL] * 8 + [Urgency.URGENT, Urgency.FLASH])
     return DocumentFacts(
         sender=number,
         act=Act.NEW,
         type=chance.choice((TYPE, TYPE, "Tờ trình", "Báo cáo", *TYPES[:2])) if chance else TYPE,
-        urgency=urgency or Urgency.NORMAL,
+        urgency=urgency,
         issued_at=NOW - 3_600_000_000,
         size_bytes=chance.choice((2_048, 300_000, 30_000_000)) if chance else 2_048,
         attachments=1,
@@ -227,7 +229,8 @@ def realistic(where: Snapshot, documents: int) -> Batch:
     chance = Random(SEED)
     hierarchy = where.hierarchy
     provinces = committees(where, "province")
-    facts, audiences = [], []
+    facts: list[DocumentFacts] = []
+    audiences: list[Audience] = []
     while len(facts) < documents:
         province = chance.choice(provinces)
         below = hierarchy.descendants(province)

@@ -72,7 +72,7 @@ def print_impact(found: PolicyImpact) -> None:
         looked = count(found.documents, "document", "documents")
     against = f"{word('against version')} {found.against}"
     print_line(f"{looked} {against}: {found.unchanged:,} {word('unchanged')}")
-    rows = [(word(what), some, example) for what, some, example in found.lines[:_IMPACT_LINES]]
+    rows = [(_change(what), some, example) for what, some, example in found.lines[:_IMPACT_LINES]]
     if rows:
         print_table(word("What changes"), [column(one) for one in ("~what", "#count", "~example")],
                     rows)  # fmt: skip
@@ -148,8 +148,23 @@ def print_rule(found: RuleReach) -> None:
                f"{count(found.pairs, 'pair of units', 'pairs of units')}, "
                f"{word('whatever it asks of documents, audiences and times')}")  # fmt: skip
     if found.lines:
-        names = ("~from", "~to", "#senders", "#pairs")
-        print_table(word("By class"), [column(one) for one in names], found.lines)
+        names = ("~sent by", "~sent to", "#senders", "#pairs")
+        rows = [(_class(one), _class(other), *counts) for one, other, *counts in found.lines]
+        print_table(word("By class"), [column(one) for one in names], rows)
+
+
+def _class(text: str) -> str:
+    """Return a tier and a kind of unit with the tier in the reader's language."""
+    tier, _, kind = text.partition(" ")
+    return f"{word(tier)} {kind}"
+
+
+def _change(text: str) -> str:
+    """Return what changes in the reader's language; a class of senders may stand behind it."""
+    what, bracket, senders = text.removesuffix(")").partition(" (")
+    if not text.endswith(")"):
+        return word(text)
+    return f"{word(what)}{bracket}{_class(senders)})"
 
 
 def print_reach(found: Reach, outcome: str) -> None:

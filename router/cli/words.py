@@ -35,7 +35,6 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "denied": "bị từ chối duyệt",
     "held part": "phần chờ duyệt",
     "held parts": "phần chờ duyệt",
-    "hold": "phần giữ",
     "expires": "hết hạn lúc",
     "waits for": "chờ",
     "Approvals": "Phê duyệt",
@@ -289,6 +288,8 @@ _VIETNAMESE: Final[dict[str, str]] = {
         "chưa kể điều kiện về văn bản, nơi nhận và thời gian"
     ),
     "By class": "Theo cấp và loại",
+    "sent by": "bên gửi",
+    "sent to": "bên nhận",
     "who may receive from": "được nhận từ",
     "who may send to": "được gửi cho",
     "allowed": "được phép",

@@ -34,6 +34,7 @@ from router.signatures import SignatureVerdict, Verdict
 
 _NAMES_MAX: Final = 32
 """Names of deciding rules kept as text; their numbers are kept beside them."""
+_NAMES_CACHED_MAX: Final = 1_024
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class PolicyStage:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._asking = (-1, False)  # replaced in one step
+        self._names: dict[tuple[int, tuple[int, ...]], tuple[str, ...]] = {}
 
     def judge(self, batch: Sequence[Asked], now_us: int) -> list[Judged]:
         """Judge documents in order; `now_us` is the instant of their acceptance."""
@@ -148,6 +150,22 @@ class PolicyStage:
         except CalendarError:
             return None
 
+    def names(self, judged: Judged) -> tuple[str, ...]:
+        """Return what decided by name: what stands in code, the floor's rules, the file's.
+
+        Remembered, as most documents of a day meet the same rules.
+        """
+        decision, compiled = judged.decision, judged.compiled
+        assert decision is not None
+        assert compiled is not None
+        key = (compiled.version, decision.rules)
+        found = self._names.get(key)
+        if found is None:
+            if len(self._names) >= _NAMES_CACHED_MAX:
+                self._names.clear()
+            found = self._names[key] = _rule_names(compiled, decision.rules)
+        return found
+
     def parts(
         self, judged: Judged, number: int, snapshot: Snapshot, expires_at: int | None
     ) -> tuple[Part, ...]:
@@ -176,12 +194,8 @@ class PolicyStage:
         )  # fmt: skip
 
 
-def rule_names(judged: Judged) -> tuple[str, ...]:
-    """Return what decided by name: what stands in code, the floor's rules, the file's first."""
-    decision, compiled = judged.decision, judged.compiled
-    assert decision is not None
-    assert compiled is not None
-    numbers = decision.rules if len(decision.rules) <= _NAMES_MAX else _ends(decision.rules)
+def _rule_names(compiled: CompiledPolicy, rules: tuple[int, ...]) -> tuple[str, ...]:
+    numbers = rules if len(rules) <= _NAMES_MAX else _ends(rules)
     names = [compiled.name_of(number) for number in numbers]
     names.sort(key=lambda name: not name.startswith(FLOOR_PREFIX))  # stable: else by number
     return (*ALWAYS, *names)[:_NAMES_MAX]

@@ -11,7 +11,7 @@ import hashlib
 from router import limits
 from router.directory import Snapshot
 from router.engine.administration import append_act
-from router.engine.policy_reading import calendar_of, judge, try_out
+from router.engine.policy_reading import calendar_of, judge
 from router.engine.policy_records import ROOM, PolicyActivated, parts_of
 from router.engine.state import Rooms, encode_record
 from router.errors import ConflictError, InputError, PolicyError, PolicyProblem
@@ -21,6 +21,7 @@ from router.policy.floor import SHIPPED, floor_rules
 from router.policy.model import PolicyFile
 from router.policy.parsing import parse_policy
 from router.policy.problems import error_of, findings_of
+from router.policy.trying import run_tests
 from router.ports import Clock
 
 
@@ -71,7 +72,7 @@ class PolicyKeeper:
                 made[snapshot.identity] = found
             return found
 
-        return try_out(policy, compiled_at, lookup_at, self._clock.now_us())
+        return run_tests(policy, compiled_at, lookup_at, self._clock.now_us())
 
     # Changing.
 

@@ -1,24 +1,18 @@
-"""Policy texts read, judged and tried: the engine's one way to what the policy room offers."""
+"""Policy texts as the engine takes them: new ones judged, stored ones read, with a calendar."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
-from router._core import Audience
 from router.directory import Snapshot
 from router.errors import PolicyError, PolicyProblem
 from router.model.calendar import WorkingCalendar
 from router.model.holidays import shipped_calendar
-from router.model.policies import TestOutcome
 from router.policy import calendars
-from router.policy.compiled import CompiledPolicy
-from router.policy.deciding import Decision, decide_batch
-from router.policy.model import Expected, PolicyFile, PolicyTest
+from router.policy.checking import check_policy
+from router.policy.lines import LineMap
+from router.policy.model import PolicyFile
 from router.policy.parsing import parse_policy
-from router.policy.supposing import facts_of
-from router.selectors import compile_program, instant_of_text, parse
 
 
 def read_stored(text: bytes) -> PolicyFile:
@@ -35,53 +29,9 @@ def read_stored(text: bytes) -> PolicyFile:
 def judge(
     policy: PolicyFile, snapshot: Snapshot, text: bytes, at_us: int
 ) -> tuple[PolicyProblem, ...]:
-    """Return what is wrong or doubtful about a policy in a directory."""
-    del policy, snapshot, text, at_us
-    return ()
-
-
-def try_out(
-    policy: PolicyFile,
-    compiled_at: Callable[[int], CompiledPolicy],
-    lookup_at: Callable[[int], Snapshot],
-    now_us: int,
-) -> tuple[TestOutcome, ...]:
-    """Run a policy's tests."""
-    return tuple(_try(one, compiled_at, lookup_at, now_us) for one in policy.tests)
-
-
-def _try(
-    test: PolicyTest,
-    compiled_at: Callable[[int], CompiledPolicy],
-    lookup_at: Callable[[int], Snapshot],
-    now_us: int,
-) -> TestOutcome:
-    at_us = now_us if test.at is None else instant_of_text(test.at)
-    lookup, compiled = lookup_at(at_us), compiled_at(at_us)
-    place = lookup.position_of(test.sender)
-    sender = lookup.hierarchy.number(place)
-    program = compile_program(parse(test.recipients), lookup, sender=place)
-    audience = lookup.hierarchy.evaluate(program)
-    facts = facts_of(test.document, sender, [sender], at_us)
-    decision = decide_batch(compiled, [facts], [audience], at_us)[0]
-    rules = tuple(compiled.name_of(number) for number in decision.rules)
-    passed = _meets(test, decision, audience) and (test.rule is None or test.rule in rules)
-    return TestOutcome(test.name, passed, "", "", rules)
-
-
-def _meets(test: PolicyTest, decision: Decision, audience: Audience) -> bool:
-    if test.expect is Expected.REFUSE or decision.refused:
-        return bool(decision.refused) is (test.expect is Expected.REFUSE)
-    held = Audience()
-    for part in decision.held:
-        held = held | part.audience
-    found = {
-        Expected.ALLOW: decision.effective,
-        Expected.EXCLUDE: decision.excluded,
-        Expected.HOLD: held,
-        Expected.ADD: decision.added,
-    }[test.expect]
-    return not audience - found if test.expect is not Expected.ADD else bool(found)
+    """Return what is wrong or doubtful about a policy, as parsed from a text, in a directory."""
+    lines, calendar = LineMap(text.decode()), calendar_of(policy)
+    return check_policy(policy, snapshot, lines, at_us=at_us, calendar=calendar)
 
 
 def calendar_of(policy: PolicyFile) -> WorkingCalendar:

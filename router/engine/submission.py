@@ -21,7 +21,7 @@ from router._core import Audience
 from router._postings import postings
 from router.directory import Resolution, ResolveItem
 from router.engine.alerts import alerts_of
-from router.engine.deciding_stage import Asked, Judged, PolicyStage, evidence_of, rule_names
+from router.engine.deciding_stage import Asked, Judged, PolicyStage, evidence_of
 from router.engine.deliveries import check_actor
 from router.engine.emptied import EmptiedGroups
 from router.engine.facts import Facts, decode_facts, encode_facts, new_key
@@ -434,7 +434,7 @@ class Submitter:
             audience_sha256=digest,
             content_sha256=intake.content,
             policy_version=decision.policy_version,
-            rules=rule_names(judged),
+            rules=self._policy.names(judged),
             lane=decision.lane,
             skipped=resolution.skipped,
             trust_version=verdict.trust_version if verdict is not None else 0,

@@ -1,15 +1,17 @@
 """Rules that another rule makes vain: shadowed, contradicted, repeated.
 
 Rules are gathered by their conditions; only gatherings of which one implies the other are
-compared, by the union of their recipients.  So the work grows with the rules, and with the
-pairs of **different** conditions, of which at most IMPLICATIONS_MAX are looked at: beyond,
-rules are compared with those of equal conditions and of none only.  Nothing is claimed that
-is not so; of rules whose recipients depend on the sender not everything is found.
+compared, by the union of their recipients, and they are found by the values they list.  So
+the work grows with the rules, and with the pairs of **different** conditions that list a
+value in common (or nothing), of which at most IMPLICATIONS_MAX are looked at: beyond, rules are
+compared with those of equal conditions and of none only.  Nothing is claimed that is not
+so; of rules whose recipients depend on the sender not everything is found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,6 +33,8 @@ from router.policy.model import (
 
 IMPLICATIONS_MAX: Final = 200_000
 """Pairs of different conditions compared for one file (about a second)."""
+_FILED_SENDERS_MAX: Final = 16
+"""A prohibition of more senders is not found by them, but compared."""
 _NAMED_MAX: Final = 1_000
 """Prohibitions of one gathering tried one by one, to name the one that shadows."""
 _NO_DOCUMENTS: Final = DocumentConditions()
@@ -151,17 +155,31 @@ def _shadow(rule: Rule, forbidding: _Gathering, sets: Sets, adds: bool) -> int:
 
 
 class _Weaker:
-    """Prohibitions by their conditions, and which of those other conditions imply."""
+    """Prohibitions by their conditions, and which of those other conditions imply.
+
+    A list is implied by values that are all in it: a prohibition is filed under each value
+    of one of its lists, and found by any one value of the rule's.
+    """
 
     def __init__(self, gathered: dict[tuple[object, Forbid], _Gathering], sets: Sets) -> None:
         self.sets = sets
         self.left = IMPLICATIONS_MAX
-        self.all = [(key[0], _asked(one.rule), one) for key, one in gathered.items()]
         self.by_conditions: dict[object, list[_Gathering]] = {}
-        for conditions, _, one in self.all:
-            self.by_conditions.setdefault(conditions, []).append(one)
-        self.free = [one for _, asked, one in self.all if not asked]
+        self.filed: dict[tuple[str, object], list[_Gathering]] = {}
+        self.unfiled: list[_Gathering] = []
+        self.free: list[_Gathering] = []
         self.found: dict[object, list[_Gathering]] = {}
+        for (conditions, _), one in gathered.items():
+            self.by_conditions.setdefault(conditions, []).append(one)
+            if not _asked(one.rule):
+                self.free.append(one)
+            lists = _lists(one.rule, sets)
+            if lists:
+                key, values = min(lists.items(), key=lambda item: len(item[1]))
+                for value in values:
+                    self.filed.setdefault((key, value), []).append(one)
+            else:
+                self.unfiled.append(one)
 
     def equal(self, conditions: object) -> list[_Gathering]:
         return self.by_conditions.get(conditions, [])
@@ -171,19 +189,35 @@ class _Weaker:
         known = self.found.get(conditions)
         if known is not None:
             return known
-        asked = _asked(rule)
-        if self.left < len(self.all):
+        first = [(key, next(iter(values))) for key, values in _lists(rule, self.sets).items()]
+        near = [self.filed.get(one, []) for one in first]
+        self.left -= len(self.unfiled) + sum(map(len, near))
+        if self.left < 0:
             found = [*self.equal(conditions), *self.free]
         else:
-            self.left -= len(self.all)
             found = [
-                one
-                for other, others, one in self.all
-                if not others - asked
-                and (other == conditions or _implies(rule, one.rule, self.sets))
-            ]
+                one for one in chain(self.unfiled, *near)
+                if _implies(rule, one.rule, self.sets)
+            ]  # fmt: skip
         self.found[conditions] = found
         return found
+
+
+def _lists(rule: Rule, sets: Sets) -> dict[str, Collection[object]]:
+    """Return the conditions of a rule that are lists of values, a small set of senders too."""
+    asked = rule.documents or _NO_DOCUMENTS
+    lists: dict[str, Collection[object]] = {
+        "acts": asked.acts,
+        "urgencies": asked.urgencies,
+        "directions": rule.directions,
+        "types": [folded(one) for one in asked.types],
+        "marks": [folded(one) for one in asked.marks],
+        "media_types": [folded(one) for one in asked.media_types],
+    }
+    senders = sets.constant(rule.senders)
+    if rule.senders is not None and senders is not None and len(senders) <= _FILED_SENDERS_MAX:
+        lists["senders"] = senders.positions()
+    return {key: values for key, values in lists.items() if values}
 
 
 def _conditions(rule: Rule, sets: Sets) -> object:

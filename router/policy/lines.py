@@ -55,6 +55,8 @@ class LineMap:
         scanner.run()
         self.deepest = scanner.deepest
         """The first line at which values are nested too deep to be a policy's, 0 for none."""
+        self.unclosed = scanner.unclosed
+        """The line of a text in triple quotes that is never closed, 0 for none."""
 
     def line(self, path: Sequence[Key]) -> int:
         """Return the line of a key; of its nearest container when it stands nowhere.
@@ -89,6 +91,7 @@ class _Scanner:
         self.arrays: dict[Path, int] = {}  # arrays of tables: how many there are so far
         self.table: Path = ()
         self.deepest = 0
+        self.unclosed = 0
         self.starts = [found.end() for found in re.finditer("\n", text)]
 
     def run(self) -> None:
@@ -184,6 +187,9 @@ class _Scanner:
         elif sign == "{":
             self.inline(path, depth)
         elif not self.skip(_TEXT if sign and sign in "\"'" else _SCALAR):
+            if self.text.startswith(('"""', "'''"), self.place):
+                self.unclosed = bisect_right(self.starts, self.place) + 1
+                self.place = len(self.text)
             raise _Stop
 
     def array(self, path: Path, depth: int) -> None:

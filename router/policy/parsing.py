@@ -110,8 +110,11 @@ def _toml_of(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         words = str(error)
         place = _PLACE.search(words)
-        at = int(place[1]) if place and place[1] else text.count("\n") + 1
         reason = words[: place.start()] if place else words
+        if place is not None and place[1]:
+            at = int(place[1])
+        else:
+            at = LineMap(text).unclosed or text.count("\n") + 1
     except ValueError:  # Python reads no number of so many digits
         long = _LONG_NUMBER.search(text)
         at, reason = text.count("\n", 0, long.start()) + 1 if long else 0, "a number is too long"
@@ -134,8 +137,8 @@ class _Meaning:
         self.nodes: dict[str, Node | RecipientError] = {}
 
     def of(self, shaped: Shaped) -> None:
-        self.names([(index, rule.name) for index, rule in shaped.rules], "rules")
-        self.names([(index, test.name) for index, test in shaped.tests], "tests")
+        self.names(shaped.rule_names, "rules")
+        self.names(shaped.test_names, "tests")
         for index, rule in shaped.rules:
             if self.found.full:
                 return

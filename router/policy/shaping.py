@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 import msgspec
 
-from router.limits import POLICY_NAME_CHARS_MAX
+from router.limits import REASON_CHARS_MAX
 from router.policy.lines import Path
 from router.policy.model import (
     AudienceConditions,
@@ -41,29 +41,37 @@ _Kind = TypeVar("_Kind")
 class Shaped(msgspec.Struct, frozen=True):
     """What of a file has the right shape: `policy` when all has, else the good rules and tests.
 
-    Rules and tests come with their places in the file, from 0.
+    Rules and tests come with their places in the file, from 0; so do the names of all of
+    them, the bad ones too.
     """
 
     policy: PolicyFile | None
     rules: list[tuple[int, Rule]]
     tests: list[tuple[int, PolicyTest]]
+    rule_names: list[tuple[int, str]]
+    test_names: list[tuple[int, str]]
 
 
 def shape(raw: dict[str, Any], found: Problems) -> Shaped:
     """Return a parsed TOML file as a policy; note what has not its shape."""
-    for index, rule in enumerate(_listed(raw, "rules")):
+    rules, tests = _listed(raw, "rules"), _listed(raw, "tests")
+    for index, rule in enumerate(rules):
         _refuse_empty(rule, ("rules", index), found)
+    names = _names(rules), _names(tests)
     try:
         policy = _convert(raw, PolicyFile)
     except msgspec.ValidationError:
         _dig(raw, PolicyFile, (), "", found)
-        rules = _good(_listed(raw, "rules"), Rule)
-        return Shaped(None, list(rules), list(_good(_listed(raw, "tests"), PolicyTest)))
-    return Shaped(policy, list(enumerate(policy.rules)), list(enumerate(policy.tests)))
+        return Shaped(None, list(_good(rules, Rule)), list(_good(tests, PolicyTest)), *names)
+    return Shaped(policy, list(enumerate(policy.rules)), list(enumerate(policy.tests)), *names)
 
 
 def _convert(raw: object, kind: type[_Kind]) -> _Kind:
     return msgspec.convert(raw, kind, builtin_types=_DATES, str_keys=True)
+
+
+def _names(raw: list[Any]) -> list[tuple[int, str]]:
+    return [(index, name) for index, one in enumerate(raw) if (name := _name(one))]
 
 
 def _good(raw: list[Any], kind: type[_Kind]) -> Iterator[tuple[int, _Kind]]:
@@ -145,7 +153,7 @@ def _fits(raw: Any, kind: Any) -> bool:
 
 def _name(rule: Any) -> str:
     name = rule.get("name") if isinstance(rule, dict) else None
-    return name[:POLICY_NAME_CHARS_MAX] if isinstance(name, str) else ""
+    return name[:REASON_CHARS_MAX] if isinstance(name, str) else ""
 
 
 def _plain(kind: Any) -> Any:

@@ -29,6 +29,8 @@ def in_force(
     engine = office if isinstance(office, Engine) else office.engine
     policies = engine._rooms.policies
     policies._compiled.clear()  # a test may give one number to two texts
+    engine._submitter._policy._names.clear()
+    engine._submitter._policy._asking = (-1, False)
     policies._current = InForce(version, policy, calendar or shipped_calendar())
     known = _versions.setdefault(office, {})
     known[version] = policies._current

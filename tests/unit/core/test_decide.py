@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
+import platform
+import subprocess
 import sys
+import sysconfig
 import threading
 from array import array
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +25,7 @@ from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.deciding import decide_batch
 from router.policy.model import Default, Effect, Forbid, Hold, PolicyFile, Rule
 
+TESTS = Path(__file__).resolve().parents[2]
 SEEDS = range(200, 240)
 TWO_UNITS = Hierarchy([(1, 1, 0, 0), (2, 2, 0, 1)])
 
@@ -194,3 +200,25 @@ def test_a_rule_of_many_runs_is_found_by_each_of_its_recipients() -> None:
     for place, answer in enumerate(answers):
         number = hierarchy.number(place)
         assert bool(answer.excluded) == (number % 2 == 0 and number > 1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the library wraps glibc's functions")
+def test_memory_that_is_not_there_is_told_and_none_is_lost(tmp_path: Path) -> None:
+    library = tmp_path / "memory.so"
+    compiler = (sysconfig.get_config_var("CC") or "gcc").split()[0]
+    source = TESTS / "support" / "memory" / "memory.c"
+    flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+    subprocess.run([compiler, *flags, "-o", str(library), str(source)], check=True)
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from support.memory_program import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, str(TESTS)],
+        env={**os.environ, "LD_PRELOAD": str(library), "PYTHONMALLOC": "pymalloc"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    failures, grown = map(int, done.stdout.split())
+    assert failures > 50
+    assert grown <= 0, f"{grown} blocks were lost over {failures} failures"

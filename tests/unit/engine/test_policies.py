@@ -206,3 +206,27 @@ def test_another_process_has_the_same_calls_and_every_mistake(tmp_path: Path) ->
     office.engine.close()
     assert office.owner is not None
     office.owner.close()
+
+
+def test_a_mistake_about_the_directory_is_placed_and_leaves_the_running_policy() -> None:
+    office = Office()
+    text = OPEN + b'[[rules]]\nname = "a"\nrecipients = "H22.99"\neffect = { lane = "flash" }\n'
+    checked = office.engine.check_policy_text(text)
+    assert not checked.valid
+    (found,) = [one for one in checked.findings if one.severity == "error"]
+    assert (found.code, found.line, found.path) == ("recipient.unknown", 6, "rules[0].recipients")
+    with pytest.raises(PolicyError) as caught:
+        activate(office.engine, text)
+    assert caught.value.code == "recipient.unknown"
+    assert office.engine.policy_versions() == []
+
+
+def test_a_doubt_is_told_and_does_not_keep_a_policy_from_being_activated() -> None:
+    office = Office()
+    text = OPEN + b'without_floor = "thu nghiem trong phong thi nghiem"\n'
+    checked = office.engine.check_policy_text(text)
+    assert checked.valid
+    assert "policy.without_floor" in {one.code for one in checked.findings}
+    activate(office.engine, text)
+    (shown,) = office.engine.policy_versions()
+    assert shown.without_floor

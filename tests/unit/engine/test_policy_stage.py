@@ -221,3 +221,19 @@ def test_full_recipients_are_left_out_beside_held_ones() -> None:
     office.send(recipients="H22.31")
     receipt = office.send(recipients="H22.31 | H22.31.20", on_bad_recipient="skip")
     assert (receipt.skipped, receipt.effective, receipt.held) == (("H22.31",), 0, 1)
+
+
+def test_an_activated_policy_brings_its_hours_and_its_years() -> None:
+    office = Office()
+    text = (
+        'format = 1\nname = "Giờ riêng"\ndefault = "allow"\n'
+        '[calendar]\nhours = ["13:00-17:00"]\n[calendar.years.2024]\ndays_off = [2024-09-05]\n'
+        '[[rules]]\nname = "h"\nwhen = { hours = "outside" }\n'
+        "effect = { retention_years = 5, deadline_working_days = 1 }\n"
+    )
+    office.engine.activate_policy(text.encode(), actor="quản trị", reason="thử")
+    receipt = office.send()  # at ten in the morning, the day before one that is off
+    assert receipt.retention_years == 5
+    assert office.send().held == 0
+    calendar = office.engine._rooms.policies.in_force.calendar
+    assert not calendar.is_working_day(at(days=1).date())
