@@ -40,6 +40,11 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "Approvals": "Phê duyệt",
     "approvers": "người duyệt",
     "approved by": "đã duyệt bởi",
+    "rule": "quy tắc",
+    "disk": "ổ đĩa",
+    "no documents are taken": "tạm ngừng nhận văn bản",
+    "free": "còn trống",
+    "reserve": "dự trữ",
     # tiers and lanes
     "central": "trung ương",
     "province": "tỉnh",
