@@ -10,7 +10,7 @@ import tomllib
 from typing import Any
 
 import msgspec
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.sample_country import AFTER, BEFORE, NUMBERS
 from support.units import at
@@ -99,6 +99,7 @@ def read(data: bytes) -> PolicyFile | None:
     return policy
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 @example(b"\x00")
 @example(b"[" * 3_000)
@@ -112,11 +113,13 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert error is None or error.problems
 
 
+@settings(deadline=None)
 @given(files)
 def test_any_file_of_known_words_is_read_or_refused_with_places(text: str) -> None:
     read(text.encode())
 
 
+@settings(deadline=None)
 @given(st.lists(sound, max_size=5))
 def test_what_is_read_is_checked_and_tried_without_another_error(
     many: list[tuple[str, str, str, str, str]],
@@ -164,6 +167,7 @@ whole_rules = st.tuples(
 CODES = ["G22", "H22", "H23", "H22.31", "H22.31.20", "H22.31.21", "H22.32.20"]
 
 
+@settings(deadline=None)
 @given(st.lists(whole_rules, min_size=2, max_size=6), st.data())
 def test_a_rule_that_is_said_to_be_vain_changes_nothing_when_it_goes(
     many: list[tuple[str, str, str, str]], data: st.DataObject
@@ -212,6 +216,7 @@ def paths(value: Any, path: Path = ()) -> list[Path]:
     return [found for key, one in items for found in [(*path, key), *paths(one, (*path, key))]]
 
 
+@settings(deadline=None)
 @given(files)
 def test_every_key_of_a_file_is_found_on_a_line_that_has_it(text: str) -> None:
     try:
