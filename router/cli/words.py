@@ -40,7 +40,6 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "Approvals": "Phê duyệt",
     "approvers": "người duyệt",
     "approved by": "đã duyệt bởi",
-    "rule": "quy tắc",
     "disk": "ổ đĩa",
     "no documents are taken": "tạm ngừng nhận văn bản",
     "free": "còn trống",
