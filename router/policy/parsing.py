@@ -47,6 +47,8 @@ _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)
 _INSTANTS: Final = '"2025-06-30", "2025-06-30T08:00:00+07:00"'
 _YEAR: Final = re.compile(r"19[7-9]\d|2\d\d\d", re.ASCII)
 """From 1970 on: instants before are below 0, which in the core says that data is missing."""
+_MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/(?:[\w!#$&^.+-]+|\*)", re.ASCII)
+"""RFC 6838, section 4.2, or a whole family; parameters of a document's are not compared."""
 _SHOWN_BELOW: Final = 10**9
 _SATURDAY: Final = 5
 _DAY_MINUTES: Final = 1_440
@@ -174,7 +176,7 @@ class _Meaning:
                 self.found.add("policy.reserved_name", path, rule=rule, name=name)
 
     def rule(self, rule: Rule, path: Path) -> None:
-        def tell(code: str, *keys: str, **facts: Any) -> None:
+        def tell(code: str, *keys: str | int, **facts: Any) -> None:
             self.found.add(code, (*path, *keys), rule=rule.name, **facts)
 
         for keys, text in selectors_of(rule):
@@ -283,12 +285,17 @@ def _judge_range(given: Range, keys: tuple[str, ...], tell: _Tell) -> None:
 
 
 def _judge_words(rule: Rule, tell: _Tell) -> None:
-    """Refuse types and marks that are nothing but blanks: they would meet no document."""
+    """Refuse types and marks of blanks only, and what is no media type: none meets a document."""
     if rule.documents is None:
         return
     for key in ("types", "marks", "without_marks", "media_types"):
         if any(not folded(one) for one in getattr(rule.documents, key)):
             tell("policy.empty", "documents", key, key=key)
+            return
+    for index, one in enumerate(rule.documents.media_types):
+        if _MEDIA_TYPE.fullmatch(one) is None:  # it would meet no document, and say nothing
+            tell("policy.invalid_value", "documents", "media_types", index, key="media_types",
+                 expected='"application/pdf", "image/*"')  # fmt: skip
 
 
 def _judge_effect(effect: Effect, tell: _Tell) -> None:

@@ -280,3 +280,10 @@ def test_texts_of_any_length_are_passed_over_without_a_state_for_each_character(
 def test_a_year_whose_instants_are_below_0_or_beyond_is_no_year_of_a_calendar(year: str) -> None:
     problem = only(f"[calendar.years.{year}]\ndays_off = []\n")
     assert (problem.code, problem.line) == ("policy.invalid_value", 4)
+
+
+@pytest.mark.parametrize("name", ["application/pdf ", "application/pdf; charset=x", "*/*", "pdf"])
+def test_a_media_type_that_no_document_has_is_a_mistake(name: str) -> None:
+    problem = only(rule(f"documents = {{ media_types = ['image/*', '{name}'] }}"))
+    assert (problem.code, problem.line) == ("policy.invalid_value", 6)
+    assert problem.path == "rules[0].documents.media_types[1]"
