@@ -13,11 +13,13 @@ from support.shared import SharedOffice
 
 from router import limits
 from router.engine import Engine
-from router.engine.policy_records import parts_of, text_of
+from router.engine.policy_records import ROOM, parts_of, text_of
 from router.engine.rights import wanted_of
+from router.engine.state import encode_record
 from router.errors import PolicyError, StorageError
 from router.limits import POLICY_PART_BYTES_MAX
 from router.model.policies import TestDocument
+from router.queue import RoomRecord
 
 OPEN = b'format = 1\nname = "open"\ndefault = "allow"\n'
 CLOSED = (
@@ -260,3 +262,20 @@ def test_a_doubt_about_the_first_line_is_placed_behind_a_mark_of_byte_order() ->
     )
     findings = Office().engine.check_policy_text(text.encode()).findings
     assert [(one.code, one.line) for one in findings] == [("policy.without_floor", 1)]
+
+
+def test_parts_of_an_activation_that_a_crash_cut_off_change_nothing() -> None:
+    office = Office()
+    noise = "".join(f"# {random.Random(line).getrandbits(16_000):x}\n" for line in range(400))
+    text = OPEN + noise.encode()
+    parts = parts_of(text)
+    assert len(parts) == 2
+    for left in (parts[:1], parts, parts[:1]):
+        records = [RoomRecord(ROOM, encode_record(part), 1, 0, "Bà Lan") for part in left]
+        office.engine._rooms.append(records)
+    assert office.reopen().policy_versions() == []
+    version = activate(office.engine, text)
+    assert office.reopen().policy_text(version) == text
+    office.engine.rollback_policy(0, reason="sai", actor="Bà Lan")
+    again = activate(office.engine, text)
+    assert office.reopen().policy_text(again) == office.engine.policy_text(version) == text
