@@ -20,6 +20,7 @@ from router._tables cimport DONE, NO_MEMORY, NOBODY, Run, Status
 cdef enum:
     SENDERS_FOR_ONE = 64      # an audience meets a set that much more often than a sender does
     ANCHOR_RUNS_MAX = 32      # more runs are joined into so many wider ones: they only find
+    POSTINGS_AIM = 128        # of one rule: what names many types is posted by fewer runs
     BY_SENDER = 0
     BY_RECIPIENT = 1
     GENERAL = 2
@@ -71,6 +72,8 @@ cdef size_t post(const Policy *p, uint32_t rule, Sorted *out) noexcept nogil:
         types = p.lists[row.types]
     if kind != GENERAL:
         runs = anchor.count if anchor.count < ANCHOR_RUNS_MAX else ANCHOR_RUNS_MAX
+        if types * runs > POSTINGS_AIM:
+            runs = POSTINGS_AIM // types if types < POSTINGS_AIM else 1
     if out == NULL:
         return <size_t>types * runs
     for t in range(types):

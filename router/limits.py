@@ -110,6 +110,9 @@ POLICY_TESTS_MAX: Final = 10_000
 POLICY_NAME_CHARS_MAX: Final = 100
 POLICY_VALUES_MAX: Final = 256
 """Values of one list in a condition (types, marks, media types)."""
+POLICY_RUNS_MAX: Final = 16_777_216
+"""Runs of positions in the sets of all rules of a file, each rule counted: what one document
+that met all of them would have to join (8 bytes a run, a few times over)."""
 POLICY_WORKING_DAYS_MAX: Final = 366
 POLICY_PART_BYTES_MAX: Final = 524_288
 """Compressed bytes of a policy file in one record of the log."""

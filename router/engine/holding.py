@@ -138,8 +138,8 @@ class Holding:
 
     def page(self, sees: Viewer, document: str, state: str, limit: int, page: int) -> Holds:
         """Return a page of the parts that somebody may see; see `Engine.holds`."""
-        if not 1 <= limit <= limits.HOLDS_PAGE_MAX or page < 0:
-            said = f"limit is 1 to {limits.HOLDS_PAGE_MAX}, page from 0"
+        if not 1 <= limit <= limits.HOLDS_PAGE_MAX or not 0 <= page <= limits.UNITS_MAX:
+            said = f"limit is 1 to {limits.HOLDS_PAGE_MAX}, page 0 to {limits.UNITS_MAX}"
             raise InputError("field.invalid", path="$.limit", reason=said)
         if state and state not in _STATES.values():
             said = f"one of {', '.join(_STATES.values())}"

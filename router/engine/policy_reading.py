@@ -30,7 +30,7 @@ def judge(
     policy: PolicyFile, snapshot: Snapshot, text: bytes, at_us: int
 ) -> tuple[PolicyProblem, ...]:
     """Return what is wrong or doubtful about a policy, as parsed from a text, in a directory."""
-    lines, calendar = LineMap(text.decode()), calendar_of(policy)
+    lines, calendar = LineMap(text.decode("utf-8-sig")), calendar_of(policy)
     return check_policy(policy, snapshot, lines, at_us=at_us, calendar=calendar)
 
 

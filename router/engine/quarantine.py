@@ -81,7 +81,7 @@ class Quarantine:
 
     def page(self, since: int, limit: int) -> tuple[Quarantined, ...]:
         """Return evidence after an id, the oldest first.  Raises InputError."""
-        if not 1 <= limit <= limits.QUARANTINE_PAGE_MAX or since < 0:
+        if not 1 <= limit <= limits.QUARANTINE_PAGE_MAX or not 0 <= since < 1 << 63:
             said = f"limit is 1 to {limits.QUARANTINE_PAGE_MAX}, after from 0"
             raise InputError("field.invalid", path="$.limit", reason=said)
         found = []

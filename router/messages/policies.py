@@ -208,6 +208,12 @@ POLICIES: Final[dict[str, Words]] = {
         "Mend the rules or the tests; the running policy stays.",
         "Sửa quy tắc hoặc phép thử; chính sách đang chạy giữ nguyên.",
     ),
+    "policy.too_complex": Words(
+        "The sets of the rules up to this one have more than {limit} runs of units.",
+        "Tập đơn vị của các quy tắc đến quy tắc này vượt {limit} đoạn liên tiếp.",
+        "Select by tier, kind or branch instead of single units; join rules that do the same.",
+        "Chọn theo cấp, loại hoặc nhánh thay cho từng đơn vị; gộp các quy tắc giống nhau.",
+    ),
     "policy.too_large": Words(
         "The policy file is over {limit} bytes.",
         "Tệp chính sách vượt {limit} byte.",

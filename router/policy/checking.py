@@ -4,7 +4,7 @@ Codes of errors: those of selectors and recipients (`recipient.unknown`, `.close
 `.not_yet_open`, `selector.unknown_tier`, `.unknown_kind`, `.unknown_tag`, `group.unknown`,
 `.undefined_then`, `.cycle`, `.empty`), `audience.empty` for a selector that selects nobody
 today, `policy.sender_in_senders` (through a group), `policy.impossible`,
-`policy.no_approvers`.  Of warnings: `policy.nobody_today` (a
+`policy.no_approvers`, `policy.too_complex`.  Of warnings: `policy.nobody_today` (a
 tier or kind that has no unit now), `policy.group_hollow` (a group names what is not open),
 `policy.rule_never_matches`, `.rule_shadowed`, `.rules_contradict`, `.rule_without_effect`,
 `.rule_repeated`, `.year_missing`, `.without_floor`.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+from router import limits
 from router.errors import PolicyProblem
 from router.model.calendar import WorkingCalendar
 from router.model.instants import datetime_of
@@ -31,6 +32,7 @@ _APPROVERS_TRIED_MAX: Final = 100_000
 """Senders asked for their approvers, over all rules of a file (a second or two)."""
 _HOLIDAYS_MAX: Final = 21
 """Days by which weekends and the longest holidays move a deadline, beside five in seven."""
+_RUN_BYTES: Final = 8
 _IN_A_GROUP: Final = ("recipient.unknown", "recipient.closed", "recipient.not_yet_open")
 
 
@@ -70,6 +72,8 @@ class _Checking:
         self.ranks = {tier: rank for rank, tier in enumerate(tiers)}
         self.approvers: dict[tuple[str, str | None], bool] = {}
         self.tried = 0
+        self.runs = 0
+        """Runs in the sets of the rules so far."""
 
     def run(self) -> None:
         if self.policy.without_floor is not None:
@@ -80,6 +84,10 @@ class _Checking:
             if self.found.full:
                 return
             self.rule(rule, ("rules", index))
+            if self.runs > limits.POLICY_RUNS_MAX:
+                self.found.add("policy.too_complex", ("rules", index), rule=rule.name,
+                               limit=limits.POLICY_RUNS_MAX)  # fmt: skip
+                return
         for index, test in enumerate(self.policy.tests):
             self.test(test, ("tests", index))
         for code, index, other in vain_rules(self.policy, self.sets):
@@ -133,7 +141,9 @@ class _Checking:
         if path[-1] == "senders" and self.sets.constant(text) is None:
             self.found.add("policy.sender_in_senders", path, rule=name, position=0)
             return False
-        if self.sets.most(text, rule.senders if path[-1] != "senders" else None):
+        most = self.sets.most(text, rule.senders if path[-1] != "senders" else None)
+        if most:
+            self.runs += len(most.to_bytes()) // _RUN_BYTES
             return True
         if self.sets.waits_for_a_tier(text):
             self.warn("policy.nobody_today", path, name, selector=text)

@@ -20,18 +20,48 @@ Path = tuple[Key, ...]
 
 _DEPTH_MAX: Final = 32
 """Values nested deeper are no policy's: their lines are not told."""
+_KEY_PARTS_MAX: Final = 32
+"""What no policy needs; `tomllib` takes time with the square of the parts of a key."""
 _BLANKS: Final = re.compile(r"[ \t]*")
-_BETWEEN: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BETWEEN: Final = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _LINE_END: Final = re.compile(r"[^\n]*\n?")
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+# Possessive throughout: a pattern that may turn back keeps a state for every character.
 _TEXT: Final = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}'
-    r"|'''(?:[^']|'(?!''))*'{3,5}"
-    r'|(?!""")"(?:[^"\\\n]|\\[^\n])*"'
-    r"|(?!''')'[^'\n]*'",
+    r'"""(?:[^"\\]++|\\.|"(?!""))*+"{3,5}+'
+    r"|'''(?:[^']++|'(?!''))*+'{3,5}+"
+    r'|"(?!"")(?:[^"\\\n]++|\\[^\n])*+"'
+    r"|'(?!'')[^'\n]*+'",
     re.DOTALL,
 )
 _SCALAR: Final = re.compile(r"[^,\]}\r\n#]+")
+_MANY_DOTS: Final = re.compile(rf"^(?:[^.\n]*+\.){{{_KEY_PARTS_MAX}}}", re.MULTILINE)
+_OPEN_TEXT: Final = (  # a text that is never closed goes on to its line's end, or the file's
+    r'(?>"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}+)?+'
+    r"|'''(?:[^']++|'(?!''))*+(?:'{3,5}+)?+"
+    r'|"(?:[^"\\\n]++|\\[^\n])*+"?+'
+    r"|'[^'\n]*+'?+)"
+)
+_PART: Final = rf"(?:[A-Za-z0-9_-]++|{_OPEN_TEXT})"
+_DOT: Final = r"[ \t]*+\.[ \t]*+"
+_SHALLOW: Final = re.compile(
+    rf"(?:[^A-Za-z0-9_\-\"'#]++|#[^\n]*+"
+    rf"|{_PART}(?:{_DOT}{_PART}){{0,{_KEY_PARTS_MAX - 1}}}+(?!{_DOT}{_PART}))*+",
+    re.DOTALL,
+)
+"""As much of a TOML text as has no key of too many parts."""
+
+
+def too_deep_at(text: str) -> int:
+    """Return the line (from 1) of the first key that has more parts than any policy's, or 0.
+
+    Linear in the text, so it can be asked before a parser reads it.
+    """
+    if _MANY_DOTS.search(text) is None:
+        return 0
+    read = _SHALLOW.match(text)
+    end = len(text) if read is None else read.end()
+    return text.count("\n", 0, end) + 1 if end < len(text) else 0
 
 
 def path_text(path: Sequence[Key]) -> str:

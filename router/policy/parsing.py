@@ -18,7 +18,7 @@ from router import limits
 from router.errors import PolicyError, RecipientError
 from router.policy.compiled import folded
 from router.policy.floor import FLOOR_PREFIX, floor_rules
-from router.policy.lines import LineMap, Path
+from router.policy.lines import LineMap, Path, too_deep_at
 from router.policy.model import (
     POLICY_FORMAT,
     CalendarYear,
@@ -42,13 +42,14 @@ from router.selectors import (
 )
 
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_LONG_KEY: Final = re.compile(
-    r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){32}"
-)
-"""A key of so many parts is no policy's, and reading it would cost its length squared."""
 _LONG_NUMBER: Final = re.compile(r"[0-9_]{1000}")
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _INSTANTS: Final = '"2025-06-30", "2025-06-30T08:00:00+07:00"'
+_YEAR: Final = re.compile(r"19[7-9]\d|2\d\d\d", re.ASCII)
+"""From 1970 on: instants before are below 0, which in the core says that data is missing."""
+_MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/(?:[\w!#$&^.+-]+|\*)", re.ASCII)
+"""RFC 6838, section 4.2, or a whole family; parameters of a document's are not compared."""
+_SHOWN_BELOW: Final = 10**9
 _SATURDAY: Final = 5
 _DAY_MINUTES: Final = 1_440
 _REMEMBERED_CHARS_MAX: Final = 1_000
@@ -72,7 +73,7 @@ def parse_policy(data: bytes) -> PolicyFile:
     found = Problems()
     stated = raw.get("format")
     if "format" in raw and (stated != POLICY_FORMAT or not isinstance(stated, int)):
-        shown = str(stated) if isinstance(stated, int | str | float) else "–"
+        shown = str(stated) if isinstance(stated, str | float) or _is_short(stated) else "–"
         found.add("policy.format", ("format",), found=shown, known=POLICY_FORMAT)
         found.refuse(text)
     shaped = shape(raw, found)
@@ -108,11 +109,15 @@ def _text_of(data: bytes) -> str:
         raise _alone("policy.syntax", line, (), reason="UTF-8") from None
 
 
+def _is_short(stated: object) -> bool:
+    """Say whether this is a number that can be shown: in hex TOML has numbers of any length."""
+    return isinstance(stated, int) and abs(stated) < _SHOWN_BELOW
+
+
 def _toml_of(text: str) -> dict[str, Any]:
-    long_key = _LONG_KEY.search(text)
-    if long_key is not None:
-        at = text.count("\n", 0, long_key.start()) + 1
-        raise _alone("policy.syntax", at, (), reason="a key has too many parts")
+    deep = too_deep_at(text)
+    if deep:
+        raise _alone("policy.syntax", deep, (), reason="a key has too many parts")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -171,7 +176,7 @@ class _Meaning:
                 self.found.add("policy.reserved_name", path, rule=rule, name=name)
 
     def rule(self, rule: Rule, path: Path) -> None:
-        def tell(code: str, *keys: str, **facts: Any) -> None:
+        def tell(code: str, *keys: str | int, **facts: Any) -> None:
             self.found.add(code, (*path, *keys), rule=rule.name, **facts)
 
         for keys, text in selectors_of(rule):
@@ -229,7 +234,7 @@ class _Meaning:
                                name=test.rule)  # fmt: skip
 
     def year(self, year: str, days: CalendarYear, path: Path) -> None:
-        if re.fullmatch(r"[12]\d\d\d", year) is None:
+        if _YEAR.fullmatch(year) is None:
             self.found.add("policy.invalid_value", path, key=year, expected='"2028"')
             return
         for key, found in (("days_off", days.days_off), ("working_days", days.working_days)):
@@ -280,12 +285,17 @@ def _judge_range(given: Range, keys: tuple[str, ...], tell: _Tell) -> None:
 
 
 def _judge_words(rule: Rule, tell: _Tell) -> None:
-    """Refuse types and marks that are nothing but blanks: they would meet no document."""
+    """Refuse types and marks of blanks only, and what is no media type: none meets a document."""
     if rule.documents is None:
         return
     for key in ("types", "marks", "without_marks", "media_types"):
         if any(not folded(one) for one in getattr(rule.documents, key)):
             tell("policy.empty", "documents", key, key=key)
+            return
+    for index, one in enumerate(rule.documents.media_types):
+        if _MEDIA_TYPE.fullmatch(one) is None:  # it would meet no document, and say nothing
+            tell("policy.invalid_value", "documents", "media_types", index, key="media_types",
+                 expected='"application/pdf", "image/*"')  # fmt: skip
 
 
 def _judge_effect(effect: Effect, tell: _Tell) -> None:

@@ -49,7 +49,7 @@ class Problems:
         if self._counts[severity] >= POLICY_PROBLEMS_MAX:
             return
         self._counts[severity] += 1
-        told = tuple(facts.items())
+        told = tuple((key, _short(fact)) for key, fact in facts.items())
         shown = path_text(path)[:_PATH_CHARS_MAX]
         one = PolicyProblem(severity, code, line, shown, rule, suggestion, told)
         self._found.append((tuple(path), one))
@@ -68,6 +68,11 @@ class Problems:
         """Raise PolicyError with all of them, if there is any error."""
         if self.errors:
             raise error_of(self.placed(LineMap(text)))
+
+
+def _short(fact: Fact) -> Fact:
+    """Return a fact as it is kept: a text of the file may be as long as the file."""
+    return fact[:_PATH_CHARS_MAX] if isinstance(fact, str) else fact
 
 
 def error_of(problems: Sequence[PolicyProblem]) -> PolicyError:

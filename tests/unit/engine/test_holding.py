@@ -292,3 +292,12 @@ def test_a_recipient_that_closed_while_held_is_told_to_the_sender_on_release() -
     office.engine.approve(shown.hold, "H22", actor="x")
     assert set(kinds(office)) == {"released", "redirected"}
     assert [one.address for one in office.lease("H22.31.21")] == ["H22.31.20"]
+
+
+def test_a_page_beyond_all_pages_is_refused_or_empty_and_breaks_nothing() -> None:
+    office = office_with()
+    shown = only_after_send(office)
+    assert office.engine.holds(page=10**6, document=shown.key, state="").holds == ()
+    for page in (2**62, 10**30):
+        assert error_of(lambda page=page: office.engine.holds(page=page))[0] == "field.invalid"
+    assert error_of(lambda: office.engine.quarantined(after=2**70))[0] == "field.invalid"

@@ -11,12 +11,15 @@ import pytest
 from support.office import Office, error_of, received, refused
 from support.shared import SharedOffice
 
+from router import limits
 from router.engine import Engine
-from router.engine.policy_records import parts_of, text_of
+from router.engine.policy_records import ROOM, parts_of, text_of
 from router.engine.rights import wanted_of
+from router.engine.state import encode_record
 from router.errors import PolicyError, StorageError
 from router.limits import POLICY_PART_BYTES_MAX
 from router.model.policies import TestDocument
+from router.queue import RoomRecord
 
 OPEN = b'format = 1\nname = "open"\ndefault = "allow"\n'
 CLOSED = (
@@ -230,3 +233,49 @@ def test_a_doubt_is_told_and_does_not_keep_a_policy_from_being_activated() -> No
     activate(office.engine, text)
     (shown,) = office.engine.policy_versions()
     assert shown.without_floor
+
+
+def test_rules_whose_sets_nobody_could_join_are_refused_and_the_running_policy_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    rules = "".join(
+        f'[[rules]]\nname = "r{number}"\nrecipients = "H22 | H22.31.20"\n'
+        'effect = { forbid = "recipients" }\n'
+        for number in range(8)
+    )
+    text = f'format = 1\nname = "t"\ndefault = "allow"\n{rules}'.encode()
+    assert office.engine.check_policy_text(text).valid
+    monkeypatch.setattr(limits, "POLICY_RUNS_MAX", 6)
+    checked = office.engine.check_policy_text(text)
+    (found,) = [one for one in checked.findings if one.severity == "error"]
+    assert (checked.valid, found.code, found.path) == (False, "policy.too_complex", "rules[3]")
+    with pytest.raises(PolicyError):
+        office.engine.activate_policy(text, reason="thử")
+    assert office.engine.policy_versions() == []
+
+
+def test_a_doubt_about_the_first_line_is_placed_behind_a_mark_of_byte_order() -> None:
+    text = (
+        '\ufeffwithout_floor = "thử nghiệm trên máy không có người dùng"\n'
+        'format = 1\nname = "t"\ndefault = "allow"\n'
+    )
+    findings = Office().engine.check_policy_text(text.encode()).findings
+    assert [(one.code, one.line) for one in findings] == [("policy.without_floor", 1)]
+
+
+def test_parts_of_an_activation_that_a_crash_cut_off_change_nothing() -> None:
+    office = Office()
+    noise = "".join(f"# {random.Random(line).getrandbits(16_000):x}\n" for line in range(400))
+    text = OPEN + noise.encode()
+    parts = parts_of(text)
+    assert len(parts) == 2
+    for left in (parts[:1], parts, parts[:1]):
+        records = [RoomRecord(ROOM, encode_record(part), 1, 0, "Bà Lan") for part in left]
+        office.engine._rooms.append(records)
+    assert office.reopen().policy_versions() == []
+    version = activate(office.engine, text)
+    assert office.reopen().policy_text(version) == text
+    office.engine.rollback_policy(0, reason="sai", actor="Bà Lan")
+    again = activate(office.engine, text)
+    assert office.reopen().policy_text(again) == office.engine.policy_text(version) == text

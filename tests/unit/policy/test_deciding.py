@@ -120,3 +120,21 @@ def test_a_missing_year_is_said() -> None:
     with pytest.raises(CalendarError) as raised:
         CALENDAR.is_working_day(date(2026, 1, 2))
     assert raised.value.code == "calendar.year_missing"
+
+
+def test_a_rule_of_many_types_and_runs_costs_no_product_of_both_and_is_found() -> None:
+    types = ", ".join(f'"t{number}"' for number in range(256))
+    rules = "".join(
+        f'[[rules]]\nname = "r{number}"\nrecipients = \'tag("xã")\'\n'
+        f'documents = {{ types = [{types}] }}\neffect = {{ forbid = "recipients" }}\n'
+        for number in range(20)
+    )
+    policy = f'default = "allow"\n{rules}'
+    for kind in ("t0", "t128", "t255"):
+        assert decide(policy, "H22", "tier(commune)", type=kind).excluded == audience(
+            'tag("xã")', "H22"
+        )
+    assert decide(policy, "H22", "tier(commune)", type="t256").excluded.size == 0
+    parsed = msgspec.toml.decode(f'format = 1\nname = "t"\n{policy}', type=PolicyFile)
+    tables = compile_policy(parsed, LOOKUP, CALENDAR).tables
+    assert tables.memory_bytes < 20 * 256 * 16 + 40_000  # one posting of each type

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import resource
 
 import pytest
 from support.sources import ROOT
@@ -238,3 +239,54 @@ def test_lines_are_found_through_every_way_to_write_a_key() -> None:
     assert lines.line(("b",)) == lines.line(("h",)) == 0
     assert lines.line(("m", "n", 1, "gone")) == 14, "the nearest container"
     assert lines.path_at(13) == ("m", "n", 0, "p", "q")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 40_000 + "b = 1\n",
+        "[" + "a." * 40_000 + "b]\nc = 1\n",
+        'x = { y = """\n\'""", ' + "'a'.\"b\" . " * 20_000 + 'c = 1, d = "\'" }\n',
+    ],
+)
+def test_a_key_of_very_many_parts_is_told_before_it_costs_its_square(text: str) -> None:
+    told = only(text)
+    assert told.code == "policy.syntax"
+    assert told.line == 4 + ("\n'" in text)
+
+
+def test_many_dots_that_are_no_key_hinder_nothing() -> None:
+    dots = "1.2.3.4.5.6.7.8.9." * 5
+    text = HEAD + f'# {dots}\ntitle = """\n{dots} {dots}"""\n' + rule(f"title = '{dots}'")
+    assert parse_policy(text.encode()).rules[0].title == dots
+
+
+@pytest.mark.parametrize("value", ["0x" + "f" * 6_000, "-1", "1" + "0" * 30])
+def test_a_number_of_any_length_in_place_of_the_format_is_told(value: str) -> None:
+    assert only(f"format = {value}\n".encode()).code == "policy.format"
+
+
+def test_what_is_told_of_a_mistake_is_short_however_long_the_file() -> None:
+    problem = only("a" * 1_000_000 + " = 1\n")
+    assert problem.code == "policy.unknown_key"
+    assert len(repr(problem)) < 3_000
+
+
+def test_texts_of_any_length_are_passed_over_without_a_state_for_each_character() -> None:
+    text = 'x = """' + "a" * 4_000_000 + '"""\n' + "\n" * 1_000_000 + "y = 1\n"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert LineMap(text).line(("y",)) == 1_000_002
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+@pytest.mark.parametrize("year", ["1969", "1000", "3000"])
+def test_a_year_whose_instants_are_below_0_or_beyond_is_no_year_of_a_calendar(year: str) -> None:
+    problem = only(f"[calendar.years.{year}]\ndays_off = []\n")
+    assert (problem.code, problem.line) == ("policy.invalid_value", 4)
+
+
+@pytest.mark.parametrize("name", ["application/pdf ", "application/pdf; charset=x", "*/*", "pdf"])
+def test_a_media_type_that_no_document_has_is_a_mistake(name: str) -> None:
+    problem = only(rule(f"documents = {{ media_types = ['image/*', '{name}'] }}"))
+    assert (problem.code, problem.line) == ("policy.invalid_value", 6)
+    assert problem.path == "rules[0].documents.media_types[1]"
