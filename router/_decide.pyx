@@ -20,8 +20,7 @@ from array import array
 from router._audience cimport Audience, copied
 from router._core cimport Hierarchy
 from router._decide_conditions cimport (
-    CALENDAR, NOT_REFUSED, Answer, Approval, Asked, Hours, Instant,
-)
+    CALENDAR, NOT_REFUSED, Answer, Approval, Asked, Hours, Instant, Part, note_year)
 from router._decide_index cimport build_index
 from router._decide_rules cimport PARTS_MAX, decide_one
 from router._decide_tables cimport (
@@ -458,37 +457,38 @@ cdef class DecisionTables:
         """Make the held parts; a year without data is noted in the answer."""
         cdef const int64_t *instants = <const int64_t *>PyBytes_AS_STRING(terms)
         cdef Approval *one
-        cdef int64_t expiry
-        cdef size_t i
-        cdef list made = []
+        cdef Part *part
+        cdef int64_t expiry, found
+        cdef size_t i, j
+        cdef list rules, made = []
         if answer.approval_count == 0:
             return ()
-        if not answer.disjoint:
+        if answer.parts == NULL:
             needed = []
             for i in range(answer.approval_count):
                 one = &answer.approvals[i]
-                needed.append((
-                    one.rule, self.approvals[one.approval - 1],
-                    copied(one.units.runs, one.units.count),
-                ))
+                units = copied(one.units.runs, one.units.count)
+                needed.append((one.rule, self.approvals[one.approval - 1], units))
             parts, year = self.helper.parts(needed, terms)
             note_year(answer, year)
             return parts
-        for i in range(answer.approval_count):
-            one = &answer.approvals[i]
-            expiry = instants[self.approvals[one.approval - 1]]
+        for i in range(answer.part_count):
+            part = &answer.parts[i]
+            rules = []
+            expiry = -0x7FFFFFFF
+            for j in range(answer.approval_count):
+                if part.approvals >> j & 1:
+                    rules.append(answer.approvals[j].rule)
+                    found = instants[self.approvals[answer.approvals[j].approval - 1]]
+                    # Fewer days: an earlier instant; without data only if more days are, too.
+                    if expiry <= 0 and found > expiry or 0 < found < expiry:
+                        expiry = found
             if expiry <= 0:
                 note_year(answer, <uint32_t>-expiry)
                 expiry = 0
-            units = copied(one.units.runs, one.units.count)
-            made.append(self.held_part(units, (one.rule,), expiry))
+            units = copied(part.units.runs, part.units.count)
+            made.append(self.held_part(units, tuple(sorted(rules)), expiry))
         return tuple(made)
-
-
-cdef inline void note_year(Answer *answer, uint32_t year) noexcept:
-    """Keep the earliest year without data."""
-    if year and (answer.missing_year == 0 or year < answer.missing_year):
-        answer.missing_year = year
 
 
 cdef Audience audience_of(const Piece *piece, Audience given, Audience nobody):

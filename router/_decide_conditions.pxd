@@ -55,6 +55,11 @@ cdef struct Approval:
     Piece units
 
 
+cdef struct Part:  # who waits for the same approvals
+    uint32_t approvals       # bits: places among the answer's approvals
+    Piece units
+
+
 cdef struct Answer:
     bint pending             # sets were wanted: to be asked again
     bint changed             # the sets below differ from "everybody addressed"
@@ -63,7 +68,8 @@ cdef struct Answer:
     Piece added
     Approval *approvals
     size_t approval_count
-    bint disjoint            # nobody waits for two approvals: each is a part, in order
+    Part *parts              # disjoint, in order; NULL: so many that they are cut outside
+    size_t part_count
     uint32_t *rules          # numbers, ascending
     size_t rule_count
     uint8_t lane
@@ -97,3 +103,9 @@ cdef void find_late_hits(Case *c) noexcept nogil
 cdef void order_hits(Case *c) noexcept nogil
 cdef bint set_of(Case *c, uint32_t number, Piece *out) noexcept nogil
 cdef uint32_t signed_by(const Asked *d, const Piece *units) noexcept nogil
+
+
+cdef inline void note_year(Answer *answer, uint32_t year) noexcept nogil:
+    """Keep the earliest year without data."""
+    if year and (answer.missing_year == 0 or year < answer.missing_year):
+        answer.missing_year = year

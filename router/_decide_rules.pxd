@@ -7,7 +7,9 @@ from router._tables cimport Status
 
 
 cdef enum:
-    PARTS_MAX = 6  # more held parts than that are joined outside
+    PARTS_MAX = 6       # more held parts than that are joined: stricter, never looser
+    APPROVALS_MAX = 16  # more are cut outside
+    CUTS_MAX = 64       # parts before they are joined; more are cut outside
 
 
 cdef Status decide_one(const Policy *p, Workspace *w, const Instant *now, Asked *d,

@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from router._decide_conditions cimport (
     CALENDAR, FORBIDDEN, NOBODY_LEFT, REQUIREMENT, SENDER_NOT_THEN, UNSIGNED, Answer, Approval,
-    Asked, Case, Instant, find_hits, find_late_hits, order_hits, set_of, signed_by,
+    Asked, Case, Instant, Part, find_hits, find_late_hits, note_year, order_hits, set_of, signed_by,
 )
 from router._decide_tables cimport (
     ADDS, ADMITS_UNSIGNED, ALLOWS, FORBIDS_DOCUMENT, FORBIDS_RECIPIENTS, HOLDS, IS_FLOOR,
@@ -98,7 +98,7 @@ cdef void forbid(Case *c) noexcept nogil:
             if hit.matches or (
                 row.flags & (FORBIDS_RECIPIENTS | HOLDS) and pieces_meet(&hit.target, &c.extra)
             ):
-                miss(c, c.now.year)
+                note_year(c.out, c.now.year)
             continue
         if row.flags & FORBIDS_RECIPIENTS and not hit.noted:
             hit.noted = hit.matches or pieces_meet(&hit.target, &c.extra)
@@ -136,34 +136,63 @@ cdef void hold(Case *c) noexcept nogil:
             must(c, gather(c.w, &c.out.approvals[i].units))
         must(c, united(c.p, c.w, &waiting))
         must(c, without(c.w, &among, &waiting, &c.out.effective))
-        set_apart(c, size_of(&waiting))
+        cut(c)
     if c.left.runs != c.d.audience.runs:
         must(c, without(c.w, &c.d.audience, &c.left, &c.out.excluded))
 
 
-cdef size_t size_of(const Piece *piece) noexcept nogil:
-    cdef size_t i, size = 0
-    for i in range(piece.count):
-        size += piece.runs[i].stop - piece.runs[i].start
-    return size
-
-
-cdef void set_apart(Case *c, size_t waiting) noexcept nogil:
-    """Say whether approvals share nobody, and if so put them in order of position."""
-    cdef Approval one
-    cdef size_t i, j, size = 0
-    for i in range(c.out.approval_count):
-        size += size_of(&c.out.approvals[i].units)
-    c.out.disjoint = size == waiting and c.out.approval_count <= PARTS_MAX
-    if not c.out.disjoint or c.failed:
+cdef void cut(Case *c) noexcept nogil:
+    """Cut what is held into parts that need the same approvals."""
+    cdef Part[CUTS_MAX] parts
+    cdef Part one
+    cdef Piece fresh, common
+    cdef size_t i, j, known, count = 0
+    if c.out.approval_count > APPROVALS_MAX:
         return
-    for i in range(1, c.out.approval_count):
-        one = c.out.approvals[i]
+    for i in range(c.out.approval_count):
+        fresh = c.out.approvals[i].units
+        known = count
+        for j in range(known):
+            if not pieces_meet(&parts[j].units, &fresh):
+                continue
+            if count + 2 > CUTS_MAX:
+                return
+            must(c, both(c.w, &parts[j].units, &fresh, &common))
+            must(c, without(c.w, &fresh, &common, &fresh))
+            must(c, without(c.w, &parts[j].units, &common, &parts[j].units))
+            parts[count].approvals = parts[j].approvals | (<uint32_t>1 << i)
+            parts[count].units = common
+            if parts[j].units.count == 0:  # all of it needs this one, too
+                parts[j] = parts[count]
+            else:
+                count += 1
+        if fresh.count:
+            if count == CUTS_MAX:
+                return
+            parts[count].approvals = <uint32_t>1 << i
+            parts[count].units = fresh
+            count += 1
+    if c.failed:
+        return
+    for i in range(1, count):
+        one = parts[i]
         j = i
-        while j and c.out.approvals[j - 1].units.runs[0].start > one.units.runs[0].start:
-            c.out.approvals[j] = c.out.approvals[j - 1]
+        while j and parts[j - 1].units.runs[0].start > one.units.runs[0].start:
+            parts[j] = parts[j - 1]
             j -= 1
-        c.out.approvals[j] = one
+        parts[j] = one
+    if count > PARTS_MAX:
+        for i in range(PARTS_MAX - 1, count):
+            parts[PARTS_MAX - 1].approvals |= parts[i].approvals
+            must(c, gather(c.w, &parts[i].units))
+        must(c, united(c.p, c.w, &parts[PARTS_MAX - 1].units))
+        count = PARTS_MAX
+    c.out.parts = <Part *>take(&c.w.kept, count * sizeof(Part))
+    if c.out.parts == NULL:
+        c.failed = True
+        return
+    memcpy(c.out.parts, &parts[0], count * sizeof(Part))
+    c.out.part_count = count
 
 
 cdef void part(Case *c, uint64_t *keys, size_t count, const Piece *among) noexcept nogil:
@@ -190,16 +219,11 @@ cdef void part(Case *c, uint64_t *keys, size_t count, const Piece *among) noexce
 
 # Settings and refusals.
 
-cdef inline void miss(Case *c, uint32_t year) noexcept nogil:
-    if c.out.missing_year == 0 or year < c.out.missing_year:
-        c.out.missing_year = year
-
-
 cdef inline void earlier(Case *c, const Row *row, int64_t found, int64_t *known) noexcept nogil:
     """Take the earlier of two instants; a year without data is told, or left out by the floor."""
     if found <= 0:
         if not row.flags & IS_FLOOR:
-            miss(c, <uint32_t>-found)
+            note_year(c.out, <uint32_t>-found)
     elif known[0] == 0 or found < known[0]:
         known[0] = found
 
@@ -295,8 +319,11 @@ cdef void tell(Case *c) noexcept nogil:
     keep(c, &out.effective)
     keep(c, &out.excluded)
     keep(c, &out.added)
-    for i in range(out.approval_count):
-        keep(c, &out.approvals[i].units)
+    for i in range(out.part_count):
+        keep(c, &out.parts[i].units)
+    if out.parts == NULL:
+        for i in range(out.approval_count):
+            keep(c, &out.approvals[i].units)
     rules = <uint32_t *>take(&c.w.kept, (c.w.hit_count + 1) * sizeof(uint32_t))
     if rules == NULL:
         c.failed = True

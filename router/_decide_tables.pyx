@@ -182,7 +182,7 @@ cdef Status want(Workspace *w, uint64_t key) noexcept nogil:
     return status
 
 
-# Sets.
+# Sets.  What can't be made for want of memory is empty, so that a caller may go on to its end.
 
 cdef void sort_keys(uint64_t *keys, size_t count) noexcept nogil:
     """Sort in place: by insertion over shrinking gaps (Ciura's, then by 9/4 upwards)."""
@@ -293,6 +293,7 @@ cdef Status both(Workspace *w, const Piece *a, const Piece *b, Piece *out) noexc
     cdef Run *runs = <Run *>take(&w.scratch, (a.count + b.count + 1) * sizeof(Run))
     cdef size_t count
     if runs == NULL:
+        out.count = 0
         return NO_MEMORY
     count = intersect(a.runs, a.count, b.runs, b.count, runs)
     out.runs = runs
@@ -309,6 +310,7 @@ cdef Status without(Workspace *w, const Piece *a, const Piece *b, Piece *out) no
         return DONE
     runs = <Run *>take(&w.scratch, (a.count + b.count + 1) * sizeof(Run))
     if runs == NULL:
+        out.count = 0
         return NO_MEMORY
     count = subtract(a.runs, a.count, b.runs, b.count, runs)
     out.runs = runs
@@ -325,6 +327,7 @@ cdef Status either(Workspace *w, const Piece *a, const Piece *b, Piece *out) noe
         return DONE
     runs = <Run *>take(&w.scratch, (a.count + b.count + 1) * sizeof(Run))
     if runs == NULL:
+        out.count = 0
         return NO_MEMORY
     count = unite(a.runs, a.count, b.runs, b.count, runs)
     out.runs = runs

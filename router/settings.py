@@ -137,7 +137,7 @@ class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     def read_token(self) -> str:
         """Return the token, without blanks around it.
 
-        Raises SettingsError `settings.invalid` when its file can't be read, and
+        Raises SettingsError `token.unreadable` when its file can't be read, and
         AuthenticationError `token.malformed`, which tells nothing of the content, when the
         file holds nothing, or what can't be a token.
         """
@@ -147,7 +147,9 @@ class ClientSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             with Path(self.token_file).open("rb") as file:
                 token = file.read(SECRET_BYTES_MAX).strip()
         except OSError as error:
-            raise _invalid("client.token_file", f"{self.token_file}: {_why(error)}") from None
+            raise SettingsError(
+                "token.unreadable", path=self.token_file, reason=_why(error)
+            ) from None
         if not token.startswith(TOKEN_PREFIX) or not token.isascii() or len(token.split()) != 1:
             raise AuthenticationError("token.malformed", path=self.token_file)
         return token.decode("ascii")

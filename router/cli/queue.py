@@ -87,6 +87,12 @@ def stats(data: str, as_json: bool) -> None:
         (word("not in LMDB yet"), _behind(answer)),
         (word("waits longest"), _oldest(answer)),
     ]
+    if answer.refusing:
+        free, reserve = size(answer.disk_free_bytes), size(answer.disk_reserve_bytes)
+        said = (
+            f"{word('no documents are taken')}: {free} {word('free')}, {word('reserve')} {reserve}"
+        )
+        rows.append((word("disk"), said))
     rows += [
         (word("restored"), f"{moment(one.restored_at)} {word('from')} {moment(one.made_at)}")
         for one in answer.restorations

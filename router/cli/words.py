@@ -48,6 +48,10 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "Refusals kept as evidence": "Lần từ chối được giữ làm chứng cứ",
     "refused at": "từ chối lúc",
     "Nothing is kept after this.": "Sau mốc này không giữ gì.",
+    "disk": "ổ đĩa",
+    "no documents are taken": "tạm ngừng nhận văn bản",
+    "free": "còn trống",
+    "reserve": "dự trữ",
     # tiers and lanes
     "central": "trung ương",
     "province": "tỉnh",

@@ -17,6 +17,7 @@ from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import InputError, NotFoundError
 from router.limits import OLDEST_LOOKED_MAX, QUEUE_PAGE_MAX
+from router.model.answers import DELIVERY_ID_CHARS
 from router.model.instants import SECOND_US, show_instant
 from router.model.operations import (
     Backup,
@@ -79,6 +80,9 @@ class OperationsFace:
             flushes=sizes["flushes"],
             oldest=oldest,
             searched=searched,
+            refusing=bool(store.refusing),
+            disk_free_bytes=store.space.free_bytes,
+            disk_reserve_bytes=store.space.reserve_bytes,
             restorations=tuple(
                 Restoration(
                     act.sequence, show_instant(act.made_at), show_instant(record.at), record.actor
@@ -147,7 +151,12 @@ class OperationsFace:
         except NotFoundError as error:
             if error.code != "document.not_found" or "|" in name:
                 raise
-            delivery = self._tracker.delivery(name, _all)
+            try:
+                delivery = self._tracker.delivery(name, _all)
+            except NotFoundError:
+                if len(name) == DELIVERY_ID_CHARS:
+                    raise
+                raise error from None  # by its form it is no delivery's id
             return Shown(delivery=delivery, key=read_delivery_id(name)[0].hex())
         return Shown(document=found, key=found.key)
 

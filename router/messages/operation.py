@@ -22,7 +22,8 @@ ACCESS: Final[dict[str, Words]] = {
     ),
     "document.not_found": Words(
         "No such document, or it is not yours.", "Không có văn bản này hoặc không thuộc đơn vị.",
-        "Check the key.", "Kiểm tra khóa.",
+        "Name it by its key (32 hexadecimal digits), or as SENDER|DOCUMENT ID.",
+        "Dùng khóa của văn bản (32 chữ số hệ 16) hoặc MÃ ĐƠN VỊ|MÃ VĂN BẢN.",
     ),
     "delivery.not_found": Words(
         "No such delivery, or it is not yours.", "Không có lượt gửi này hoặc không thuộc đơn vị.",
@@ -73,6 +74,12 @@ ACCESS: Final[dict[str, Words]] = {
         "Đây không phải mã truy cập (mã bắt đầu bằng “vb1.”).",
         "Name the .token file, not a key or a letter.",
         "Chỉ định tệp .token, không phải tệp khóa hay văn bản.",
+    ),
+    "token.unreadable": Words(
+        "The file of the token can't be read: {reason}.",
+        "Không đọc được tệp mã truy cập: {reason}.",
+        "Check the path after --token-file, VANBAN_TOKEN_FILE or client.token_file.",
+        "Kiểm tra đường dẫn sau --token-file, VANBAN_TOKEN_FILE hoặc client.token_file.",
     ),
     "token.not_found": Words(
         "There is no token {token}.", "Không có mã truy cập {token}.",
@@ -290,6 +297,12 @@ OPERATION: Final[dict[str, Words]] = {
         "Stored data can't be read: {reason}.", "Không đọc được dữ liệu đã lưu: {reason}.",
         "Restore the last backup; keep this directory for analysis.",
         "Khôi phục bản sao lưu gần nhất; giữ thư mục này để phân tích.",
+    ),
+    "store.no_place": Words(
+        "No directory can be made at this path: {reason}.",
+        "Không thể tạo thư mục tại đường dẫn này: {reason}.",
+        "Name a new directory below one that exists.",
+        "Chỉ định một thư mục mới bên trong thư mục đã có.",
     ),
     "store.failed": Words(
         "A write or flush failed: {reason}.  Nothing more is accepted.",

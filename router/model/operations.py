@@ -39,7 +39,8 @@ class QueueStats(msgspec.Struct, frozen=True, omit_defaults=True):
     `behind_s` is the age of the oldest record that LMDB does not hold yet, `behind` how many
     there are; `log_bytes` what the segments take, `overlay_bytes` what is in memory only.
     `oldest` is the oldest document with open deliveries, where `searched` says that it was
-    looked for to the end.
+    looked for to the end.  While `refusing`, documents are not taken: of the disk's
+    `disk_free_bytes` (as of the last look; 0: nobody looks), `disk_reserve_bytes` stay free.
     """
 
     at: str
@@ -57,6 +58,9 @@ class QueueStats(msgspec.Struct, frozen=True, omit_defaults=True):
     flushes: int
     oldest: Waited | None = None
     searched: bool = True
+    refusing: bool = False
+    disk_free_bytes: int = 0
+    disk_reserve_bytes: int = 0
     restorations: tuple[Restoration, ...] = ()
 
 

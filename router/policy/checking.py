@@ -3,7 +3,8 @@
 Codes of errors: those of selectors and recipients (`recipient.unknown`, `.closed`,
 `.not_yet_open`, `selector.unknown_tier`, `.unknown_kind`, `.unknown_tag`, `group.unknown`,
 `.undefined_then`, `.cycle`, `.empty`), `audience.empty` for a selector that selects nobody
-today, `policy.impossible`, `policy.no_approvers`.  Of warnings: `policy.nobody_today` (a
+today, `policy.sender_in_senders` (through a group), `policy.impossible`,
+`policy.no_approvers`.  Of warnings: `policy.nobody_today` (a
 tier or kind that has no unit now), `policy.group_hollow` (a group names what is not open),
 `policy.rule_never_matches`, `.rule_shadowed`, `.rules_contradict`, `.rule_without_effect`,
 `.rule_repeated`, `.year_missing`, `.without_floor`.
@@ -129,6 +130,9 @@ class _Checking:
             return False
         if rule is None or path[-1] == "approvers":
             return True
+        if path[-1] == "senders" and self.sets.constant(text) is None:
+            self.found.add("policy.sender_in_senders", path, rule=name, position=0)
+            return False
         if self.sets.most(text, rule.senders if path[-1] != "senders" else None):
             return True
         if self.sets.waits_for_a_tier(text):

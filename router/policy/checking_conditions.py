@@ -95,7 +95,8 @@ def _of_tiers(rule: Rule, sets: Sets, ranks: dict[int, int]) -> Iterator[Doubt]:
 
 
 def _ranks(units: Audience, sets: Sets, ranks: dict[int, int]) -> Set[int]:
-    return {ranks[tier] for tier in sets.lookup.hierarchy.count_by_tier(units)}
+    counts = sets.lookup.hierarchy.count_by_tier(units)
+    return {ranks[tier] for tier, (members, _) in counts.items() if members}
 
 
 def _crosses(rule: Rule, mine: int, other: int) -> bool:

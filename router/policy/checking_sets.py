@@ -132,9 +132,9 @@ class Sets:
         if found is None and text is not None:
             found = self._most.get((text, senders))
             if found is None:
-                among = self.constant(senders)
-                assert among is not None, "senders never speak of the sender"
-                found = self._bounds(self.node(text), among, 0).most
+                among = self.constant(senders)  # None: told as a mistake of its own
+                everybody = self.everybody if among is None else among
+                found = self._bounds(self.node(text), everybody, 0).most
                 self._most[text, senders] = found
         assert found is not None, "everybody is a constant"
         return found

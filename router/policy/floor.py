@@ -22,6 +22,11 @@ SHIPPED: Final = PolicyFile(format=1, name="–", default=Default.ALLOW)
 """The policy of version 0: in force until one is activated."""
 
 
+_prepared: Final = msgspec.json.Decoder(PolicyFile)
+"""Made while this is imported, by one thread: what msgspec learns of a type when it meets it for
+the first time, other threads must not meet half learnt."""
+
+
 @cache
 def floor_policy() -> PolicyFile:
     """Return the shipped floor with its tests."""

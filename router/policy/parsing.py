@@ -42,6 +42,10 @@ from router.selectors import (
 )
 
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_LONG_KEY: Final = re.compile(
+    r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){32}"
+)
+"""A key of so many parts is no policy's, and reading it would cost its length squared."""
 _LONG_NUMBER: Final = re.compile(r"[0-9_]{1000}")
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _INSTANTS: Final = '"2025-06-30", "2025-06-30T08:00:00+07:00"'
@@ -105,6 +109,10 @@ def _text_of(data: bytes) -> str:
 
 
 def _toml_of(text: str) -> dict[str, Any]:
+    long_key = _LONG_KEY.search(text)
+    if long_key is not None:
+        at = text.count("\n", 0, long_key.start()) + 1
+        raise _alone("policy.syntax", at, (), reason="a key has too many parts")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

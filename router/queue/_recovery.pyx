@@ -53,6 +53,9 @@ def corrupt(segment, offset, sequence, str reason):
     place = f"{segment:08}.seg" if segment else "the log"
     if offset:
         place += f", offset {offset}"
+    if not sequence:  # of the segment as a whole: no record is to blame
+        path = f"log/{segment:08}.seg" if segment else "log"
+        return StorageError("store.corrupt", path=path, reason=f"{place}: {reason}")
     return StorageError(
         "store.corrupt", path=f"log[{sequence}]", reason=f"{place}, record {sequence}: {reason}"
     )

@@ -13,6 +13,7 @@ docs/decisions/0012-backup-and-restore.md.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -26,7 +27,7 @@ import msgspec
 
 from router.errors import OverloadedError, StorageError
 from router.limits import RETRY_AFTER_S
-from router.queue import segments
+from router.queue import forked, segments
 from router.queue._disk import PosixDisk
 from router.queue._lmdb import LmdbBase
 from router.queue._log import SegmentLog
@@ -61,6 +62,7 @@ _OURS: Final = frozenset((
 _CHECKING: Final = "checking-"
 _FOLDERS: Final = {LOG_KIND: ("log", "store"), GROUP_KIND: ("store",)}
 _COPY_BYTES: Final = 8 << 20
+_NO_PLACE: Final = frozenset((errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL))
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, and how many bytes of how many are done."""
@@ -141,7 +143,7 @@ def check_in_use(queue: Queue, at: int) -> list[str]:
     with file_errors(store.path):
         for old in store.path.glob(f"{_CHECKING}*"):  # of a process that was killed
             with suppress(StorageError):  # of another check that goes on now
-                os.close(_held(old))
+                forked.let_go(_held(old))
                 shutil.rmtree(old)
         making = Path(tempfile.mkdtemp(prefix=_CHECKING, dir=store.path))
         held = _held(making)
@@ -152,7 +154,7 @@ def check_in_use(queue: Queue, at: int) -> list[str]:
             return verify(making, at, rows=True).wrong
         finally:
             shutil.rmtree(making, ignore_errors=True)
-            os.close(held)
+            forked.let_go(held)
 
 
 def _copy_log(store: LogStore, sequence: int, into: Path, needed: int, progress: Progress) -> None:
@@ -210,12 +212,13 @@ def _aside(target: Path, kind: str) -> Iterator[Path]:
     Raises StorageError `store.exists`, `store.locked` (another is making it now).
     """
     making = target.with_name(target.name + ".partial")
+    _check_place(making)
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise StorageError("store.exists", path=str(target))
     if making.is_dir():  # an interrupted one's, or one that is being made now
         if not {entry.name for entry in making.iterdir()} <= _OURS:
             raise StorageError("store.exists", path=str(making))
-        os.close(_held(making))
+        forked.let_go(_held(making))
         shutil.rmtree(making)
     making.mkdir(mode=0o700, parents=True)
     held = _held(making)
@@ -230,11 +233,26 @@ def _aside(target: Path, kind: str) -> Iterator[Path]:
         shutil.rmtree(making, ignore_errors=True)
         raise
     finally:
-        os.close(held)
+        forked.let_go(held)
+
+
+def _check_place(making: Path) -> None:
+    """Raise StorageError `store.no_place` when there can never be a directory of that name."""
+    try:
+        os.lstat(making)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        reason = error.strerror or type(error).__name__
+        raise StorageError("store.no_place", path=str(making), reason=reason) from None
 
 
 def _held(making: Path) -> int:
     """Hold a directory that is being made, by its own entry: its LOCK is for who opens it.
+
+    A process that is forked meanwhile does not hold it.  To be let go with `forked.let_go`.
 
     Raises StorageError `store.locked` when another is making it, OSError.
     """
@@ -244,7 +262,7 @@ def _held(making: Path) -> int:
     except BlockingIOError:
         os.close(held)
         raise StorageError("store.locked", path=str(making)) from None
-    return held
+    return forked.hold(held)
 
 
 def _finished(path: Path, kind: str, at: int) -> None:
@@ -315,7 +333,7 @@ def restore(
 def _shared(path: Path) -> Iterator[None]:
     """Keep others from opening a backup within the block, where its medium can be locked."""
     try:
-        held = os.open(path / "LOCK", os.O_RDONLY | os.O_CLOEXEC)
+        held = forked.hold(os.open(path / "LOCK", os.O_RDONLY | os.O_CLOEXEC))
     except FileNotFoundError:
         yield
         return
@@ -325,7 +343,7 @@ def _shared(path: Path) -> Iterator[None]:
     except BlockingIOError:
         raise StorageError("store.locked", path=str(path)) from None
     finally:
-        os.close(held)
+        forked.let_go(held)
 
 
 def _jump(path: Path, made: BackupMade, kind: str, at: int) -> None:

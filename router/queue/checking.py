@@ -43,7 +43,9 @@ def check(path: Path, at: int, *, rows: bool = False) -> Found:
     except StorageError as error:
         if error.code != "store.corrupt":
             raise
-        return Found(0, {}, [*inspected.wrong, str(error.facts.get("reason", error))])
+        reason = str(error.facts.get("reason", error))
+        known = reason in inspected.wrong  # of a segment's header both say the same
+        return Found(0, {}, inspected.wrong if known else [*inspected.wrong, reason])
     try:
         wrong = inspected.damage(store.last)
         if rows:

@@ -7,6 +7,7 @@ once there is a quarter more, so that the answer does not change with every file
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -25,6 +26,7 @@ from router.limits import (
 )
 from router.queue._store import Store
 
+_log: Final = logging.getLogger("router.queue")
 RELEASE_SHARE: Final = 4
 """Documents are taken again when the reserve and this part of it are free."""
 
@@ -61,8 +63,18 @@ class SpaceGuard:
             wanted = self.reserve_bytes
             if self.refusing:
                 wanted += wanted // RELEASE_SHARE
-            self.refusing = self.free_bytes < wanted
+            refusing = self.free_bytes < wanted
+            if refusing != self.refusing:
+                self.refusing = refusing
+                self._say()
         return self.refusing
+
+    def _say(self) -> None:
+        """Write a line for who has to free space, or has."""
+        level = logging.WARNING if self.refusing else logging.INFO
+        what = "no documents are taken" if self.refusing else "documents are taken again"
+        said = "the disk: %s; %d bytes are free, %d are to stay free"
+        _log.log(level, said, what, self.free_bytes, self.reserve_bytes)
 
 
 class SpaceWatch:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from datetime import datetime
 from typing import Final, Protocol, cast
 
 import msgspec
 import structlog
+
+from router.model.instants import VIETNAM_TIME
 
 FRAMES_MAX: Final = 24
 logger = logging.getLogger(__name__)
@@ -25,6 +28,14 @@ class AccessLog(Protocol):
     def info(self, event: str, **values: object) -> object:
         """Write one line."""
         ...
+
+
+def _stamp(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Say when, as everything else is said: ISO 8601 with +07:00, to the microsecond."""
+    event["timestamp"] = datetime.now(VIETNAM_TIME).isoformat(timespec="microseconds")
+    return event
 
 
 def _render(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
@@ -40,7 +51,7 @@ def configure_logging(level: str = "info", worker: int = 0) -> AccessLog:
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamp,
             _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),

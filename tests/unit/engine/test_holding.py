@@ -70,6 +70,7 @@ def test_a_released_part_is_new_in_inboxes_under_the_policy_that_held_it() -> No
     assert (done.approvals[0].approved_by, done.approvals[0].actor) == ("H22", "lãnh đạo")
     (delivery,) = office.lease("H22.31.20")
     assert delivery.key == receipt.key
+    assert office.engine.explain(receipt.key, "H22.31.20").receives
     tracked = office.engine.track(receipt.key)
     assert tracked.states == {"queued": 2, "leased": 1}
     (history,) = [one.history for one in tracked.deliveries if one.address == "H22.31.20"]

@@ -8,6 +8,7 @@ from support.office import NOW_US, Office
 from router.engine import Engine
 from router.engine.maintenance import check_directory, restore
 from router.errors import InputError, NotFoundError, StorageError
+from router.messages import say
 from router.ports import ManualClock
 
 
@@ -194,3 +195,25 @@ def test_an_engine_opened_on_what_was_restored_goes_on(office, tmp_path):
     with pytest.raises(StorageError) as caught:
         Engine.open(tmp_path / "backup", clock=clock)
     assert caught.value.code == "store.backup"
+
+
+def test_a_disk_that_refuses_documents_shows_in_the_statistics(office):
+    stats = office.engine.queue_stats()
+    assert not stats.refusing
+    assert stats.disk_reserve_bytes == office.engine.pressure()["disk_reserve_bytes"]
+    office.engine._queue.store.refusing = True
+    assert office.engine.queue_stats().refusing
+
+
+@pytest.mark.parametrize("name", ["nothing", "H22", "0" * 32, "H22|none"])
+def test_a_wrong_name_is_answered_with_how_documents_are_named(office, name):
+    with pytest.raises(NotFoundError) as refused:
+        office.engine.queue_show(name)
+    assert refused.value.code == "document.not_found"
+    assert "key" in say(refused.value, "en")[1]
+
+
+def test_a_wrong_delivery_is_answered_as_one(office):
+    with pytest.raises(NotFoundError) as refused:
+        office.engine.queue_show("A" * 27)
+    assert refused.value.code == "delivery.not_found"

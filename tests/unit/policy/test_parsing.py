@@ -192,6 +192,9 @@ def test_another_format_is_refused_before_anything_else() -> None:
 def test_what_is_too_large_or_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert only(HEAD.encode() + b"\n# \xff\n")[1:3] == ("policy.syntax", 5)
     assert only("x = " + "[" * 10_000)[1:3] == ("policy.syntax", 4)
+    for key in ("a." * 1_000_000 + "b", '"a" . ' * 300_000 + "b", "x = { " + "a." * 500_000 + "b"):
+        problem = only(f"[calendar]\n{key} = 1\n")  # squared, it would take hours
+        assert problem[1:3] == ("policy.syntax", 5)
     monkeypatch.setattr(limits, "POLICY_BYTES_MAX", 20)
     assert only(HEAD.encode()).code == "policy.too_large"
 

@@ -97,8 +97,11 @@ def test_a_token_file_wins_and_must_be_readable(tmp_path):
     text = f'[client]\ntoken_file = "{tmp_path / "token"}"\n'
     assert load_settings(write(tmp_path, text)).client.read_token() == "vb1.from.file"
     lost = load_settings(None, {"VANBAN__CLIENT__TOKEN_FILE": str(tmp_path / "absent")})
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsError) as refused:
         lost.client.read_token()
+    assert (refused.value.code, refused.value.path) == (
+        "token.unreadable", str(tmp_path / "absent"),
+    )  # fmt: skip
 
 
 def test_equal_secrets_are_equal():
