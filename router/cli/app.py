@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "directory": "directory",
     "group": "groups",
     "hold": "holds",
+    "quarantine": "quarantine",
     "token": "manage",
     "right": "rights",
     "policy": "policy",

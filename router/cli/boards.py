@@ -70,6 +70,10 @@ def print_outbox(answer: Outbox) -> None:
 
 def _told(one: OutboxEvent) -> str:
     """Return what stands in an event beside document and unit."""
+    if one.hold:
+        by = f"{word('by')} {one.answered_by}" if one.answered_by else ""
+        recipients = count(one.recipients, "recipient", "recipients")
+        return "; ".join(part for part in (one.hold, recipients, by, one.reason) if part)
     if one.kind != "redirected":
         return one.delivery
     more = "+" if one.more else ""

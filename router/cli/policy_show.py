@@ -160,11 +160,25 @@ def _class(text: str) -> str:
 
 
 def _change(text: str) -> str:
-    """Return what changes in the reader's language; a class of senders may stand behind it."""
-    what, bracket, senders = text.removesuffix(")").partition(" (")
-    if not text.endswith(")"):
+    """Return a line of an impact in the reader's language (`PolicyImpact.lines`).
+
+    Two sides, "now, was before", a class of senders in brackets behind them; or one phrase.
+    """
+    if ", was " not in text:
         return word(text)
-    return f"{word(what)}{bracket}{_class(senders)})"
+    now, _, was = text.partition(", was ")
+    return word("{}, was {}").format(_side(now), _side(was))
+
+
+def _side(text: str) -> str:
+    """Return one side of a change: a lane, what a refusal is for, or whose documents it is."""
+    if text.startswith("lane "):
+        return f"{word('lane')} {word(text.removeprefix('lane '))}"
+    said, bracket, inner = text.removesuffix(")").partition(" (")
+    if not bracket:
+        return word(text)
+    told = word(inner) if said == "refused" else _class(inner)
+    return f"{word(said)} ({told})"
 
 
 def print_reach(found: Reach, outcome: str) -> None:

@@ -21,6 +21,7 @@ from router.errors import (
     NotFoundError,
     OverloadedError,
     PolicyError,
+    PolicyProblem,
     PolicyRefusedError,
     RecipientError,
     SignatureRefusedError,
@@ -157,6 +158,11 @@ def error_of(status: int, body: bytes) -> VanbanError:
             kind = named
     error = kind(problem.code, path=problem.path)
     error.facts.update(problem.facts)
+    if isinstance(error, PolicyError):
+        error.problems = tuple(
+            PolicyProblem(one.severity, one.code, one.line, one.path, one.rule, one.suggestion)
+            for one in problem.findings
+        )
     return error
 
 

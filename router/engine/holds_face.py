@@ -89,3 +89,11 @@ class HoldsFace:
         """Return what a policy refused and kept as evidence, after an id, the oldest first."""
         self._alive()
         return self._quarantine.page(after, limit)
+
+    def evidence(self, number: int) -> Quarantined:
+        """Return one refusal that was kept as evidence, with the envelope as it came.
+
+        Raises NotFoundError `quarantine.not_found`.
+        """
+        self._alive()
+        return self._quarantine.one(number)

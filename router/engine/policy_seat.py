@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from router.engine.access import Access, Reader
 from router.model.answers import Principal
 from router.model.policies import (
@@ -15,6 +17,8 @@ from router.model.policies import (
     PolicyExplained,
     PolicyImpact,
     PolicyVersion,
+    Quarantined,
+    QuarantinePage,
     Reach,
     RuleReach,
     TestDocument,
@@ -108,3 +112,17 @@ class PolicySeat:
         """Return the text of a version; see `Engine.policy_text`."""
         self._require_policy()
         return self._engine.policy_text(version)
+
+    # What the policy refused and kept: whole envelopes, of any sender.
+
+    def quarantined(self, *, after: int = 0, limit: int = 20) -> QuarantinePage:
+        """List refusals kept as evidence, without their envelopes, for unlimited operators."""
+        self._access.require_everything(self._by, READ)
+        found = self._engine.quarantined(after=after, limit=limit)
+        bare = tuple(msgspec.structs.replace(one, envelope=b"") for one in found)
+        return QuarantinePage(bare, found[-1].id if len(found) == limit else 0)
+
+    def evidence(self, number: int) -> Quarantined:
+        """Return one of them with its envelope; see `Engine.evidence`."""
+        self._access.require_everything(self._by, READ)
+        return self._engine.evidence(number)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from router import limits
 from router.engine.state import Rooms
-from router.errors import InputError, OverloadedError
+from router.errors import InputError, NotFoundError, OverloadedError
 from router.model.documents import Envelope
 from router.model.instants import show_instant
 from router.model.policies import Quarantined
@@ -84,15 +85,21 @@ class Quarantine:
         if not 1 <= limit <= limits.QUARANTINE_PAGE_MAX or not 0 <= since < 1 << 63:
             said = f"limit is 1 to {limits.QUARANTINE_PAGE_MAX}, after from 0"
             raise InputError("field.invalid", path="$.limit", reason=said)
-        found = []
-        for sequence, record in self._queue.room_records(ROOM, since):
-            one = _evidence.decode(record.body)
-            found.append(
-                Quarantined(
-                    sequence, show_instant(record.at), one.sender, one.document_id, one.code,
-                    one.rule, one.policy_version, one.envelope,
-                )
-            )  # fmt: skip
-            if len(found) == limit:
-                break
-        return tuple(found)
+        kept = islice(self._queue.room_records(ROOM, since), limit)
+        return tuple(_shown(sequence, record) for sequence, record in kept)
+
+    def one(self, number: int) -> Quarantined:
+        """Return the evidence with this id.  Raises NotFoundError."""
+        if number > 0:
+            for sequence, record in islice(self._queue.room_records(ROOM, number - 1), 1):
+                if sequence == number:
+                    return _shown(sequence, record)
+        raise NotFoundError("quarantine.not_found", id=number)
+
+
+def _shown(sequence: int, record: RoomRecord) -> Quarantined:
+    one = _evidence.decode(record.body)
+    return Quarantined(
+        sequence, show_instant(record.at), one.sender, one.document_id, one.code,
+        one.rule, one.policy_version, one.envelope,
+    )  # fmt: skip

@@ -242,4 +242,10 @@ POLICIES: Final[dict[str, Words]] = {
         "Lịch làm việc chưa có năm {year} mà các quy tắc sẽ cần.",
         "Bring the year: [calendar.years.{year}].", "Bổ sung [calendar.years.{year}].",
     ),
+    "quarantine.not_found": Words(
+        "No refusal {id} is kept as evidence.",
+        "Không giữ lần từ chối nào có số {id}.",
+        "“vanban quarantine list” names those that are.",
+        "Dùng “vanban quarantine list” để xem những lần được giữ.",
+    ),
 }

@@ -7,6 +7,7 @@ from enum import Enum
 import msgspec
 
 from router.model.documents import InlineContent, SignatureEntry
+from router.model.policies import Finding
 
 DELIVERY_ID_CHARS = 27
 
@@ -92,7 +93,10 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A refusal in the shape of RFC 9457, with the stable code, the place and the remedy."""
+    """A refusal in the shape of RFC 9457, with the stable code, the place and the remedy.
+
+    `findings` has every mistake and doubt of a policy file that was refused for the first.
+    """
 
     type: str
     title: str
@@ -102,6 +106,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     remedy: str
     path: str = ""
     facts: dict[str, str | int] = {}
+    findings: tuple[Finding, ...] = ()
 
 
 Outcome = Receipt | Problem
@@ -112,7 +117,7 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `payload` and the rest are exactly what the sender signed and sent; `signer` names the
     subject of the certificate that was judged good at acceptance.  `for_information`: nobody
-    signed it (NĐ 30/2020, Art. 4); receipt is due before `deadline`.
+    signed it (QĐ 28/2018, Art. 4); receipt is due before `deadline`.
     """
 
     delivery: str

@@ -231,7 +231,11 @@ class Holds(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Evidence of a refusal by policy: what came, whole, and why it was refused."""
+    """Evidence of a refusal by policy: what came, whole, and why it was refused.
+
+    `id` is the number of its record, `rule` the rule that refused ("": none), `envelope` the
+    bytes as they came (left out of pages).
+    """
 
     id: int
     refused_at: str
@@ -241,3 +245,10 @@ class Quarantined(msgspec.Struct, frozen=True, omit_defaults=True):
     rule: str
     policy_version: int
     envelope: bytes = b""
+
+
+class QuarantinePage(msgspec.Struct, frozen=True):
+    """Refusals kept as evidence, the oldest first; ask on `after` `next_after` (0: no more)."""
+
+    refusals: tuple[Quarantined, ...] = ()
+    next_after: int = 0

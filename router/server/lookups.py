@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import unquote
 
+import msgspec
 from litestar import Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.handlers.http_handlers import HTTPRouteHandler
@@ -22,6 +23,7 @@ from router.errors import (
     MalformedError,
     NotFoundError,
     OverloadedError,
+    PolicyError,
     StorageError,
     VanbanError,
 )
@@ -35,6 +37,7 @@ from router.model.answers import (
 )
 from router.model.requests import Health, ResolveRequest
 from router.model.units import Unit
+from router.policy.problems import findings_of
 from router.server.policies import policy_handlers
 from router.server.requests import PROBLEM, encode, problem_with_status, retry_after_s
 from router.server.seats import AnyRequest, call_of, principal_of
@@ -169,6 +172,8 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
         raise error
     call = call_of(request)
     problem = problem_with_status(known, call.language)
+    if isinstance(known, PolicyError) and known.problems:
+        problem = msgspec.structs.replace(problem, findings=findings_of(known.problems))
     headers = {"content-language": call.language}
     if isinstance(error, HTTPException) and problem.status == 405:
         headers["allow"] = str(known.facts["allowed"])

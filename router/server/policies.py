@@ -12,12 +12,15 @@ from litestar import get, post
 from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from router import limits
 from router.engine import Engine
 from router.model.policies import (
     PolicyChecked,
     PolicyExplained,
     PolicyImpact,
     PolicyVersion,
+    Quarantined,
+    QuarantinePage,
     Reach,
     RuleReach,
     UnitUnderPolicy,
@@ -36,7 +39,8 @@ from router.server.seats import AnyRequest, call_of, principal_of
 
 def policy_handlers(engine: Engine) -> list[HTTPRouteHandler]:
     """Return the route handlers about the policy of one engine."""
-    return [*_why_handlers(engine), *_what_if_handlers(engine), *_version_handlers(engine)]
+    return [*_why_handlers(engine), *_what_if_handlers(engine), *_version_handlers(engine),
+            *_evidence_handlers(engine)]  # fmt: skip
 
 
 def _why_handlers(engine: Engine) -> list[HTTPRouteHandler]:
@@ -133,3 +137,21 @@ def _version_handlers(engine: Engine) -> list[HTTPRouteHandler]:
         return PolicyShown(engine.seat(principal_of(request)).policy_text(version).decode())
 
     return [activate, rollback, versions, text]
+
+
+def _evidence_handlers(engine: Engine) -> list[HTTPRouteHandler]:
+    @get("/v1/quarantine", sync_to_thread=True, operation_id="quarantined")
+    def quarantined(
+        request: AnyRequest,
+        after: Annotated[int, QueryParameter(ge=0, le=1 << 62)] = 0,
+        limit: Annotated[int, QueryParameter(ge=1, le=limits.QUARANTINE_PAGE_MAX)] = 20,
+    ) -> QuarantinePage:
+        """Refusals kept as evidence, the oldest first, without envelopes; for operators."""
+        return engine.seat(principal_of(request)).quarantined(after=after, limit=limit)
+
+    @get("/v1/quarantine/{number:int}", sync_to_thread=True, operation_id="evidence")
+    def evidence(request: AnyRequest, number: FromPath[int]) -> Quarantined:
+        """One refusal with the envelope as it came (base64); for operators."""
+        return engine.seat(principal_of(request)).evidence(number)
+
+    return [quarantined, evidence]

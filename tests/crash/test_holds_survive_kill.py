@@ -27,16 +27,13 @@ RULES = (
     'effect = { hold = { approvers = "H22.1", expires_working_days = 300 } }\n'
 )
 APPROVING = """
-import sys
-sys.path.insert(0, sys.argv[2])
 import json
-from support.policies import EVERY_WEEK_ALIKE, in_force
+import sys
 from router.engine import Engine
 from router.ports import ManualClock
 
-data, rules, names = sys.argv[1], sys.argv[3], json.loads(sys.argv[4])
-engine = Engine.open(data, clock=ManualClock(int(sys.argv[5])))
-in_force(engine, rules, calendar=EVERY_WEEK_ALIKE)
+data, names = sys.argv[1], json.loads(sys.argv[2])
+engine = Engine.open(data, clock=ManualClock(int(sys.argv[3])))
 print("ready", flush=True)
 for place, name in enumerate(names):
     if place % 3 == 2:
@@ -52,7 +49,6 @@ LETTERS = 120
 
 def answered_until_killed(data: Path, names: list[str], lines: int, now_us: int) -> list[str]:
     """Answer holds in a process that is killed after some lines; return what it had answered."""
-    support = str(Path(__file__).parents[1])
     process = subprocess.Popen(
         [
             sys.executable,
@@ -60,8 +56,6 @@ def answered_until_killed(data: Path, names: list[str], lines: int, now_us: int)
             "-c",
             APPROVING,
             str(data),
-            support,
-            RULES,
             json.dumps(names),
             str(now_us),
         ],
@@ -103,14 +97,13 @@ def _told(engine: Engine) -> list:
 def test_a_held_part_waits_or_is_over_whenever_it_is_killed(tmp_path: Path, seed: int) -> None:
     data = tmp_path / "data"
     office = Office(data)
-    in_force(office, RULES, calendar=EVERY_WEEK_ALIKE)
+    in_force(office, RULES + EVERY_WEEK_ALIKE)
     keys = [office.send("H22.31", COMMUNE).key for _ in range(LETTERS)]
     names = [f"{key}/1" for key in keys]
     office.engine.close()
     lines = Random(seed).randint(0, LETTERS // 2)
     answered = answered_until_killed(data, names, lines, office.clock.now_us())
     with Engine.open(data, clock=office.clock) as engine:
-        in_force(engine, RULES, calendar=EVERY_WEEK_ALIKE)
         assert wrong_after(engine, names, answered) == []
         held = {one.hold for one in engine.holds(limit=500).holds}
         assert held == {name for name in names if engine.hold(name).state == "held"}

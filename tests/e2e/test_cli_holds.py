@@ -29,7 +29,7 @@ RULES = (
 def house(tmp_path):
     with Engine.open(tmp_path / "store") as engine:
         town = found(engine)
-        in_force(engine, RULES, calendar=EVERY_WEEK_ALIKE)
+        in_force(engine, RULES + EVERY_WEEK_ALIKE)
         with BackgroundServer(engine) as server:
             yield town, server.base_url
 

@@ -50,6 +50,10 @@ def test_an_operator_activates_asks_and_takes_back(house):
         with pytest.raises(PolicyError) as failed:
             client.activate_policy(FAILING, reason="QĐ 13")
         assert failed.value.code == "policy.tests_failed"
+        with pytest.raises(PolicyError) as wrong:
+            client.activate_policy(OPEN + "colour = 1\nshape = 2\n", reason="QĐ 14")
+        told = [(one.line, one.path, one.code) for one in wrong.value.problems]
+        assert told == [(4, "colour", "policy.unknown_key"), (5, "shape", "policy.unknown_key")]
         assert client.rollback_policy(reason="sai").rolled_back_to == 0
         with pytest.raises(ConflictError):
             client.rollback_policy(reason="sai")

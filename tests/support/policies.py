@@ -1,38 +1,35 @@
-"""A policy put in force in an engine without activating it, for tests of what decides."""
+"""A policy of a few rules put in force in an engine, as an operator does; and other calendars."""
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
-import msgspec
 from support.office import Office
 
 from router.engine import Engine
 from router.engine.policies import InForce
-from router.model.calendar import WorkingCalendar, YearOfDays
-from router.model.holidays import shipped_calendar
-from router.policy.model import PolicyFile
+from router.model.calendar import WorkingCalendar
 
-EVERY_WEEK_ALIKE = WorkingCalendar({year: YearOfDays(frozenset()) for year in range(2020, 2100)})
-"""A calendar without holidays, for engines that go by the machine's clock."""
-_versions: WeakKeyDictionary[object, dict[int, InForce]] = WeakKeyDictionary()
+EVERY_WEEK_ALIKE = "\n".join(
+    f"[calendar.years.{year}]\ndays_off = []" for year in range(2020, 2100)
+)
+"""Years without holidays, for engines that go by the machine's clock; the end of a policy."""
 
 
-def in_force(
-    office: Office | Engine, toml: str, *, version: int = 1, calendar: WorkingCalendar | None = None
-) -> PolicyFile:
-    """Put a policy in force under a version's number; return it as parsed.
+def in_force(office: Office | Engine, toml: str) -> int:
+    """Check, try and activate a policy; return its version."""
+    text = f'format = 1\nname = "t"\n{toml}'.encode()
+    return _engine(office).activate_policy(text, reason="thử").version
 
-    After `Office.reopen` say it anew: nothing of it is stored.
+
+def without_years(office: Office | Engine) -> None:
+    """Take every year from the calendar of the policy in force.
+
+    No policy can say that: files bring years and keep the shipped ones.  The version stays.
     """
-    policy = msgspec.toml.decode('format = 1\nname = "t"\n' + toml, type=PolicyFile)
-    engine = office if isinstance(office, Engine) else office.engine
-    policies = engine._rooms.policies
-    policies._compiled.clear()  # a test may give one number to two texts
-    engine._submitter._policy._names.clear()
-    engine._submitter._policy._asking = (-1, False)
-    policies._current = InForce(version, policy, calendar or shipped_calendar())
-    known = _versions.setdefault(office, {})
-    known[version] = policies._current
-    policies.of_version = known.__getitem__  # type: ignore[method-assign]
-    return policy
+    policies = _engine(office)._rooms.policies
+    policies._compiled.clear()
+    standing = policies.in_force
+    policies._current = InForce(standing.version, standing.policy, WorkingCalendar({}))
+
+
+def _engine(office: Office | Engine) -> Engine:
+    return office if isinstance(office, Engine) else office.engine

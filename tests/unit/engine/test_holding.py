@@ -32,7 +32,7 @@ TWICE = HOLD + rule("health", "H22.31.20", "H22.1", 1)
 
 def office_with(toml: str = HOLD, home: Path | None = None) -> Office:
     office = Office(home)
-    in_force(office, toml, version=5)
+    in_force(office, toml)
     return office
 
 
@@ -63,7 +63,7 @@ def test_a_released_part_is_new_in_inboxes_under_the_policy_that_held_it() -> No
     assert (shown.hold, shown.recipients, shown.state) == (f"{receipt.key}/1", 3, "held")
     assert shown.expires_at == "2024-09-07T00:00:00+07:00"
     assert [(one.rule, one.units) for one in shown.approvals] == [("ask", ("H22",))]
-    in_force(office, 'default = "forbid"\n', version=6)  # a later policy changes nothing here
+    in_force(office, 'default = "forbid"\n')  # a later policy changes nothing here
     office.clock.advance(60)
     done = office.engine.approve(shown.hold, "H22", actor="lãnh đạo", reason="đồng ý")
     assert (done.state, done.repeated, done.reason) == ("released", False, "đồng ý")
@@ -141,7 +141,6 @@ def test_a_part_that_needs_two_approvals_waits_for_both_over_a_restart() -> None
     assert office.engine.approve(both.hold, "H22.1", actor="sở").repeated
     assert not office.lease("H22.31.20")
     office.reopen()
-    in_force(office, TWICE, version=5)
     half = office.engine.hold(both.hold)
     assert [(one.rule, one.approved_by) for one in half.approvals] == [
         ("ask", ""), ("health", "H22.1"),
@@ -174,7 +173,6 @@ def test_what_runs_out_is_over_by_the_clock_and_the_sender_is_told_once() -> Non
     assert kinds(office) == ["hold_expired"]
     assert kinds(office) == ["hold_expired"]
     office.reopen()
-    in_force(office, HOLD, version=5)
     assert kinds(office) == ["hold_expired"]
     assert office.engine.track(shown.key).states == {"expired": 3}
     assert office.engine.holds(document=shown.key, state="expired").holds[0].hold == shown.hold
@@ -264,7 +262,6 @@ def test_holds_are_listed_in_pages_oldest_first() -> None:
     assert [one.key for one in second.holds] == keys[2:]
     assert second.next_page == 0
     office.reopen()
-    in_force(office, HOLD, version=5)
     assert [one.key for one in office.engine.holds().holds] == keys
     for wrong in ({"limit": 0}, {"state": "released"}, {"state": "x", "document": keys[0]}):
         assert error_of(lambda wrong=wrong: office.engine.holds(**wrong))[0] == "field.invalid"

@@ -6,9 +6,8 @@ from typing import Any
 
 import msgspec
 from support.office import Office, error_of
-from support.policies import in_force
+from support.policies import in_force, without_years
 
-from router.model.calendar import WorkingCalendar
 from router.model.policies import PolicyExplained
 
 RULES = b"""format = 1
@@ -132,10 +131,10 @@ def test_a_calendar_that_says_something_else_now_is_said_and_never_hidden() -> N
         'default = "allow"\n[[rules]]\nname = "at-work"\nwhen = { hours = "working" }\n'
         "effect = { retention_years = 5 }\n"
     )
-    in_force(office, hours, version=7)
+    in_force(office, hours)
     key = office.send("H22.31", "H22").key
     assert office.engine.explain_policy(key).differs == ()
-    in_force(office, hours, version=7, calendar=WorkingCalendar({}))
+    without_years(office)
     told = office.engine.explain_policy(key)
     assert "at-work" in told.differs
     assert "“at-work”" not in told.groups[0].words

@@ -6,10 +6,9 @@ from datetime import datetime
 
 import msgspec
 from support.office import HEALTH, NOW, PROVINCE, Office, at, place_of, received
-from support.policies import in_force
+from support.policies import in_force, without_years
 
 from router.engine.facts import Facts, decode_facts
-from router.model.calendar import WorkingCalendar
 from router.model.documents import Urgency
 from router.model.instants import VIETNAM_TIME, instant_of
 
@@ -43,7 +42,7 @@ def test_without_a_policy_everything_goes_and_the_floor_sets_the_deadline() -> N
 
 def test_what_the_rules_part_is_stored_in_parts_and_told() -> None:
     office = Office()
-    in_force(
+    version = in_force(
         office,
         'default = "allow"\n'
         '[[rules]]\nname = "no"\nrecipients = "H22.1"\neffect = { forbid = "recipients" }\n'
@@ -51,12 +50,11 @@ def test_what_the_rules_part_is_stored_in_parts_and_told() -> None:
         'effect = { hold = { approvers = "H22", expires_working_days = 2 } }\n'
         '[[rules]]\nname = "copy"\nrecipients = "H22.31.20"\neffect = { add = "H22.32" }\n'
         '[[rules]]\nname = "keep"\neffect = { retention_years = 20, deadline_working_days = 3 }\n',
-        version=9,
     )
     receipt = office.send("H22.31", "H22.31.20 | H22.31.21 | H22.1 | H22")
     assert (receipt.addressed, receipt.effective) == (4, 2)
     assert (receipt.held, receipt.excluded, receipt.retention_years) == (2, 1, 20)
-    assert receipt.policy_version == 9
+    assert receipt.policy_version == version
     assert states(office, receipt.key) == {"queued": 2, "held": 2, "excluded": 1}
     assert office.lease("H22.32")
     assert not office.lease("H22.1")
@@ -156,15 +154,16 @@ def test_late_sending_is_accepted_with_an_alert_and_stays_so_on_repeat() -> None
 
 def test_a_year_without_a_calendar_sets_no_deadline_and_says_so() -> None:
     office = Office()
-    in_force(office, 'default = "allow"\n', calendar=WorkingCalendar({}))
+    in_force(office, 'default = "allow"\n')
+    without_years(office)
     receipt = office.send()
     assert receipt.deadline == ""
     assert [alert.code for alert in receipt.alerts] == ["calendar.year_missing"]
     in_force(
         office,
         'default = "allow"\n[[rules]]\nname = "d"\neffect = { deadline_working_days = 2 }\n',
-        calendar=WorkingCalendar({}),
     )
+    without_years(office)
     assert place_of(office.submit(office.envelope())[0])[0] == "calendar.year_missing"
 
 
