@@ -5,12 +5,32 @@ from libc.stdint cimport int64_t, uint32_t
 
 from router._audience cimport Audience
 from router._core cimport Hierarchy
-from router._decide_conditions cimport Answer, Asked
+from router._decide_conditions cimport Asked
 from router._decide_tables cimport Policy, Workspace
+from router._decide_told cimport Teller
 
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+
+
+cdef extern from *:
+    """
+    #include <structmember.h>
+    /* Where the object lies that a descriptor of a class reads, from the start of an
+       instance; -1 when it is no plain member. */
+    static Py_ssize_t vanban_place_of(PyObject *descriptor) {
+        PyMemberDef *member;
+        if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return -1;
+        member = ((PyMemberDescrObject *)descriptor)->d_member;
+        return member->type == T_OBJECT_EX ? member->offset : -1;
+    }
+    """
+    Py_ssize_t place_of "vanban_place_of"(object descriptor)
+
+
+cdef enum:
+    FIELDS = 10
 
 
 cdef inline int64_t number_of(object value) except? -1:
@@ -48,19 +68,20 @@ cdef class DecisionTables:
     cdef list kept           # the audiences that the sets point into
     cdef list desks          # free workspaces
     cdef object helper
-    cdef object decision
-    cdef object held_part
+    cdef Teller teller
+    cdef object facts        # the class whose fields lie at `places`
+    cdef Py_ssize_t[FIELDS] places
     cdef tuple acts
     cdef tuple urgencies
-    cdef tuple refusals
     cdef dict types
     cdef dict marks
     cdef dict media
-    cdef uint32_t[:] approvals
+    cdef uint32_t approval_count
     cdef size_t term_count
-    cdef Audience nobody
     cdef readonly object version
 
+    cdef int read_fields(self, object kind) except -1
+    cdef inline object field(self, object facts, int which)
     cdef int read_rows(self, bytes rows, bytes lists) except -1
     cdef int check_row(self, uint32_t place) except -1
     cdef int check_list(self, uint32_t place, uint32_t below) except -1
@@ -72,5 +93,3 @@ cdef class DecisionTables:
     cdef uint32_t pack_signers(self, Desk desk, tuple signers, uint32_t sender,
                                uint32_t position) except? 0xFFFFFFFF
     cdef int fetch_wanted(self, Desk desk) except -1
-    cdef object show(self, Answer *answer, Audience given, bytes terms)
-    cdef tuple show_held(self, Answer *answer, bytes terms)

@@ -60,6 +60,7 @@ class DecisionTables:
         terms: int,
         closed: bool,
         asks_sender: bool,
+        facts: type[Any] | None = None,
     ) -> DecisionTables: ...
     @property
     def rule_count(self) -> int: ...

@@ -15,19 +15,17 @@ from libc.string cimport memcpy, memset
 cimport cython
 cimport router._decide_tables as rows_of
 
-from array import array
-
-from router._audience cimport Audience, copied
+from router._audience cimport Audience
 from router._core cimport Hierarchy
-from router._decide_conditions cimport (
-    CALENDAR, NOT_REFUSED, Answer, Approval, Asked, Hours, Instant, Part, note_year)
+from router._decide_conditions cimport Answer, Asked, Hours, Instant
 from router._decide_index cimport build_index
 from router._decide_rules cimport PARTS_MAX, decide_one
 from router._decide_tables cimport (
-    ADDS, CONSTANT, HOLDS, OTHERWISE, REQUIRES, Members, Piece, Policy, Row, Workspace,
+    ADDS, CONSTANT, HOLDS, OTHERWISE, REQUIRES, Members, Policy, Row, Workspace,
     fill_slot, forget_slots, free_policy, free_workspace, grow, make_workspace,
     policy_bytes, take, take_back,
 )
+from router._decide_told cimport Teller
 from router._tables cimport DONE, NOBODY, Run, Status, find_number
 
 from router.limits import HELD_PARTS_MAX, POLICY_SETS_CACHED_MAX
@@ -38,6 +36,13 @@ cdef enum:
     EPOCH_DAY = 719_163           # 1 January 1970, days since year 1
     NAMES_KEPT_MAX = 65_536       # spellings of types, marks and media types remembered
 
+cdef enum:  # fields of a document's facts, as in NAMES
+    SENDER, ACT, TYPE, URGENCY, ISSUED_AT, MARKS, SIZE_BYTES, ATTACHMENTS, MEDIA_TYPES, SIGNERS
+
+cdef tuple NAMES = (
+    "sender", "act", "type", "urgency", "issued_at", "marks", "size_bytes", "attachments",
+    "media_types", "signers",
+)
 cdef int64_t VIETNAM_US = 25_200_000_000
 cdef int64_t DAY_US = 86_400_000_000
 cdef int64_t FIRST_US = -62_135_510_400_000_000   # as `router.model.instants.datetime_of`
@@ -130,31 +135,35 @@ cdef class DecisionTables:
     None), `lists` 32-bit numbers (each list its length, then symbols), `approvals` the term
     (from 0) of each approval's expiry.  `helper` answers what stands outside of the tables:
     `type_of`, `mark_of`, `media_of` (symbols of a spelling), `members` (a set for a sender),
-    `terms` (the instants from a day), `parts` (the parts of several approvals).  Raises
+    `terms` (the instants from a day), `parts` (the parts of several approvals).  `facts` is
+    the class of documents whose fields are read where they lie, not by name.  Raises
     ValueError for a row that names what is not there, TypeError for a wrong type.
     """
 
     def __cinit__(self, Hierarchy hierarchy not None, bytes rows not None, sets,
                   bytes lists not None, approvals, *, helper, decision, held_part, acts,
                   urgencies, refusals, version, int types, int terms, bint closed,
-                  bint asks_sender):
+                  bint asks_sender, facts=None):
         self.hierarchy = hierarchy
         self.policy.tables = &hierarchy.tables
         self.policy.closed = closed
         self.policy.asks_sender = asks_sender
-        self.helper, self.decision, self.held_part = helper, decision, held_part
+        self.helper = helper
+        self.teller = Teller(
+            helper=helper, decision=decision, held_part=held_part, refusals=refusals,
+            approvals=approvals, version=version,
+        )
+        self.read_fields(facts)
         self.acts, self.urgencies = tuple(acts), tuple(urgencies)
-        self.refusals = tuple(refusals)
-        if len(self.acts) != 4 or len(self.urgencies) != 4 or len(self.refusals) != 7:
-            raise ValueError("there are four acts, four urgencies and seven answers")
+        if len(self.acts) != 4 or len(self.urgencies) != 4:
+            raise ValueError("there are four acts and four urgencies")
         if types < 0 or terms < 0:
             raise ValueError("counts are not below 0")
         self.types, self.marks, self.media = {}, {}, {}
         self.desks, self.kept = [], []
         self.version = version
         self.term_count = <size_t>terms
-        self.approvals = array("I", approvals)
-        self.nobody = Audience()
+        self.approval_count = <uint32_t>len(approvals)
         if len(approvals) and max(approvals) >= terms:
             raise ValueError("an approval names a term that is not there")
         self.policy.bucket_count = <uint32_t>types + 1
@@ -182,6 +191,23 @@ cdef class DecisionTables:
     def memory_bytes(self):
         """Bytes of memory of rows, lists and index, without the runs of the sets."""
         return policy_bytes(&self.policy)
+
+    cdef int read_fields(self, object kind) except -1:
+        """Find where the fields of a class lie; -1: not in place, so they are asked by name."""
+        cdef int i
+        self.facts = kind
+        for i in range(FIELDS):
+            self.places[i] = -1 if kind is None else place_of(getattr(kind, NAMES[i], None))
+        return 0
+
+    cdef inline object field(self, object facts, int which):
+        """Return a field of a document's facts."""
+        cdef void *found
+        if type(facts) is self.facts and self.places[which] > 0:
+            found = (<void **>(<char *><void *>facts + self.places[which]))[0]
+            if found != NULL:
+                return <object>found
+        return getattr(facts, NAMES[which])
 
     cdef int read_sets(self, list sets) except -1:
         cdef Audience one
@@ -236,7 +262,7 @@ cdef class DecisionTables:
             raise ValueError(f"rule {place + 1} names a set that is not there")
         if max(row.deadline, row.send_by) > self.term_count:
             raise ValueError(f"rule {place + 1} names a term that is not there")
-        if row.approval > <uint32_t>self.approvals.shape[0]:
+        if row.approval > self.approval_count:
             raise ValueError(f"rule {place + 1} names an approval that is not there")
         if (
             (row.flags & ADDS and not row.add) or (row.flags & REQUIRES and not row.by)
@@ -323,7 +349,7 @@ cdef class DecisionTables:
                 if desk.space.wanted_count == 0:
                     break
                 self.fetch_wanted(desk)
-            return [self.show(&answers[i], sets[i], terms) for i in range(count)]
+            return self.teller.tell(answers, sets, terms)
         finally:
             self.desks.append(desk)
 
@@ -339,20 +365,20 @@ cdef class DecisionTables:
         out.audience.runs = audience.data
         out.audience.count = audience.count
         out.audience_size = <uint32_t>audience.size
-        number = number_of(facts.sender)
+        number = number_of(self.field(facts, SENDER))
         out.sender = NOBODY
         if 1 <= number <= 0xFFFFFFFE:
             out.sender = find_number(&self.hierarchy.tables, <uint32_t>number)
-        value = facts.act
+        value = self.field(facts, ACT)
         for place in range(4):
             if value is self.acts[place]:
                 out.bits = <uint32_t>1 << place
-        value = facts.urgency
+        value = self.field(facts, URGENCY)
         for place in range(4):
             if value is self.urgencies[place]:
                 out.bits |= <uint32_t>16 << place
                 out.lane = <uint8_t>(3 - place)  # normal is the last lane
-        issued = number_of(facts.issued_at)
+        issued = number_of(self.field(facts, ISSUED_AT))
         if self.term_count:
             issued = min(max(issued, FIRST_US), LAST_US) + VIETNAM_US
             issued = (issued - (DAY_US - 1) if issued < 0 else issued) // DAY_US + EPOCH_DAY
@@ -364,20 +390,20 @@ cdef class DecisionTables:
                     alive.append(desk.terms)  # documents before this one point into it
                 desk.terms, desk.day = terms, issued
             out.issued = <const int64_t *>PyBytes_AS_STRING(desk.terms)
-        number = number_of(facts.size_bytes)
+        number = number_of(self.field(facts, SIZE_BYTES))
         out.size = <uint64_t>number if number > 0 else 0
-        out.attachments = count_of(facts.attachments)
+        out.attachments = count_of(self.field(facts, ATTACHMENTS))
         self.pack_names(desk, facts, out)
-        value = facts.signers
+        value = self.field(facts, SIGNERS)
         out.signatures = <uint32_t>len(value)
         out.signers = self.pack_signers(
-            desk, value, <uint32_t>number_of(facts.sender), out.sender
+            desk, value, <uint32_t>number_of(self.field(facts, SENDER)), out.sender
         )
         return 0
 
     cdef int pack_names(self, Desk desk, object facts, Asked *out) except -1:
         """Look up the symbols of type, marks and media types."""
-        cdef object word = facts.type, found
+        cdef object word = self.field(facts, TYPE), found
         cdef tuple words
         found = self.types.get(word)
         if found is None:
@@ -387,10 +413,10 @@ cdef class DecisionTables:
         out.type = found
         if out.type >= self.policy.bucket_count:
             raise ValueError("a type has a symbol that is not there")
-        words = facts.marks
+        words = self.field(facts, MARKS)
         if words:
             out.marks = pack_words(desk, words, self.marks, self.helper.mark_of)
-        words = facts.media_types
+        words = self.field(facts, MEDIA_TYPES)
         if words:
             out.media = pack_words(desk, words, self.media, self.helper.media_of)
         return 0
@@ -430,71 +456,3 @@ cdef class DecisionTables:
             if fill_slot(&desk.space, key, members.data, members.count) != DONE:
                 raise MemoryError
         return 0
-
-    cdef object show(self, Answer *answer, Audience given, bytes terms):
-        """Make the decision that a caller sees."""
-        cdef tuple held = self.show_held(answer, terms)
-        cdef size_t i
-        cdef list rules = []
-        if answer.missing_year and (
-            answer.refused == NOT_REFUSED or answer.refused > CALENDAR
-        ):
-            answer.refused = CALENDAR
-            answer.refusal_rule = 0
-        for i in range(answer.rule_count):
-            rules.append(answer.rules[i])
-        return self.decision(
-            audience_of(&answer.effective, given, self.nobody),
-            audience_of(&answer.excluded, given, self.nobody),
-            audience_of(&answer.added, given, self.nobody),
-            held, answer.lane, tuple(rules), self.version, answer.deadline, answer.send_by,
-            answer.retention, self.refusals[<int>answer.refused], answer.refusal_rule,
-            True if answer.quarantine else False, True if answer.information_only else False,
-            answer.missing_year,
-        )
-
-    cdef tuple show_held(self, Answer *answer, bytes terms):
-        """Make the held parts; a year without data is noted in the answer."""
-        cdef const int64_t *instants = <const int64_t *>PyBytes_AS_STRING(terms)
-        cdef Approval *one
-        cdef Part *part
-        cdef int64_t expiry, found
-        cdef size_t i, j
-        cdef list rules, made = []
-        if answer.approval_count == 0:
-            return ()
-        if answer.parts == NULL:
-            needed = []
-            for i in range(answer.approval_count):
-                one = &answer.approvals[i]
-                units = copied(one.units.runs, one.units.count)
-                needed.append((one.rule, self.approvals[one.approval - 1], units))
-            parts, year = self.helper.parts(needed, terms)
-            note_year(answer, year)
-            return parts
-        for i in range(answer.part_count):
-            part = &answer.parts[i]
-            rules = []
-            expiry = -0x7FFFFFFF
-            for j in range(answer.approval_count):
-                if part.approvals >> j & 1:
-                    rules.append(answer.approvals[j].rule)
-                    found = instants[self.approvals[answer.approvals[j].approval - 1]]
-                    # Fewer days: an earlier instant; without data only if more days are, too.
-                    if expiry <= 0 and found > expiry or 0 < found < expiry:
-                        expiry = found
-            if expiry <= 0:
-                note_year(answer, <uint32_t>-expiry)
-                expiry = 0
-            units = copied(part.units.runs, part.units.count)
-            made.append(self.held_part(units, tuple(sorted(rules)), expiry))
-        return tuple(made)
-
-
-cdef Audience audience_of(const Piece *piece, Audience given, Audience nobody):
-    """Make an audience of a piece; the one that came in is shared when nothing changed."""
-    if piece.count == 0:
-        return nobody
-    if piece.runs == given.data:
-        return given
-    return copied(piece.runs, piece.count)

@@ -1,20 +1,32 @@
 """The peer of the policy suite: one frozenset a rule and sender, united document by document.
 
 All sets are ready before anything is timed, and rules are found by type in a dictionary: it
-is how the algebra of docs/policy.md is written with Python's sets.  Days and hours are not
-asked; no rule of the suite has them.
+is how the algebra of docs/policy.md is written with Python's sets.  It decides at one
+instant, so that rules of other days and hours are left out beforehand.  Families of media
+types, counts of signatures and who signed are not asked; no rule of the suite has them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
 from router._core import Audience
 from router.model.decisions import DocumentFacts
+from router.model.instants import datetime_of
 from router.policy.compiled import CompiledPolicy, CompiledRule, Relative, folded
 from router.policy.deciding import Decision
-from router.policy.model import Default, Direction, Forbid, Range
+from router.policy.model import (
+    Default,
+    Direction,
+    DocumentConditions,
+    Effect,
+    Forbid,
+    Hours,
+    Range,
+    When,
+)
 from vanban_bench.micro._policy_words import LANE_OF, LANES
 
 Outcome = tuple[
@@ -39,11 +51,13 @@ class Known(NamedTuple):
 class SetsPeer:
     """Decides with sets; what a sender makes of the rules is worked out once."""
 
-    def __init__(self, compiled: CompiledPolicy) -> None:
+    def __init__(self, compiled: CompiledPolicy, instant_us: int) -> None:
         self._compiled = compiled
         self._shared: dict[Relative, frozenset[int]] = {}
         self._everybody = frozenset(range(compiled.hierarchy.size))
-        self._rules = list(compiled.rules)
+        day = datetime_of(instant_us).date()
+        working = compiled.calendar.in_working_hours(instant_us)
+        self._rules = [one for one in compiled.rules if _is_now(one.rule.when, day, working)]
         self._by_sender: dict[int, dict[str, list[Known]]] = {}
 
     def decide(
@@ -132,14 +146,23 @@ class SetsPeer:
             effect = one.one.rule.effect
             if effect.lane is not None:
                 lane = min(lane, LANES[effect.lane])
-            if effect.lane is not None or effect.retention_years or _dated(effect):
+            if effect.forbid is Forbid.DOCUMENT or _sets_anything(effect):
                 rules.add(one.number)
         return among - held, audience - left, added, held, lane, tuple(sorted(rules))
 
 
-def _dated(effect: object) -> bool:
-    names = ("deadline_working_days", "send_by_working_days")
-    return any(getattr(effect, name) is not None for name in names)
+def _is_now(when: When | None, day: date, working: bool) -> bool:
+    return when is None or (
+        (when.since is None or when.since <= day)
+        and (when.until is None or day <= when.until)
+        and (when.hours is None or (when.hours is Hours.WORKING) == working)
+    )
+
+
+def _sets_anything(effect: Effect) -> bool:
+    return bool(
+        effect.retention_years or effect.require or effect.quarantine or effect.admit_unsigned
+    ) or not (effect.lane is effect.deadline_working_days is effect.send_by_working_days is None)
 
 
 def _within(asked: Range | None, value: int) -> bool:
@@ -150,11 +173,7 @@ def _within(asked: Range | None, value: int) -> bool:
 
 def _applies(known: Known, facts: DocumentFacts, audience: frozenset[int]) -> bool:
     asked, around = known.one.rule.documents, known.one.rule.audience
-    if asked is not None and (
-        (asked.acts and facts.act not in asked.acts)
-        or (asked.urgencies and facts.urgency not in asked.urgencies)
-        or not _within(asked.size_bytes, facts.size_bytes)
-    ):
+    if asked is not None and not _is_such(known.one, asked, facts):
         return False
     if around is None:
         return True
@@ -163,6 +182,21 @@ def _applies(known: Known, facts: DocumentFacts, audience: frozenset[int]) -> bo
     if known.lacks is not None and not known.lacks.isdisjoint(audience):
         return False
     return _within(around.size, len(audience))
+
+
+def _is_such(one: CompiledRule, asked: DocumentConditions, facts: DocumentFacts) -> bool:
+    if (
+        (asked.acts and facts.act not in asked.acts)
+        or (asked.urgencies and facts.urgency not in asked.urgencies)
+        or not _within(asked.size_bytes, facts.size_bytes)
+        or not _within(asked.attachments, facts.attachments)
+        or (asked.media_types and set(asked.media_types).isdisjoint(facts.media_types))
+    ):
+        return False
+    if not one.marks and not one.without:
+        return True
+    marks = {folded(mark) for mark in facts.marks}
+    return not (one.marks and one.marks.isdisjoint(marks)) and one.without.isdisjoint(marks)
 
 
 def outcome_of(decision: Decision) -> Outcome:

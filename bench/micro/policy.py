@@ -23,10 +23,10 @@ from vanban_bench.workloads.policies import (
     Batch,
     Scene,
     compiled,
-    province_policy,
     realistic,
     snapshot,
 )
+from vanban_bench.workloads.sample_policy import province_policy
 
 SUITE: Final = "policy"
 BATCH: Final = 64
@@ -86,7 +86,7 @@ def _deciding(tables: CompiledPolicy, batch: Batch) -> Callable[[], Any]:
 def _against_sets(
     name: str, tables: CompiledPolicy, batches: Sequence[Batch], note: str, loops: int
 ) -> Case:
-    peer = SetsPeer(tables)
+    peer = SetsPeer(tables, NOW)
     members = [
         [frozenset(audience.positions()) for audience in batch.audiences] for batch in batches
     ]
@@ -127,8 +127,8 @@ def _realistic(tiny: bool) -> Case:
     ]
     return _against_sets(
         "realistic", tables, batches,
-        "40 rules of a province, lists of 38 and one broadcast in 20; what senders make of the"
-        " rules is known on both sides", 1 if tiny else 20,
+        "the 40 rules of the sample province, lists of 38 and one broadcast in 20; what senders"
+        " make of the rules is known on both sides", 1 if tiny else 20,
     )  # fmt: skip
 
 

@@ -21,16 +21,13 @@ from router.model.documents import Act, Urgency
 from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.floor import floor_rules
 from router.policy.model import (
-    AudienceConditions,
     Default,
-    Direction,
     DocumentConditions,
     Effect,
     Forbid,
     Hold,
     LaneName,
     PolicyFile,
-    Range,
     Rule,
 )
 from router.selectors import instant_of_text
@@ -43,6 +40,7 @@ TINY_UNITS: Final = 2_500
 NOW: Final = instant_of_text("2025-06-25") + 9 * 3_600_000_000
 CALENDAR: Final = WorkingCalendar({2025: YearOfDays(frozenset()), 2024: YearOfDays(frozenset())})
 TYPE: Final = "Công văn"
+USUAL_TYPES: Final = (TYPE, TYPE, "Tờ trình", "Báo cáo", "Quyết định", "Thông báo")
 TYPES: Final = tuple(f"Loại văn bản {number}" for number in range(1, 33))
 LISTED: Final = 38
 """Recipients of a document of the heavy assumption (a Hà Giang day)."""
@@ -81,7 +79,7 @@ def facts_of(where: Snapshot, sender: int, chance: Random | None = None) -> Docu
     return DocumentFacts(
         sender=number,
         act=Act.NEW,
-        type=chance.choice((TYPE, TYPE, "Tờ trình", "Báo cáo", *TYPES[:2])) if chance else TYPE,
+        type=chance.choice(USUAL_TYPES) if chance else TYPE,
         urgency=urgency,
         issued_at=NOW - 3_600_000_000,
         size_bytes=chance.choice((2_048, 300_000, 30_000_000)) if chance else 2_048,
@@ -179,49 +177,6 @@ class Scene:
 
 
 # The realistic batch.
-
-
-def province_rules() -> tuple[Rule, ...]:
-    """Return 40 rules of the kinds a province has; none names a unit."""
-    chain = "parent(sender) | parent(parent(sender))"
-    allow, forbid = Effect(allow=True), Effect(forbid=Forbid.RECIPIENTS)
-    to_parent = AudienceConditions(lacks="parent(sender)")
-    held = Effect(hold=Hold("parent(sender)", 2))
-    found = [
-        Rule("own-line", allow, recipients="parent(sender) | descendants(sender)"),
-        Rule("beside", allow, recipients="siblings(sender)"),
-        Rule("within", allow, recipients=f"subtree(({chain}) & tier(province))"),
-        Rule("upward", allow, recipients=chain),
-        Rule("centre", allow, senders="tier(central)"),
-        Rule("to-centre", allow, senders="tier(province)", recipients="tier(central)"),
-        Rule("flash", allow, documents=DocumentConditions(urgencies=(Urgency.FLASH,))),
-        Rule("departments", allow, senders="kind(department)", recipients="tier(commune)"),
-        Rule("no-skipping", forbid, directions=(Direction.UP,), tiers_crossed=Range(min=2),
-             audience=to_parent),
-        Rule("no-broadcast", forbid, senders="tier(commune)", recipients="tier(province)",
-             audience=AudienceConditions(size=Range(min=100))),
-        Rule("sideways", held, senders="tier(commune)",
-             recipients="tier(commune) - siblings(sender)",
-             documents=DocumentConditions(urgencies=(Urgency.NORMAL,))),
-        Rule("large", held, documents=DocumentConditions(size_bytes=Range(min=20_000_000))),
-        Rule("proposals", forbid, directions=(Direction.DOWN,),
-             documents=DocumentConditions(types=("Tờ trình",))),
-        Rule("reports-in-copy", Effect(add="parent(parent(sender))"), senders="tier(commune)",
-             documents=DocumentConditions(types=("Báo cáo",))),
-    ]  # fmt: skip
-    tiers = ("province", "district", "commune")
-    for number, name in enumerate(TYPES[: 40 - len(found)]):
-        effect = (Effect(retention_years=number + 1), held, forbid, Effect(lane=LaneName.URGENT))
-        found.append(
-            Rule(f"type-{number}", effect[number % 4], senders=f"tier({tiers[number % 3]})",
-                 documents=DocumentConditions(types=(name,)))
-        )  # fmt: skip
-    return tuple(found)
-
-
-def province_policy() -> PolicyFile:
-    """Return the policy of `province_rules`: what none of them allows is forbidden."""
-    return PolicyFile(format=1, name="t", default=Default.FORBID, rules=province_rules())
 
 
 def realistic(where: Snapshot, documents: int) -> Batch:

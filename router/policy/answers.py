@@ -8,7 +8,7 @@ from router._core import Audience
 from router.model.decisions import Refused
 
 
-class HeldPart(msgspec.Struct, frozen=True):
+class HeldPart(msgspec.Struct, frozen=True, gc=False):
     """Recipients that wait for the same approvals.
 
     `rules` are the hold rules, one for each approval that is needed (the first of several
@@ -20,7 +20,7 @@ class HeldPart(msgspec.Struct, frozen=True):
     expires_at: int
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What becomes of one document, under the positions of the snapshot it was decided in.
 
     `effective` receives now (added ones among them), `excluded` is what was addressed and

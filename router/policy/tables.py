@@ -18,7 +18,7 @@ from router.errors import CalendarError
 from router.limits import HELD_PARTS_MAX
 from router.model.answers import Lane
 from router.model.calendar import WorkingCalendar
-from router.model.decisions import Refused
+from router.model.decisions import DocumentFacts, Refused
 from router.model.documents import Act, Urgency
 from router.model.instants import VIETNAM_TIME, instant_of
 from router.policy.answers import Decision, HeldPart
@@ -92,7 +92,7 @@ class Packed:
             helper=outside, decision=Decision, held_part=HeldPart, acts=_ACTS,
             urgencies=_URGENCIES, refusals=tuple(Refused), version=version,
             types=len(self.types), terms=len(self.terms), closed=default is Default.FORBID,
-            asks_sender=self.asks_sender,
+            asks_sender=self.asks_sender, facts=DocumentFacts,
         )  # fmt: skip
 
     def add(self, rule: Rule) -> None:

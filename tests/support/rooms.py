@@ -30,6 +30,7 @@ HEIGHTS = {
     "router._decide_index": 30,
     "router._decide_rules": 30,
     "router._decide_tables": 30,
+    "router._decide_told": 30,
     "router._facts": 30,
     "router._machine": 30,
     "router._ordering": 30,

@@ -11,9 +11,11 @@ import sysconfig
 import threading
 from array import array
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 from support.random_policies import CALENDAR, World
 
 from router._core import Audience, Hierarchy
@@ -102,6 +104,17 @@ def policies() -> list[tuple[World, CompiledPolicy]]:
         (world, compile_policy(world.policy, world.lookup, CALENDAR, floor=world.floor))
         for world in worlds
     ]
+
+
+def test_facts_of_another_class_are_read_by_name_and_decided_the_same() -> None:
+    asked = 0
+    for world, compiled in policies():
+        documents, audiences, instant = batch(world, 3)
+        others = [SimpleNamespace(**asdict(facts)) for facts in documents]
+        wanted = decide_batch(compiled, documents, audiences, instant)
+        assert decide_batch(compiled, others, audiences, instant) == wanted  # type: ignore[arg-type]
+        asked += len(others)
+    assert asked
 
 
 def batch(world: World, count: int) -> tuple[list[Any], list[Audience], int]:

@@ -1,0 +1,1 @@
+"""Compiled only: decisions as objects (no Python names)."""
