@@ -132,9 +132,12 @@ cdef void hold(Case *c) noexcept nogil:
         count += 1
     if count:
         part(c, keys, count, &among)
-        for i in range(c.out.approval_count):
-            must(c, gather(c.w, &c.out.approvals[i].units))
-        must(c, united(c.p, c.w, &waiting))
+        if c.out.approval_count == 1:
+            waiting = c.out.approvals[0].units
+        else:
+            for i in range(c.out.approval_count):
+                must(c, gather(c.w, &c.out.approvals[i].units))
+            must(c, united(c.p, c.w, &waiting))
         must(c, without(c.w, &among, &waiting, &c.out.effective))
         cut(c)
     if c.left.runs != c.d.audience.runs:
@@ -199,6 +202,7 @@ cdef void part(Case *c, uint64_t *keys, size_t count, const Piece *among) noexce
     """Unite the recipients of each approval's rules; keys are approval << 32 | hit."""
     cdef Approval *one = NULL
     cdef size_t i, at
+    cdef bint last
     c.out.approvals = <Approval *>take(&c.w.kept, count * sizeof(Approval))
     if c.out.approvals == NULL:
         c.failed = True
@@ -211,8 +215,12 @@ cdef void part(Case *c, uint64_t *keys, size_t count, const Piece *among) noexce
             c.out.approval_count += 1
             one.approval = <uint32_t>(keys[i] >> 32)
             one.rule = c.w.hits[at].rule + 1
+        last = i + 1 == count or keys[i + 1] >> 32 != one.approval
+        if last and c.w.gathered_count == 0:  # the only rule of its approval: nothing to unite
+            must(c, both(c.w, &c.w.hits[at].target, among, &one.units))
+            continue
         must(c, gather(c.w, &c.w.hits[at].target))
-        if i + 1 == count or keys[i + 1] >> 32 != one.approval:
+        if last:
             must(c, united(c.p, c.w, &one.units))
             must(c, both(c.w, &one.units, among, &one.units))
 

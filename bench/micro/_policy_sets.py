@@ -160,9 +160,9 @@ def _is_now(when: When | None, day: date, working: bool) -> bool:
 
 
 def _sets_anything(effect: Effect) -> bool:
-    return bool(
-        effect.retention_years or effect.require or effect.quarantine or effect.admit_unsigned
-    ) or not (effect.lane is effect.deadline_working_days is effect.send_by_working_days is None)
+    numbers = (effect.lane, effect.deadline_working_days, effect.send_by_working_days)
+    flags = (effect.retention_years, effect.require, effect.quarantine, effect.admit_unsigned)
+    return any(flags) or any(one is not None for one in numbers)
 
 
 def _within(asked: Range | None, value: int) -> bool:
