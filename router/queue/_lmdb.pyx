@@ -3,8 +3,9 @@
 
 One reading transaction is renewed at `begin` and reset at the last `end`, so none outlives a
 call; one writing transaction lives and dies within `write`, on whichever thread calls it.  A
-write is one commit, durable as a whole or not at all when it returns.  Where it fails LMDB promises nothing about the environment:
-every later write fails too, until it is closed and opened again.
+write is one commit, durable as a whole or not at all when it returns.  Where it fails LMDB
+promises nothing about the environment: every later write fails too, until it is closed and opened
+again.
 
 The file is kept some way ahead of the data, filled with zeros: a commit that neither
 allocates nor lengthens the file costs the file system no journal commit (docs/decisions/0008).
@@ -14,7 +15,7 @@ from libc.errno cimport EIO, ENOMEM, EPERM
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
-from posix.unistd cimport close
+from posix.unistd cimport close as close_file
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice
 from router.queue._disk cimport Disk
@@ -432,7 +433,7 @@ cdef class LmdbBase(Base):
         cdef Held *held
         cdef int table
         if self._note >= 0:
-            close(self._note)
+            close_file(self._note)
             self._note = -1
         if self._env is NULL:
             return
