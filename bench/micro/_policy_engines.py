@@ -64,9 +64,16 @@ class Sample:
         return name
 
 
-def engines() -> tuple[list[tuple[str, Callable[[Sample], Callable[[], list[bool]]]]], list[str]]:
+Maker = Callable[[Sample], Callable[[], list[bool]]]
+"""Makes of a sample what decides it."""
+
+
+def engines() -> tuple[list[tuple[str, Maker]], list[str]]:
     """Return the engines that are installed, and the names of those that are not."""
-    known = [("cedarpy", "cedarpy", _cedar), ("pycasbin", "casbin", _casbin)]
+    known: list[tuple[str, str, Maker]] = [
+        ("cedarpy", "cedarpy", _cedar),
+        ("pycasbin", "casbin", _casbin),
+    ]
     found = [(name, make) for name, module, make in known if importlib.util.find_spec(module)]
     names = {name for name, _ in found}
     return found, [name for name, _, _ in known if name not in names]
