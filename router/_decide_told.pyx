@@ -17,6 +17,8 @@ from router._audience cimport Audience, copied
 from router._decide_conditions cimport CALENDAR, NOT_REFUSED, Answer, Approval, Part, note_year
 from router._decide_tables cimport Piece
 
+__all__ = ["Instants", "Teller"]
+
 cdef enum:
     APPROVALS_MOST = 32       # bits of `Part.approvals`
 
@@ -27,6 +29,9 @@ cdef class Instants:
 
     def __cinit__(self):
         self.made = [0, 0, 0, 0]
+
+    def __reduce__(self):
+        raise TypeError("what was told last is not pickled")
 
     cdef object of(self, int64_t value):
         """Return an instant (microseconds since 1970) as an int, the same one if just told."""
@@ -52,7 +57,11 @@ cdef class Teller:
             raise ValueError("there are seven answers")
         self.approvals = array("I", approvals)
         self.version = version
+
         self.nobody = Audience()
+
+    def __reduce__(self):
+        raise TypeError("a teller is not pickled")
 
     cdef list tell(self, Answer *answers, list given, bytes terms):
         """Make the decisions of a batch; `given` are the audiences it was asked about."""
