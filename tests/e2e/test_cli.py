@@ -17,6 +17,7 @@ COMMANDS = (
     "whoami", "directory import", "directory close", "directory show", "directory history",
     "directory export", "directory diff", "directory check", "directory impact",
     "right grant", "right list", "right revoke", "policy check", "policy test", "policy impact",
+    "hold list", "hold show", "hold approve", "hold deny", "quarantine list", "quarantine show",
     "policy activate", "policy rollback", "policy versions", "policy show", "policy explain",
     "policy who-may-receive", "policy who-may-send", "group list", "group show",
     "group define", "group end", "token create",
