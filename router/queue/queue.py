@@ -73,9 +73,10 @@ class Queue:
         """Store documents, each once by its name; one answer for each, in order.
 
         (sender, act, document id) and (sender, idempotency key) name a document within
-        the calendar year of `at` and the one before.  `also` (bytes: encoded) is stored first,
-        in the same group, whatever becomes of the batch.  Raises TooLargeError `record.too_large`,
-        StorageError, ClosedError, OverloadedError; then nothing was stored.
+        the calendar year of `at` and those beside it (`records.years_to_ask`).  `also` (bytes:
+        encoded) is stored first, in the same group, whatever becomes of the batch.  Raises
+        TooLargeError `record.too_large`, StorageError, ClosedError, OverloadedError; then nothing
+        was stored.
         """
         rooms = [
             record if isinstance(record, bytes) else records.encode_room(record) for record in also
