@@ -404,11 +404,7 @@ class Queue:
         found = self._standing(key, address, at, positions)
         if found is None or sequence is None:
             return []
-        return self.history_in(sequence, found[0], found[1], found[9])
-
-    def history_in(self, document: int, entry: int, rank: int, own: int) -> list[Event]:
-        """Return what an entry brought to one of its members; `own` is its newest record, or 0."""
-        return history_of(self.store, document, entry, rank, own)
+        return history_of(self.store, sequence, found[0], found[1], found[9])
 
     # Reading: inboxes.
 

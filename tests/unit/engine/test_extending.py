@@ -164,6 +164,20 @@ def test_a_death_that_a_sender_read_outlives_a_power_cut() -> None:
     assert office.engine.outbox("H22") == told
 
 
+def test_what_was_queued_again_expires_once() -> None:
+    """The entry it was in before expires as well; that is no longer its own."""
+    office = Office()
+    receipt = office.send(recipients=COMMUNE, time_to_live_s=3_600)
+    die(office)
+    office.engine.redrive(receipt.key)
+    office.clock.advance(3_600)
+    while office.engine.tick():
+        pass
+    delivery = delivery_id(bytes.fromhex(receipt.key), LUNG_CU)
+    history = [event.state for event in office.engine.delivery(delivery).history]
+    assert history[-3:] == ["dead", "queued", "expired"]
+
+
 def test_all_that_is_dead_of_a_document_is_queued_again_together() -> None:
     office = Office()
     receipt = office.send(recipients="tier(commune)")
