@@ -72,8 +72,11 @@ def restore(session: Session) -> None:
     session.model = copy.deepcopy(backup.model)
     session.world = session.model.world
     forgotten = session.model.remember(lost)
-    for unit, ids in session.received.items():
-        session.received[unit] = [one for one in ids if one not in forgotten]
+    session.received = {  # a unit founded since the backup is gone, and asks for nothing
+        unit: [one for one in ids if one not in forgotten]
+        for unit, ids in session.received.items()
+        if unit in session.world.places
+    }
     session.told = {sender: dict(events) for sender, events in backup.told.items()}
     session.restorations += 1
     session.reopen()

@@ -171,12 +171,16 @@ class Tracker:
         if len(stored.entries) == 1:
             places = self._rooms.places(address)
             return self._queue.history(stored.key, address, now_us, places)
+        held = [
+            (leg, leg.rank(position))
+            for leg in self.legs(stored, now_us)
+            if (position := leg.snapshot.hierarchy.position(address)) >= 0
+            and position in leg.audience
+        ]
         events: list[Event] = []
-        for leg in self.legs(stored, now_us):
-            position = leg.snapshot.hierarchy.position(address)
-            if position >= 0 and position in leg.audience:
-                rank = leg.rank(position)
-                events += after.history_of(self._queue, stored.sequence, leg.entry, rank)
+        for place, (leg, rank) in enumerate(held, start=1):
+            left = place < len(held)
+            events += after.history_of(self._queue, stored.sequence, leg.entry, rank, left=left)
         return events
 
     def _code_of(self, number: int, now_us: int) -> str:

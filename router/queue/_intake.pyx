@@ -19,7 +19,7 @@ from router.queue._layout cimport (
     ACC_SIZE, ACC_SNAPSHOT, ACC_TEXTS, ACC_YEAR, AUD_RUNS, AUD_SHA, AUD_SIZE, AUD_SNAPSHOT,
     AUDIENCE_IDS, AUDIENCES, DOC_AT, DOC_BYTES, DOC_KEY, DOC_SENDER, DOC_TWIN, DOCUMENTS, DUE,
     ENT_AUDIENCE, ENT_BYTES, ENT_CAUSE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED,
-    ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM, FLAG_NEXT_YEAR,
+    ENT_SINCE, ENT_SIZE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, FLAG_IDEM,
     FLAG_NUMBER, IDEMPOTENCY, IDS, KEYS, KIND_ACCEPTANCE, NAME_BYTES, NAMED_NONE, NUMBERS, QUEUED,
     RECORD_VERSION, RELEASED, SENDERS, TOP_AUDIENCE, TOP_DOCUMENT, TOP_EXPIRES, TOP_HEAD, TOP_KEY,
     TOP_RUNS, TOP_SNAPSHOT, TOPIC_RUNS_MAX, TOPICS,
@@ -153,18 +153,13 @@ cdef void judge(
 ) noexcept nogil:
     """Say whether a document is new, and whether sender and recipients may have one more."""
     cdef uint32_t[3] years
-    cdef int count = 2
     cdef Slice value
     cdef uint8_t flags = record[ACC_FLAGS]
     cdef const uint8_t *key_name = record + ACC_IDEM if flags & FLAG_IDEM else NULL
-    years[0] = load16(record + 2)
+    years[0] = load16(record + 2)  # as `records.years_to_ask` says
     years[1] = years[0] - 1
-    if flags & FLAG_NEXT_YEAR:
-        years[2] = years[0] + 1
-        count = 3
-    look_up(
-        state, record + ACC_NAME, key_name, record + ACC_CONTENT, years, count, answer
-    )
+    years[2] = years[0] + 1
+    look_up(state, record + ACC_NAME, key_name, record + ACC_CONTENT, years, 3, answer)
     if answer.kind != NEW:
         return
     # A key begins with its milliseconds, so this look is always at the end of the table.

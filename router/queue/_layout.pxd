@@ -75,8 +75,7 @@ cdef enum:  # acceptance records
     ACC_FACTS = 192
     ACC_FIXED = 196
     FLAG_IDEM = 1
-    FLAG_NUMBER = 2
-    FLAG_NEXT_YEAR = 4
+    FLAG_NUMBER = 2  # 4 is spent: written about new year once, it says nothing
     ENTRY_SHIFT = 3  # an entry is its record's sequence, shifted, plus its part
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from router.errors import StorageError
-from router.queue import reading, records
+from router.queue import history, reading, records
 from router.queue._store import Store
 from router.queue.queue import Queue
 from router.queue.reading import TABLE, DocumentRow, EntryRow
@@ -232,13 +232,16 @@ def document_row(store: Store, sequence: int) -> DocumentRow | None:
 # One delivery.
 
 
-def history_of(queue: Queue, document: int, entry: EntryRow, rank: int) -> list[Event]:
+def history_of(
+    queue: Queue, document: int, entry: EntryRow, rank: int, *, left: bool = False
+) -> list[Event]:
     """Return what one entry brought to the history of one of its members, oldest first.
 
-    Of very many hand-outs the newest are kept.
+    `left`: a newer entry holds the member since.  Of very many hand-outs the newest are kept.
     """
     (cell,) = queue.cells(entry.number, rank, 1)
-    return queue.history_in(document, entry.number, rank, 0 if cell is None else cell.sequence)
+    own = 0 if cell is None else cell.sequence
+    return history.history_of(queue.store, document, entry.number, rank, own, left=left)
 
 
 def joining(

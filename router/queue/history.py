@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 _PART: int = (1 << ENTRY_SHIFT) - 1
 
 
-def history_of(store: Store, document: int, entry: int, rank: int, own: int) -> list[Event]:
+def history_of(
+    store: Store, document: int, entry: int, rank: int, own: int, *, left: bool = False
+) -> list[Event]:
     """Return the changes of one delivery, oldest first.
 
-    `own` is the record that changed the delivery itself last (0: none ever did).  Of very many
+    `own` is the record that changed the delivery itself last (0: none ever did).  `left`: it was
+    queued again in a newer entry since, and is no longer what this one moves.  Of very many
     changes of its own the newest are kept.
     """
     events: list[Event] = []
@@ -38,7 +41,7 @@ def history_of(store: Store, document: int, entry: int, rank: int, own: int) -> 
     moved = _moved(store, row)
     if not events or row.changed < first:
         events = [*moved, *events]
-    elif row.changed > last and State[events[-1].state.upper()] not in FINAL:
+    elif row.changed > last and not left and State[events[-1].state.upper()] not in FINAL:
         events += moved  # else it was over, or went its own way, when its entry moved
     return [*_joined(store, entry), *events]
 

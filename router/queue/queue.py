@@ -73,9 +73,10 @@ class Queue:
         """Store documents, each once by its name; one answer for each, in order.
 
         (sender, act, document id) and (sender, idempotency key) name a document within
-        the calendar year of `at` and the one before.  `also` (bytes: encoded) is stored first,
-        in the same group, whatever becomes of the batch.  Raises TooLargeError `record.too_large`,
-        StorageError, ClosedError, OverloadedError; then nothing was stored.
+        the calendar year of `at` and those beside it (`records.years_to_ask`).  `also` (bytes:
+        encoded) is stored first, in the same group, whatever becomes of the batch.  Raises
+        TooLargeError `record.too_large`, StorageError, ClosedError, OverloadedError; then nothing
+        was stored.
         """
         rooms = [
             record if isinstance(record, bytes) else records.encode_room(record) for record in also
@@ -403,11 +404,7 @@ class Queue:
         found = self._standing(key, address, at, positions)
         if found is None or sequence is None:
             return []
-        return self.history_in(sequence, found[0], found[1], found[9])
-
-    def history_in(self, document: int, entry: int, rank: int, own: int) -> list[Event]:
-        """Return what an entry brought to one of its members; `own` is its newest record, or 0."""
-        return history_of(self.store, document, entry, rank, own)
+        return history_of(self.store, sequence, found[0], found[1], found[9])
 
     # Reading: inboxes.
 

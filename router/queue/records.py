@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from router.errors import StorageError, TooLargeError
-from router.limits import CLOCK_SKEW_S_MAX, RECORD_BYTES_MAX, ROOM_NAME_BYTES_MAX
-from router.model.instants import SECOND_US, year_of
+from router.limits import RECORD_BYTES_MAX, ROOM_NAME_BYTES_MAX
+from router.model.instants import year_of
 
 KIND_ACCEPTANCE: Final = 1
 KIND_ROOM: Final = 2
@@ -30,7 +30,6 @@ KEY_BYTES: Final = 16
 _CONTENT_BYTES: Final = 32
 _FLAG_IDEMPOTENCY: Final = 1
 _FLAG_NUMBER: Final = 2
-_FLAG_NEXT_YEAR: Final = 4
 _NONE: Final = bytes(16)
 SNAPSHOT_MAX: Final = 0xFFFF_FFFF
 """The highest number of a snapshot that an inbox can name."""
@@ -133,12 +132,11 @@ def _digest(sender: int, text: str) -> bytes:
 def years_to_ask(at: int) -> tuple[int, ...]:
     """Return the calendar years in which a name may be known: this one and the one before.
 
-    About new year the next one too: a clock may be ahead by `CLOCK_SKEW_S_MAX`.
+    The next one, too: a sender's clock may be ahead, and this one may have gone back over new
+    year.  It costs nothing as long as no document of that year is known.
     """
     year = year_of(at)
-    if year_of(at + 2 * CLOCK_SKEW_S_MAX * SECOND_US) != year:
-        return (year, year - 1, year + 1)
-    return (year, year - 1)
+    return (year, year - 1, year + 1)
 
 
 def encode_acceptance(item: Acceptance) -> bytes:
@@ -147,16 +145,13 @@ def encode_acceptance(item: Acceptance) -> bytes:
         raise ValueError("a document's key has 16 bytes, its content hash 32")
     _check_snapshot(item.audience)
     audience, key = item.audience, item.idempotency_key
-    years = years_to_ask(item.at)
     flags = (_FLAG_IDEMPOTENCY if key is not None else 0) | (
         _FLAG_NUMBER if item.number_notation else 0
     )
-    if len(years) > 2:
-        flags |= _FLAG_NEXT_YEAR
     parts = b"".join(_encode_part(part) for part in item.parts)
     texts = _pack((item.document_id, item.act, key, item.number_notation, item.actor))
     head = _ACCEPTANCE.pack(
-        KIND_ACCEPTANCE, VERSION, years[0], item.unit, item.at, item.sender,
+        KIND_ACCEPTANCE, VERSION, year_of(item.at), item.unit, item.at, item.sender,
         min(max(item.year, 0), 0xFFFF), item.lane, flags, item.expires_at or 0, item.key,
         name_of_id(item.sender, item.act, item.document_id),
         _NONE if key is None else name_of_idempotency_key(item.sender, key),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
 from support.office import LUNG_CU, MA_LE, Office, error_of
@@ -149,6 +150,32 @@ def test_a_dead_delivery_is_given_back_by_nobody_but_queued_again_by_an_operator
     assert office.lease(COMMUNE) == []
     assert office.engine.redrive(receipt.key) == [], "nothing is dead any more"
     assert office.engine.check() == []
+
+
+def test_a_death_that_a_sender_read_outlives_a_power_cut() -> None:
+    office = Office()
+    office.send(recipients=COMMUNE)
+    die(office)
+    told = office.engine.outbox("H22")
+    assert [one.kind for one in told.events] == ["dead"]
+    office.disk.files = office.disk.files.clone()
+    office.disk.files.crash(Random(0), "none")
+    office.reopen()
+    assert office.engine.outbox("H22") == told
+
+
+def test_what_was_queued_again_expires_once() -> None:
+    """The entry it was in before expires as well; that is no longer its own."""
+    office = Office()
+    receipt = office.send(recipients=COMMUNE, time_to_live_s=3_600)
+    die(office)
+    office.engine.redrive(receipt.key)
+    office.clock.advance(3_600)
+    while office.engine.tick():
+        pass
+    delivery = delivery_id(bytes.fromhex(receipt.key), LUNG_CU)
+    history = [event.state for event in office.engine.delivery(delivery).history]
+    assert history[-3:] == ["dead", "queued", "expired"]
 
 
 def test_all_that_is_dead_of_a_document_is_queued_again_together() -> None:

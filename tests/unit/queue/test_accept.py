@@ -188,6 +188,18 @@ def test_names_hold_for_the_calendar_year_and_the_next(queue, named):
     assert queue.by_document_id(7, free.document_id, "new") == free.key
 
 
+@pytest.mark.parametrize("named", ["document_id", "idempotency_key"])
+def test_a_clock_that_goes_back_over_new_year_forgets_no_name(queue, named):
+    new_year = 1_735_664_400_000_000  # 2025-01-01 00:00 +07:00
+    item = acceptance(1, [3], idempotency_key="k", at=new_year, year=2025)
+    queue.accept([item])
+    asked = item if named == "document_id" else again(item, document_id="another")
+    before = again(asked, at=new_year - 2 * 3_600_000_000, year=2024)
+    repeated = Repeated(item.key, 1, item.facts)
+    assert queue.find([look(before)]) == [repeated]
+    assert queue.accept([before]) == [repeated]
+
+
 def test_the_window_follows_the_calendar_at_plus_seven_hours(queue):
     """The last microsecond of 2025 in Hà Nội still asks for 2024; the next one does not."""
     item = acceptance(1, [3])
