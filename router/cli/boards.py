@@ -46,7 +46,7 @@ def print_explanation(answer: Explanation, under: UnitUnderPolicy | None = None)
             continue  # these rules are the document's; of the unit `under` tells
         mark = "✓" if step.get("matched") else "·"
         print_line(f"{mark} {step.get('part')}: {step.get('because')}", indent=2)
-    if under is not None:
+    if under is not None and under.outcome != "not_addressed":
         mark = "✓" if under.outcome in {"allowed", "added"} else "·"
         words = under.words_vi if language() == "vi" else under.words
         print_line(f"{mark} policy: {words}", indent=2)

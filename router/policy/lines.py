@@ -14,54 +14,18 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
+from router.policy.toml_texts import blank_end, text_end
+
 Key = str | int
 Path = tuple[Key, ...]
 """A key path: names of keys and places in arrays (from 0)."""
 
 _DEPTH_MAX: Final = 32
 """Values nested deeper are no policy's: their lines are not told."""
-_KEY_PARTS_MAX: Final = 32
-"""What no policy needs; `tomllib` takes time with the square of the parts of a key."""
 _BLANKS: Final = re.compile(r"[ \t]*")
-_BETWEEN: Final = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _LINE_END: Final = re.compile(r"[^\n]*\n?")
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-# Possessive throughout: a pattern that may turn back keeps a state for every character.
-_TEXT: Final = re.compile(
-    r'"""(?:[^"\\]++|\\.|"(?!""))*+"{3,5}+'
-    r"|'''(?:[^']++|'(?!''))*+'{3,5}+"
-    r'|"(?!"")(?:[^"\\\n]++|\\[^\n])*+"'
-    r"|'(?!'')[^'\n]*+'",
-    re.DOTALL,
-)
 _SCALAR: Final = re.compile(r"[^,\]}\r\n#]+")
-_MANY_DOTS: Final = re.compile(rf"^(?:[^.\n]*+\.){{{_KEY_PARTS_MAX}}}", re.MULTILINE)
-_OPEN_TEXT: Final = (  # a text that is never closed goes on to its line's end, or the file's
-    r'(?>"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}+)?+'
-    r"|'''(?:[^']++|'(?!''))*+(?:'{3,5}+)?+"
-    r'|"(?:[^"\\\n]++|\\[^\n])*+"?+'
-    r"|'[^'\n]*+'?+)"
-)
-_PART: Final = rf"(?:[A-Za-z0-9_-]++|{_OPEN_TEXT})"
-_DOT: Final = r"[ \t]*+\.[ \t]*+"
-_SHALLOW: Final = re.compile(
-    rf"(?:[^A-Za-z0-9_\-\"'#]++|#[^\n]*+"
-    rf"|{_PART}(?:{_DOT}{_PART}){{0,{_KEY_PARTS_MAX - 1}}}+(?!{_DOT}{_PART}))*+",
-    re.DOTALL,
-)
-"""As much of a TOML text as has no key of too many parts."""
-
-
-def too_deep_at(text: str) -> int:
-    """Return the line (from 1) of the first key that has more parts than any policy's, or 0.
-
-    Linear in the text, so it can be asked before a parser reads it.
-    """
-    if _MANY_DOTS.search(text) is None:
-        return 0
-    read = _SHALLOW.match(text)
-    end = len(text) if read is None else read.end()
-    return text.count("\n", 0, end) + 1 if end < len(text) else 0
 
 
 def path_text(path: Sequence[Key]) -> str:
@@ -126,7 +90,7 @@ class _Scanner:
 
     def run(self) -> None:
         while True:
-            self.skip(_BETWEEN)
+            self.place = blank_end(self.text, self.place)
             if self.place >= len(self.text):
                 return
             try:
@@ -143,6 +107,13 @@ class _Scanner:
             return ""
         self.place = found.end()
         return found.group()
+
+    def quoted(self) -> str:
+        end, is_closed = text_end(self.text, self.place)
+        if not is_closed:
+            return ""
+        begun, self.place = self.place, end
+        return self.text[begun:end]
 
     def take(self, sign: str) -> bool:
         self.skip(_BLANKS)
@@ -191,7 +162,7 @@ class _Scanner:
         bare = self.skip(_BARE_KEY)
         if bare:
             return bare
-        quoted = self.skip(_TEXT)
+        quoted = self.quoted()
         try:
             value = tomllib.loads(f"k = {quoted}")["k"]
         except (ValueError, RecursionError):
@@ -216,7 +187,7 @@ class _Scanner:
             self.array(path, depth)
         elif sign == "{":
             self.inline(path, depth)
-        elif not self.skip(_TEXT if sign and sign in "\"'" else _SCALAR):
+        elif not (self.quoted() if sign in {'"', "'"} else self.skip(_SCALAR)):
             if self.text.startswith(('"""', "'''"), self.place):
                 self.unclosed = bisect_right(self.starts, self.place) + 1
                 self.place = len(self.text)
@@ -226,23 +197,23 @@ class _Scanner:
         self.place += 1
         index = 0
         while True:
-            self.skip(_BETWEEN)
+            self.place = blank_end(self.text, self.place)
             if self.take("]"):
                 return
             self.note((*path, index), self.place)
             self.value((*path, index), depth + 1)
             index += 1
-            self.skip(_BETWEEN)
+            self.place = blank_end(self.text, self.place)
             if not self.take(",") and not self.text.startswith("]", self.place):
                 raise _Stop
 
     def inline(self, path: Path, depth: int) -> None:
         self.place += 1
         while True:
-            self.skip(_BETWEEN)
+            self.place = blank_end(self.text, self.place)
             if self.take("}"):
                 return
             self.pair(path, depth + 1)
-            self.skip(_BETWEEN)
+            self.place = blank_end(self.text, self.place)
             if not self.take(",") and not self.text.startswith("}", self.place):
                 raise _Stop

@@ -18,7 +18,7 @@ from router import limits
 from router.errors import PolicyError, RecipientError
 from router.policy.compiled import folded
 from router.policy.floor import FLOOR_PREFIX, floor_rules
-from router.policy.lines import LineMap, Path, too_deep_at
+from router.policy.lines import LineMap, Path
 from router.policy.model import (
     POLICY_FORMAT,
     CalendarYear,
@@ -31,6 +31,7 @@ from router.policy.model import (
 )
 from router.policy.problems import Problems, error_of
 from router.policy.shaping import Shaped, shape
+from router.policy.toml_texts import too_deep_at
 from router.selectors import (
     AtNode,
     Node,
