@@ -200,7 +200,7 @@ def test_explaining_says_why_and_why_not(house, key):
     assert "receives it" in yes.out
     assert "does not receive it" in no.out
     assert "✓ policy: may receive" in yes.out
-    assert "· policy: not among the recipients" in no.out
+    assert "policy" not in no.out
     own = house.run("explain", key, "H22.31.20", unit="H22.31.20")
     assert (own.status, "policy" in own.out) == (0, True)  # not whose it is, but that it receives
     assert house.run("explain", key, "H22.01", "--json", unit="H22").json()["receives"] is False
