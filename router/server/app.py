@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from litestar import Litestar
@@ -127,10 +128,12 @@ class Service:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        call = Call(scope, receive, send, self.gate)
         path: str = scope["path"]
         hot = self._hot.get(path)
         page = self._pages.get(path)
+        known = hot is not None or page is not None or path in ("/healthz", "/readyz")
+        count = partial(self._collector.count, path if known else "lookups")
+        call = Call(scope, receive, send, self.gate, count)
         counted = False
         try:
             if hot is not None or path.startswith("/v1/"):
@@ -152,7 +155,7 @@ class Service:
         finally:
             if counted:
                 self.gate.leave(call.held)
-            self._note(call, path, hot is not None)
+            self._end(call, count, path if hot is not None else "")
 
     async def _serve(self, call: Call, handler: Handler, method: str) -> None:
         given: str = call.scope["method"]
@@ -201,15 +204,15 @@ class Service:
         if call.status == 0:
             await call.refuse(fault)
 
-    def _note(self, call: Call, path: str, changing: bool) -> None:
-        """Count the answer; log it when it may have changed something."""
-        known = changing or path in self._pages or path in ("/healthz", "/readyz")
-        self._collector.count(path if known else "lookups", call.status)
+    def _end(self, call: Call, count: Callable[[int], None], changing: str) -> None:
+        """Count who was not answered; log the answer when it may have changed something."""
+        if call.status == 0:
+            count(0)
         if self._access is not None and changing:
             principal = call.principal
             self._access.info(
                 "request",
-                path=path,
+                path=changing,
                 status=call.status,
                 unit=principal.code if principal is not None else "",
                 token=principal.token if principal is not None else "",

@@ -93,9 +93,13 @@ class Gate:
 
 
 class Call:
-    """One request under way: its parsed headers and, once known, its principal."""
+    """One request under way: its parsed headers and, once known, its principal.
+
+    `count` is told the status of the answer, once, before the answer is sent.
+    """
 
     __slots__ = (
+        "_count",
         "_gate",
         "_receive",
         "_send",
@@ -111,8 +115,11 @@ class Call:
         "stopping",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, gate: Gate) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, gate: Gate, count: Callable[[int], None]
+    ) -> None:
         self.scope = scope
+        self._count = count
         self._receive = receive
         self._send = send
         self._gate = gate
@@ -186,10 +193,15 @@ class Call:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    def _begin(self, status: int) -> None:
+        """Note an answer before its first byte: who was answered is counted, whatever dies."""
+        self.status = status
+        self._count(status)
+
     async def counting_send(self, message: Message) -> None:
         """Send for the framework, noting the status."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self._begin(message["status"])
             message["headers"] = [*message["headers"], *_SAFE_HEADERS]
         await self._send(message)
 
@@ -201,7 +213,7 @@ class Call:
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
         """Send one whole answer."""
-        self.status = status
+        self._begin(status)
         head = [
             (b"content-type", kind),
             (b"content-length", str(len(body)).encode()),

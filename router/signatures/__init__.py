@@ -2,7 +2,7 @@
 
 `Verifier` judges documents, `TrustStore` knows issuers and bindings.  The modules below are
 one step each: `encoding` (strict base64), `algorithms` (keys and raw signatures),
-`certificates`, `jws` (the signature entry), `trust`, `verifier`.
+`certificates`, `jws` (the signature entry), `trust`, `verdicts`, `verifier`.
 """
 
 from router.signatures.trust import (
@@ -18,13 +18,17 @@ from router.signatures.trust import (
     decode_change,
     encode_change,
 )
-from router.signatures.verifier import SignatureVerdict, Verdict, Verifier, VerifyItem
+from router.signatures.verdicts import Evidence, Missing, SignatureVerdict, TreeProof, Verdict
+from router.signatures.verifier import Verifier, VerifyItem
 
 __all__ = [
     "CertificateBound",
+    "Evidence",
     "IssuerDistrusted",
     "IssuerTrusted",
+    "Missing",
     "SignatureVerdict",
+    "TreeProof",
     "TrustChange",
     "TrustStore",
     "TrustView",

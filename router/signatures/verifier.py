@@ -20,7 +20,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,6 +42,7 @@ from router.signatures.certificates import (
 )
 from router.signatures.jws import check_form, read_header, read_signature, signing_input
 from router.signatures.trust import TrustStore, TrustView
+from router.signatures.verdicts import SignatureVerdict, Verdict
 
 
 class VerifyItem(msgspec.Struct, frozen=True):
@@ -49,42 +50,6 @@ class VerifyItem(msgspec.Struct, frozen=True):
 
     payload: bytes
     signatures: tuple[SignatureEntry, ...]
-
-
-class SignatureVerdict(msgspec.Struct, frozen=True):
-    """What one good signature says: who signed, with what, and for how long that may be.
-
-    `valid_from` and `valid_to` are the instants of notBefore and notAfter.
-    """
-
-    certificate_sha256: str
-    subject: str
-    issuer: str
-    serial: str
-    algorithm: str
-    valid_from: int
-    valid_to: int
-
-
-class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The judgement over one document; a fact that is stored with it.
-
-    When `status` is "invalid", `code`, `path` (within the envelope) and `facts` say why, for
-    the first entry that was not good.  `signatures` are in the order of the entries;
-    `trust_version` is the version of the trust store that was asked.
-    """
-
-    status: Literal["valid", "invalid"]
-    trust_version: int
-    code: str = ""
-    path: str = ""
-    facts: dict[str, str | int] = {}
-    signatures: tuple[SignatureVerdict, ...] = ()
-
-    def as_error(self) -> SignatureRefusedError:
-        """Return the refusal this verdict stands for (only when it is "invalid")."""
-        assert self.status == "invalid"
-        return SignatureRefusedError(self.code, path=self.path, **self.facts)
 
 
 class _Signer(NamedTuple):
