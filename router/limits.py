@@ -177,6 +177,8 @@ REDIRECTED_ROWS_MAX: Final = 16_384
 
 # Signatures.
 TRUST_CERTIFICATES_MAX: Final = 10_000
+TRUST_BUNDLE_CERTIFICATES_MAX: Final = 1_000
+"""Authorities imported in one group of records."""
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
 VERIFY_CHUNK_DOCUMENTS: Final = 32
@@ -375,6 +377,10 @@ assert 2 * RECORD_BYTES_MAX <= LOG_BUFFER_BYTES_MAX, "a framed record fits the b
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
+assert TRUST_BUNDLE_CERTIFICATES_MAX <= TRUST_CERTIFICATES_MAX
+assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (
+    "a bundle is one group"
+)
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert GROUP_BYTES_MAX <= LINE_BYTES_MAX, "a full group may wait in line"
