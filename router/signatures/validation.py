@@ -62,6 +62,7 @@ from router.errors import SignatureRefusedError
 from router.limits import DISTINGUISHED_NAME_BYTES_MAX, RSA_KEY_BITS_MAX, RSA_KEY_BITS_MIN
 from router.model.instants import SECOND_US, instant_of
 from router.signatures.certificates import Certificate
+from router.signatures.paths import PolicyInputs
 from router.signatures.verdicts import Evidence
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,22 +90,6 @@ class Links(NamedTuple):
     authority_key_id: bytes | None
 
 
-class PolicyInputs(NamedTuple):
-    """What a path is started with (RFC 5280, 6.1.1 c to g); the default asks for nothing.
-
-    `policies` are the policies (dotted) of which one must be left at the end when
-    `explicit_policy` is set; empty means any.
-    """
-
-    policies: frozenset[str] = frozenset()
-    explicit_policy: bool = False
-    inhibit_mapping: bool = False
-    inhibit_any: bool = False
-
-
-ANY_POLICY: Final = PolicyInputs()
-
-
 class Revoked(NamedTuple):
     """A certificate was revoked: at which instant, and why (a name of RFC 5280, 5.3.1)."""
 
@@ -112,7 +97,7 @@ class Revoked(NamedTuple):
     reason: str
 
 
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 (whatever it returns)
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Return the result of a coroutine that never waits.
 
     Raises RuntimeError when it does wait: nobody here could wake it.
@@ -190,17 +175,16 @@ class RevocationCheck:
             parsed_responses = [ocsp.OCSPResponse.load(der, strict=True) for der in responses]
             newest = [at_us, *map(_list_date, parsed_lists)]
             newest += [date for one in parsed_responses for date in _response_dates(one)]
-            material = {
-                "crls": parsed_lists,
-                "ocsps": parsed_responses,
-                "grace": timedelta(microseconds=grace_us),
-            }
+            grace = timedelta(microseconds=grace_us)
             others = [_parsed(one) for one in helpers]
             # Material newer than the instant, and who signed it, may be good only since then.
             self._contexts = [
-                _context(self._path, moment, REQUIRE_REVINFO, others, **material)
+                _context(
+                    self._path, moment, REQUIRE_REVINFO, others,
+                    crls=parsed_lists, ocsps=parsed_responses, grace=grace,
+                )
                 for moment in sorted({at_us, max(newest)})
-            ]
+            ]  # fmt: skip
         except Exception as error:  # as in `links_of`
             raise ValueError("revocation material can't be read") from error
 
@@ -208,7 +192,8 @@ class RevocationCheck:
         """Take the certificate at that place (signer's: 0) as good: its check is switched off."""
         path = self._path_to(place)
         for context in self._contexts:
-            context.record_validation(self._certificates[place], path)
+            record: Any = context.record_validation  # it has no types
+            record(self._certificates[place], path)
 
     def outcome(self, place: int) -> Literal["crl", "ocsp"] | Revoked | None:
         """Return what says that the certificate is good, that it is revoked, or None: unknown.
@@ -228,7 +213,7 @@ class RevocationCheck:
                     return Revoked(instant_of(error.revocation_dt), _reason(error))
                 except (CRLValidationError, OCSPValidationError, ValidationError):
                     continue
-                except Exception:  # noqa: S112, PERF203 (as in `links_of`; no answer is "unknown")
+                except Exception:  # noqa: S112 (as in `links_of`; no answer is "unknown")
                     continue
                 self.accept(place)
                 return kind
@@ -239,9 +224,7 @@ class RevocationCheck:
         root_first = list(reversed(self._certificates[place:]))
         if len(root_first) == 1:
             return ValidationPath(self._path.trust_anchor, interm=[], leaf=None)
-        return ValidationPath(
-            self._path.trust_anchor, interm=root_first[1:-1], leaf=root_first[-1]
-        )
+        return ValidationPath(self._path.trust_anchor, interm=root_first[1:-1], leaf=root_first[-1])
 
 
 class ListFacts(NamedTuple):
@@ -349,8 +332,9 @@ def _fits(algorithm: algos.SignedDigestAlgorithm, key: keys.PublicKeyInfo) -> bo
     if algorithm.hash_algo not in _HASHES:
         return False
     if name == "ecdsa":
-        return key.curve[0] == "named" and key.curve[1] in _CURVES
-    return RSA_KEY_BITS_MIN <= key.bit_size <= RSA_KEY_BITS_MAX
+        kind, curve = key.curve
+        return kind == "named" and curve in _CURVES
+    return bool(RSA_KEY_BITS_MIN <= key.bit_size <= RSA_KEY_BITS_MAX)
 
 
 def _parsed(certificate: Certificate) -> x509.Certificate:
@@ -391,7 +375,7 @@ def _parameters(root: Certificate, inputs: PolicyInputs) -> PKIXValidationParams
 def _context(
     path: ValidationPath,
     moment_us: int,
-    rule: Any,  # noqa: ANN401 (an untyped constant of the validator)
+    rule: Any,
     helpers: Iterable[x509.Certificate],
     *,
     crls: Iterable[crl.CertificateList] = (),
