@@ -212,29 +212,27 @@ class PathJudge:
         if not self._must_be_checked(issuer):
             return Evidence(certificate.sha256.hex(), "none", issuer.subject), None
         serial = certificate.parsed.serial_number
-        status = self._revocation.status(issuer, serial, self._at_us)
+        self._revocation.notice(certificate, issuer, self._at_us)
+        status = self._revocation.status(issuer, serial, self._at_us, certificate)
+        ends = [one for one in (status.revoked_at, status.invalidity_at) if one is not None]
+        end = min(ends, default=None)
         if status.kind == "revoked":
-            since = status.revoked_at
-            if status.invalidity_at is not None:
-                since = min(since, status.invalidity_at)
-            if since <= self._at_us:
-                raise _RevokedError(place, since, status.reason)
-            return status.evidence, since
+            raise _RevokedError(place, end or 0, status.reason)
+        known = status.evidence if status.kind == "good" else None
         digests = {hashlib.sha256(der).hexdigest() for _, der in handed.lists}
         digests |= {hashlib.sha256(der).hexdigest() for der in handed.responses}
-        known = status.evidence if status.kind == "good" else None
-        if known is not None and known.sha256 not in digests:
-            return known, None
+        if known is not None and (end is not None or known.sha256 not in digests):
+            return known, end
         if check is None or not digests:
             return None, None
         outcome = check.outcome(place)
         if isinstance(outcome, Revoked):
             if outcome.at <= self._at_us:
                 raise _RevokedError(place, outcome.at, outcome.reason)
-            return status.evidence or _evidence_of("crl", certificate, handed), outcome.at
+            return known or _evidence_of("crl", certificate, handed), outcome.at
         if outcome is None:
             return None, None
-        return status.evidence or _evidence_of(outcome, certificate, handed), None
+        return known or _evidence_of(outcome, certificate, handed), None
 
     def _must_be_checked(self, issuer: Certificate) -> bool:
         authority = self._view.authority(issuer.sha256)
@@ -284,9 +282,9 @@ class PathJudge:
             return 0, INSTANT_MAX
         if not evidence.fresh_until:
             return self._at_us, self._at_us + 1
-        if self._at_us <= evidence.fresh_until:
-            return 0, evidence.fresh_until + 1
-        return evidence.fresh_until + 1, evidence.fresh_until + self._revocation.grace_us + 1
+        if self._at_us < evidence.fresh_until:
+            return 0, evidence.fresh_until
+        return evidence.fresh_until, evidence.fresh_until + self._revocation.grace_us
 
     def _refused(
         self, error: SignatureRefusedError, chain: Chain, place: int, window: Window

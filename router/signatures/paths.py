@@ -45,23 +45,27 @@ class PolicyInputs(NamedTuple):
 
 
 class RevocationStatus(Protocol):
-    """What is known about one certificate; all instants in microseconds."""
+    """What is known about one certificate at an instant.
+
+    `kind` is "revoked" when it was by then; what is "good" may have been revoked later, and
+    then `revoked_at` or `invalidity_at` (RFC 5280, 5.3.2) say when.
+    """
 
     @property
     def kind(self) -> Literal["good", "revoked", "unknown"]:
-        """Whether it stands on a list, does not, or nothing fresh enough says."""
+        """Whether it was revoked, was not, or nothing that is fresh enough says."""
 
     @property
     def evidence(self) -> Evidence | None:
         """What says so; None when unknown."""
 
     @property
-    def revoked_at(self) -> int:
-        """The instant of revocation, when revoked."""
+    def revoked_at(self) -> int | None:
+        """The instant of revocation; None when it never was."""
 
     @property
     def invalidity_at(self) -> int | None:
-        """Since when the key may have been lost (RFC 5280, 5.3.2), if the CA says."""
+        """Since when the key may have been lost, if the CA says."""
 
     @property
     def reason(self) -> str:
@@ -72,21 +76,22 @@ class RevocationView(Protocol):
     """An immutable snapshot of the revocation data, every piece judged when it came."""
 
     @property
-    def version(self) -> int:
-        """Changes with every piece that comes or goes."""
-
-    @property
     def grace_us(self) -> int:
         """How long after its nextUpdate a piece still serves."""
 
-    def status(self, issuer: Certificate, serial: int, at_us: int) -> RevocationStatus:
+    def status(
+        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate
+    ) -> RevocationStatus:
         """Return what is known about the certificate of that issuer and serial number."""
 
     def lists_for(self, issuer: Certificate, at_us: int) -> tuple[bytes, ...]:
-        """Return small lists (DER) that speak about the issuer's certificates."""
+        """Return small lists (DER) that may speak about the issuer's certificates."""
 
     def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:
         """Return OCSP responses (DER) about one certificate."""
+
+    def notice(self, certificate: Certificate, issuer: Certificate, at_us: int) -> None:
+        """Note that the revocation of a certificate on a path to a root is of interest."""
 
 
 @dataclass(frozen=True, slots=True)

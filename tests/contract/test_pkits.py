@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.revocation import View
+from support.revocation_views import View
 
 from router.errors import SignatureRefusedError
 from router.model.instants import instant_of
