@@ -179,6 +179,11 @@ REDIRECTED_ROWS_MAX: Final = 16_384
 TRUST_CERTIFICATES_MAX: Final = 10_000
 TRUST_BUNDLE_CERTIFICATES_MAX: Final = 1_000
 """Authorities imported in one group of records."""
+TRUST_BUNDLE_BYTES_MAX: Final = 16_777_216
+"""A file of certificates, in PEM with its comments."""
+TRUST_EXPIRES_SOON_DAYS: Final = 180
+"""How long before its end `vanban trust check` speaks of a certificate."""
+BINDINGS_PAGE_MAX: Final = 1_000
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
 VERIFY_CHUNK_DOCUMENTS: Final = 32
@@ -378,6 +383,7 @@ assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert TRUST_BUNDLE_CERTIFICATES_MAX <= TRUST_CERTIFICATES_MAX
+assert TRUST_BUNDLE_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX
 assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (
     "a bundle is one group"
 )
