@@ -194,6 +194,17 @@ TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
 """The place of one document in its tree: size, index, root and 20 nodes, in base64url."""
+PATH_CERTIFICATES_MAX: Final = 10
+"""Certificates of one path, the signer's and the root's included."""
+PATHS_MAX: Final = 8
+"""Paths of one signer that are validated (about 5 ms each) before it is refused."""
+PATH_STEPS_MAX: Final = 512
+"""Certificates looked at for one signer's paths, and signatures verified between them (at
+most 0.5 ms each): what certificates that sign each other in circles can cost."""
+DISTINGUISHED_NAME_BYTES_MAX: Final = 2_048
+"""Names of subjects and issuers that are compared by RFC 5280 (about 1 ms per 100 bytes)."""
+TRUST_WEBS_MAX: Final = 4
+"""Trust views whose index of names is kept for the search for paths."""
 RSA_KEY_BITS_MIN: Final = 2_048
 """TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
 RSA_KEY_BITS_MAX: Final = 8_192
@@ -395,6 +406,7 @@ assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes e
 assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
     "the longest proof fits"
 )
+assert CERTIFICATES_PER_SIGNATURE_MAX < PATH_CERTIFICATES_MAX, "all of x5c and a root fit a path"
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert GROUP_BYTES_MAX <= LINE_BYTES_MAX, "a full group may wait in line"
