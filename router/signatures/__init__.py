@@ -2,9 +2,12 @@
 
 `Verifier` judges documents, `TrustStore` knows issuers and bindings.  The modules below are
 one step each: `encoding` (strict base64), `algorithms` (keys and raw signatures),
-`certificates`, `jws` (the signature entry), `trust`, `verdicts`, `verifier`.
+`certificates`, `jws` (the signature entry), `trust`, `verdicts`, `verifier` with `hot`
+(signatures), `cold` (paths) and `caches`.
 """
 
+from router.signatures.caches import RevocationSnapshot, RevocationSource, Sizes
+from router.signatures.hot import VerifyItem
 from router.signatures.trust import (
     CertificateBound,
     IssuerDistrusted,
@@ -19,7 +22,7 @@ from router.signatures.trust import (
     encode_change,
 )
 from router.signatures.verdicts import Evidence, Missing, SignatureVerdict, TreeProof, Verdict
-from router.signatures.verifier import Verifier, VerifyItem
+from router.signatures.verifier import Verifier
 
 __all__ = [
     "CertificateBound",
@@ -27,7 +30,10 @@ __all__ = [
     "IssuerDistrusted",
     "IssuerTrusted",
     "Missing",
+    "RevocationSnapshot",
+    "RevocationSource",
     "SignatureVerdict",
+    "Sizes",
     "TreeProof",
     "TrustChange",
     "TrustStore",
