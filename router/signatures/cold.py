@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from router.errors import SignatureRefusedError
 from router.limits import COLD_PATHS_MAX
 from router.model.instants import SECOND_US
+from router.signatures.authorities import TrustView
 from router.signatures.caches import (
     Caches,
     KnownPath,
@@ -28,7 +29,6 @@ from router.signatures.caches import (
     stamps_of,
 )
 from router.signatures.certificates import Certificate, check_validity, read_certificate
-from router.signatures.trust import TrustView
 from router.signatures.verdicts import Evidence, Missing, Status
 
 _log = logging.getLogger("router.signatures")
@@ -106,11 +106,11 @@ class ColdPaths:
         key = signer.path_key
         with self._lock:
             flight = self._flights.get(key)
-            if flight is not None and flight.authorities is view.issuers:
+            if flight is not None and flight.authorities is view.authorities:
                 return flight
             landed = self._caches.path(key)
-            if landed is not None and landed.holds(view.issuers, revocation, at_us):
-                flight = Flight(view.issuers)
+            if landed is not None and landed.holds(view.authorities, revocation, at_us):
+                flight = Flight(view.authorities)
                 flight.land(landed)
                 return flight
             if self._closed or flight is not None or len(self._flights) >= COLD_PATHS_MAX:
@@ -119,7 +119,7 @@ class ColdPaths:
             assert certificate is not None
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(_COLD_THREADS, thread_name_prefix="paths")
-            flight = self._flights[key] = Flight(view.issuers)
+            flight = self._flights[key] = Flight(view.authorities)
             self._pool.submit(
                 self._check, key, flight, certificate, signer.others, view, revocation, at_us
             )
@@ -150,7 +150,7 @@ class ColdPaths:
         path = None
         try:
             verdict = self._judge(certificate, _readable(others), view, revocation, at_us)
-            path = known_path(verdict, certificate, view.issuers, revocation)
+            path = known_path(verdict, certificate, view.authorities, revocation)
             self._caches.keep(key, path)
         except Exception:  # a flaw of ours: the document waits, the next check goes on
             _log.exception("a path could not be judged")

@@ -18,11 +18,11 @@ from router.errors import SignatureRefusedError
 from router.limits import SIGNATURES_MAX
 from router.model.documents import SignatureEntry
 from router.signatures.algorithms import checker
+from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
-from router.signatures.certificates import check_leaf, read_certificate
+from router.signatures.certificates import check_leaf, plain, read_certificate
 from router.signatures.cold import ColdPaths, Flight, path_key
 from router.signatures.jws import check_form, read_header, read_signature
-from router.signatures.trust import TrustView
 from router.signatures.verdicts import Missing, SignatureVerdict, Verdict
 
 
@@ -107,7 +107,7 @@ class Batch:
             if len(entries) == 1:
                 entry = entries[0]
                 ready = prepared.get(entry.protected)
-                if ready is not None and ready.whole is not None and entry.form == "jws":
+                if ready is not None and ready.whole is not None and _is_plain(entry):
                     try:
                         ready.check(read_signature(entry.signature), ready.header + item.payload)
                     except SignatureRefusedError as error:
@@ -147,6 +147,8 @@ class Batch:
 
     def _verify_entry(self, entry: SignatureEntry, payload: bytes) -> Prepared:
         check_form(entry)
+        if not _is_plain(entry):
+            raise SignatureRefusedError("signature.form", path="form", form=plain(entry.form))
         part = self._prepared.get(entry.protected)
         if part is None:
             part = self._prepare(entry.protected)
@@ -177,7 +179,7 @@ class Batch:
         return part
 
     def _holds(self, path: KnownPath) -> bool:
-        return path.holds(self._view.issuers, self._revocation, self._at_us)
+        return path.holds(self._view.authorities, self._revocation, self._at_us)
 
     def _remember(self, digest: bytes, signer: Signer, path: KnownPath) -> None:
         """Keep a signer that was found trusted: junk can't push out what is used."""
@@ -263,6 +265,10 @@ def read_signer(protected: str) -> Signer:
         certificate=certificate,
         others=header.certificates[1:],
     )
+
+
+def _is_plain(entry: SignatureEntry) -> bool:
+    return entry.form == "jws" and not entry.tree
 
 
 def _check_count(item: Signed) -> None:

@@ -11,9 +11,9 @@ import pytest
 from support.pki import AT_US, PAYLOAD, pki, trust_of
 
 from router.signatures import Verifier, VerifyItem, cold
+from router.signatures.authorities import TrustView
 from router.signatures.certificates import Certificate
 from router.signatures.cold import ColdPaths, PathVerdict, judge_directly_issued
-from router.signatures.trust import TrustView
 
 
 class Gate:
