@@ -187,6 +187,11 @@ TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
 """The place of one document in its tree: size, index, root and 20 nodes, in base64url."""
+TREE_MEMORY_BYTES_MAX: Final = 134_217_728
+"""Verified roots and nodes remembered; one tree of the largest size takes about half."""
+TREES_REMEMBERED_MAX: Final = 4_096
+TREES_UNJUDGED_BYTES_MAX: Final = 4_194_304
+"""The same of one signer whose path is still being checked, within one batch."""
 RSA_KEY_BITS_MIN: Final = 2_048
 """TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
 RSA_KEY_BITS_MAX: Final = 8_192
@@ -379,6 +384,7 @@ assert 2 * RECORD_BYTES_MAX <= LOG_BUFFER_BYTES_MAX, "a framed record fits the b
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
+assert TREE_DOCUMENTS_MAX * 68 < TREE_MEMORY_BYTES_MAX, "all nodes of the largest tree fit"
 assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes each"
 assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
     "the longest proof fits"

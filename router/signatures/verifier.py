@@ -20,6 +20,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -41,6 +42,7 @@ from router.signatures.certificates import (
     read_certificate,
 )
 from router.signatures.jws import check_form, read_header, read_signature, signing_input
+from router.signatures.trees import TreeMemory
 from router.signatures.trust import TrustStore, TrustView
 from router.signatures.verdicts import SignatureVerdict, Verdict
 
@@ -74,6 +76,7 @@ class Verifier:
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
         self._signers = _Cache(CERTIFICATE_CACHE_ENTRIES_MAX)
+        self._trees = TreeMemory()
 
     def verify_batch(
         self, items: Sequence[VerifyItem], trust: TrustStore, at_us: int
@@ -139,9 +142,10 @@ class Verifier:
         self, entry: SignatureEntry, payload: bytes, view: TrustView, at_us: int
     ) -> SignatureVerdict:
         check_form(entry)
-        digest = hashlib.sha256(entry.protected.encode("utf-8", "surrogatepass")).digest()
+        named = f"{entry.form} {entry.protected}"
+        digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
         known = self._signers.get(digest)
-        signer = known or _read_signer(entry.protected)
+        signer = known or _read_signer(entry.protected, entry.form)
         certificate = signer.certificate
         try:
             issuer = view.issuer_of(certificate, at_us)
@@ -151,13 +155,16 @@ class Verifier:
             raise _in_certificate(error) from None
         if known is None:
             self._signers.put(digest, signer)
-        signature = read_signature(entry.signature)
+        tree = None
         try:
-            verify_raw(
-                signer.algorithm, signer.key, signature, signing_input(entry.protected, payload)
-            )
+            if entry.form == "merkle":
+                tree = self._trees.check(entry, payload, partial(verify_raw, *signer[:2]))
+            else:
+                signature = read_signature(entry.signature)
+                message = signing_input(entry.protected, payload)
+                verify_raw(signer.algorithm, signer.key, signature, message)
         except SignatureRefusedError as error:
-            error.path = "signature"
+            error.path = error.path or "signature"
             raise
         return SignatureVerdict(
             certificate_sha256=certificate.sha256.hex(),
@@ -167,6 +174,7 @@ class Verifier:
             algorithm=signer.algorithm.name,
             valid_from=certificate.valid_from,
             valid_to=certificate.valid_to,
+            tree=tree,
         )
 
 
@@ -199,8 +207,8 @@ def _check_count(item: VerifyItem) -> None:
         )
 
 
-def _read_signer(protected: str) -> _Signer:
-    header = read_header(protected)
+def _read_signer(protected: str, form: str) -> _Signer:
+    header = read_header(protected, form)
     try:
         certificate = read_certificate(header.certificates[0])
         key = check_leaf(certificate)
