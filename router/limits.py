@@ -177,6 +177,8 @@ REDIRECTED_ROWS_MAX: Final = 16_384
 
 # Signatures.
 TRUST_CERTIFICATES_MAX: Final = 10_000
+TRUST_BUNDLE_CERTIFICATES_MAX: Final = 1_000
+"""Authorities imported in one group of records."""
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
 VERIFY_CHUNK_DOCUMENTS: Final = 32
@@ -385,6 +387,10 @@ assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert TREE_DOCUMENTS_MAX * 68 < TREE_MEMORY_BYTES_MAX, "all nodes of the largest tree fit"
+assert TRUST_BUNDLE_CERTIFICATES_MAX <= TRUST_CERTIFICATES_MAX
+assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (
+    "a bundle is one group"
+)
 assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes each"
 assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
     "the longest proof fits"

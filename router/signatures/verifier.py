@@ -20,7 +20,6 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -35,6 +34,7 @@ from router.limits import (
 )
 from router.model.documents import SignatureEntry
 from router.signatures.algorithms import Algorithm, VerifyingKey, check_fit, verify_raw
+from router.signatures.authorities import TrustView
 from router.signatures.certificates import (
     Certificate,
     check_leaf,
@@ -42,8 +42,7 @@ from router.signatures.certificates import (
     read_certificate,
 )
 from router.signatures.jws import check_form, read_header, read_signature, signing_input
-from router.signatures.trees import TreeMemory
-from router.signatures.trust import TrustStore, TrustView
+from router.signatures.trust import TrustStore
 from router.signatures.verdicts import SignatureVerdict, Verdict
 
 
@@ -76,7 +75,6 @@ class Verifier:
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
         self._signers = _Cache(CERTIFICATE_CACHE_ENTRIES_MAX)
-        self._trees = TreeMemory()
 
     def verify_batch(
         self, items: Sequence[VerifyItem], trust: TrustStore, at_us: int
@@ -142,10 +140,9 @@ class Verifier:
         self, entry: SignatureEntry, payload: bytes, view: TrustView, at_us: int
     ) -> SignatureVerdict:
         check_form(entry)
-        named = f"{entry.form} {entry.protected}"
-        digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
+        digest = hashlib.sha256(entry.protected.encode("utf-8", "surrogatepass")).digest()
         known = self._signers.get(digest)
-        signer = known or _read_signer(entry.protected, entry.form)
+        signer = known or _read_signer(entry.protected)
         certificate = signer.certificate
         try:
             issuer = view.issuer_of(certificate, at_us)
@@ -155,16 +152,13 @@ class Verifier:
             raise _in_certificate(error) from None
         if known is None:
             self._signers.put(digest, signer)
-        tree = None
+        signature = read_signature(entry.signature)
         try:
-            if entry.form == "merkle":
-                tree = self._trees.check(entry, payload, partial(verify_raw, *signer[:2]))
-            else:
-                signature = read_signature(entry.signature)
-                message = signing_input(entry.protected, payload)
-                verify_raw(signer.algorithm, signer.key, signature, message)
+            verify_raw(
+                signer.algorithm, signer.key, signature, signing_input(entry.protected, payload)
+            )
         except SignatureRefusedError as error:
-            error.path = error.path or "signature"
+            error.path = "signature"
             raise
         return SignatureVerdict(
             certificate_sha256=certificate.sha256.hex(),
@@ -174,7 +168,6 @@ class Verifier:
             algorithm=signer.algorithm.name,
             valid_from=certificate.valid_from,
             valid_to=certificate.valid_to,
-            tree=tree,
         )
 
 
@@ -207,8 +200,8 @@ def _check_count(item: VerifyItem) -> None:
         )
 
 
-def _read_signer(protected: str, form: str) -> _Signer:
-    header = read_header(protected, form)
+def _read_signer(protected: str) -> _Signer:
+    header = read_header(protected)
     try:
         certificate = read_certificate(header.certificates[0])
         key = check_leaf(certificate)
