@@ -181,6 +181,15 @@ TRUST_BUNDLE_CERTIFICATES_MAX: Final = 1_000
 """Authorities imported in one group of records."""
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
+SIGNER_CACHE_ENTRIES_MAX: Final = 16_384
+"""Protected headers remembered, of signers that were found trusted (about 5 KB each)."""
+PATH_CACHE_ENTRIES_MAX: Final = 16_384
+PATH_REFUSALS_MAX: Final = 4_096
+"""Paths remembered that are not valid; apart from the others, which junk must not push out."""
+COLD_PATHS_MAX: Final = 1_024
+"""Paths waiting to be checked (some 3 ms each); what finds the line full is asked again."""
+COLD_WAIT_S: Final = 1.0
+"""How long a batch waits for the paths of its own signers; the daemon waits less."""
 VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""

@@ -246,7 +246,7 @@ class Submitter:
             items.append(VerifyItem(envelope.payload, envelope.signatures))
         signed = [index for index, item in enumerate(items) if item.signatures]
         verdicts = self._verifier.verify_batch(
-            [items[index] for index in signed], self._rooms.trust, now_us
+            [items[index] for index in signed], self._rooms.trust, None, now_us
         )
         for index, verdict in zip(signed, verdicts, strict=True):
             works[index].verdict = verdict
