@@ -214,6 +214,11 @@ DISTINGUISHED_NAME_BYTES_MAX: Final = 2_048
 """Names of subjects and issuers that are compared by RFC 5280 (about 1 ms per 100 bytes)."""
 TRUST_WEBS_MAX: Final = 4
 """Trust views whose index of names is kept for the search for paths."""
+TREE_MEMORY_BYTES_MAX: Final = 134_217_728
+"""Verified roots and nodes remembered; one tree of the largest size takes about half."""
+TREES_REMEMBERED_MAX: Final = 4_096
+TREES_UNJUDGED_BYTES_MAX: Final = 4_194_304
+"""The same of one signer whose path is still being checked, within one batch."""
 RSA_KEY_BITS_MIN: Final = 2_048
 """TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
 RSA_KEY_BITS_MAX: Final = 8_192
@@ -406,6 +411,7 @@ assert 2 * RECORD_BYTES_MAX <= LOG_BUFFER_BYTES_MAX, "a framed record fits the b
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
+assert TREE_DOCUMENTS_MAX * 68 < TREE_MEMORY_BYTES_MAX, "all nodes of the largest tree fit"
 assert TRUST_BUNDLE_CERTIFICATES_MAX <= TRUST_CERTIFICATES_MAX
 assert TRUST_BUNDLE_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX
 assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (
