@@ -180,6 +180,8 @@ REDIRECTED_ROWS_MAX: Final = 16_384
 
 # Signatures.
 TRUST_CERTIFICATES_MAX: Final = 10_000
+TRUST_BUNDLE_CERTIFICATES_MAX: Final = 1_000
+"""Authorities imported in one group of records."""
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
 VERIFY_CHUNK_DOCUMENTS: Final = 32
@@ -213,6 +215,10 @@ SIGNER_SPAN_RECORDS: Final = 16_384
 can be found again without an index of every document."""
 AFFECTED_PAGE_MAX: Final = 1_000
 """Documents of one page of those that a later revocation concerns."""
+TREE_DOCUMENTS_MAX: Final = 1 << 20
+"""Documents that one signature over the root of their tree may cover."""
+TREE_CHARS_MAX: Final = 1_024
+"""The place of one document in its tree: size, index, root and 20 nodes, in base64url."""
 RSA_KEY_BITS_MIN: Final = 2_048
 """TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
 RSA_KEY_BITS_MAX: Final = 8_192
@@ -407,6 +413,14 @@ assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert HELD_PARTS_MAX + 2 <= ENTRY_PARTS_MAX < 8
 assert VERDICT_RETRY_S_MIN <= VERDICT_RETRY_S_MAX < VERDICT_WAIT_S_MAX
+assert TRUST_BUNDLE_CERTIFICATES_MAX <= TRUST_CERTIFICATES_MAX
+assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (
+    "a bundle is one group"
+)
+assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes each"
+assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
+    "the longest proof fits"
+)
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert GROUP_BYTES_MAX <= LINE_BYTES_MAX, "a full group may wait in line"

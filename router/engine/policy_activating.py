@@ -11,7 +11,7 @@ import hashlib
 from router import limits
 from router.directory import Snapshot
 from router.engine.administration import append_act
-from router.engine.policy_reading import calendar_of, judge
+from router.engine.policy_reading import calendar_of, judge, read_new
 from router.engine.policy_records import ROOM, PolicyActivated, parts_of
 from router.engine.state import Rooms, encode_record
 from router.errors import ConflictError, InputError, PolicyError, PolicyProblem
@@ -20,7 +20,7 @@ from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.floor import SHIPPED, floor_rules
 from router.policy.model import PolicyFile
 from router.policy.parsing import parse_policy
-from router.policy.problems import error_of, findings_of
+from router.policy.problems import findings_of
 from router.policy.trying import run_tests
 from router.ports import Clock
 
@@ -79,11 +79,8 @@ class PolicyKeeper:
     def activate(self, text: bytes, *, actor: str, reason: str) -> PolicyVersion:
         """See `Engine.activate_policy`."""
         _check_reason(reason)
-        policy = parse_policy(text)
-        problems = self._judged(policy, text)
-        wrong = [one for one in problems if one.severity == "error"]
-        if wrong:
-            raise error_of((*wrong, *(one for one in problems if one not in wrong)))
+        now_us = self._clock.now_us()
+        policy = read_new(text, self._rooms.directory.snapshot(now_us), now_us)
         failed = [one for one in self._tried(policy) if not one.passed]
         if failed:
             raise PolicyError(

@@ -16,7 +16,7 @@ from router.engine.administration_resolving import tier_name
 from router.engine.policies import InForce
 from router.engine.policy_explaining import Case, PolicyExplainer
 from router.engine.policy_reach import BATCH, OUTCOMES, alone_of, outcomes_of
-from router.engine.policy_reading import calendar_of
+from router.engine.policy_reading import calendar_of, read_new
 from router.engine.state import Rooms
 from router.errors import InputError
 from router.model.answers import Lane
@@ -26,7 +26,6 @@ from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.deciding import Decision, decide_batch
 from router.policy.floor import floor_rules
 from router.policy.model import PolicyFile
-from router.policy.parsing import parse_policy
 from router.policy.supposing import facts_of
 from router.ports import Clock
 from router.queue import Queue
@@ -80,7 +79,8 @@ class PolicyImpactMaker:
         if not 1 <= limit <= limits.POLICY_REPLAYED_MAX:
             said = f"1 to {limits.POLICY_REPLAYED_MAX} documents are replayed"
             raise InputError("field.invalid", path="$.limit", reason=said)
-        policy = parse_policy(text)
+        now_us = self._clock.now_us()
+        policy = read_new(text, self._rooms.directory.snapshot(now_us), now_us)
         standing = self._rooms.policies.in_force
         return (
             self._pairs(policy, standing)

@@ -19,7 +19,7 @@ from router._core import Audience
 from router.directory import Snapshot
 from router.engine.administration_resolving import tier_name
 from router.engine.policies import InForce
-from router.engine.policy_reading import calendar_of
+from router.engine.policy_reading import calendar_of, read_new
 from router.engine.state import Rooms
 from router.errors import CalendarError, InputError, NotFoundError
 from router.model.decisions import DocumentFacts, Refused
@@ -30,7 +30,6 @@ from router.policy.compiled import CompiledPolicy, CompiledRule, compile_policy
 from router.policy.deciding import Decision, decide_batch
 from router.policy.floor import floor_rules
 from router.policy.model import PolicyFile
-from router.policy.parsing import parse_policy
 from router.policy.supposing import Supposed, facts_of, suppose
 from router.policy.wording import named
 from router.ports import Clock
@@ -166,7 +165,7 @@ class PolicyReach:
         if text is None:
             compiled = self._rooms.policies.compiled(snapshot)
         else:
-            policy = parse_policy(text)
+            policy = read_new(text, snapshot, now_us)
             calendar = calendar_of(policy)
             compiled = compile_policy(policy, snapshot, calendar, floor=floor_rules())
         for one in compiled.rules:

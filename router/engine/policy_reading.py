@@ -13,6 +13,7 @@ from router.policy.checking import check_policy
 from router.policy.lines import LineMap
 from router.policy.model import PolicyFile
 from router.policy.parsing import parse_policy
+from router.policy.problems import error_of
 
 
 def read_stored(text: bytes) -> PolicyFile:
@@ -24,6 +25,20 @@ def read_stored(text: bytes) -> PolicyFile:
         return parse_policy(text)
     except PolicyError:
         return msgspec.toml.decode(text, type=PolicyFile)
+
+
+def read_new(text: bytes, snapshot: Snapshot, at_us: int) -> PolicyFile:
+    """Read a policy that could be put in force, its tests apart.
+
+    Raises PolicyError with all that is wrong: what was not judged is never compiled, so that
+    no text takes more than the bounds of `router.limits`.
+    """
+    policy = parse_policy(text)
+    problems = judge(policy, snapshot, text, at_us)
+    wrong = [one for one in problems if one.severity == "error"]
+    if wrong:
+        raise error_of((*wrong, *(one for one in problems if one not in wrong)))
+    return policy
 
 
 def judge(

@@ -99,7 +99,7 @@ class Rooms:
         if room == DIRECTORY:
             self.directory.apply(decode_directory(body), sequence, record.at)
         elif room == TRUST:
-            self.trust.apply(decode_trust(body), sequence)
+            self.trust.apply(decode_trust(body), sequence, record.at, record.actor)
         elif room == tokens.ROOM:
             self.tokens.apply(tokens.decode_change(body))
         elif room == rights.ROOM:

@@ -1,32 +1,44 @@
 """Signatures: verified in batches against a trust store that is built from the log.
 
-`Verifier` judges documents, `TrustStore` knows issuers and bindings.  The modules below are
+`Verifier` judges documents, `TrustStore` knows authorities and bindings.  The modules below are
 one step each: `encoding` (strict base64), `algorithms` (keys and raw signatures),
-`certificates`, `jws` (the signature entry), `trust`, `verdicts`, `verifier`.
+`certificates`, `jws` (the signature entry), `authorities`, `trust` (what the log says),
+`trust_checks` (what may be said), `verdicts`, `verifier`.
 """
 
+from router.signatures.authorities import Authority, Revocation, Role, TrustView
 from router.signatures.trust import (
+    AuthorityDistrusted,
+    AuthorityTrusted,
     CertificateBound,
     IssuerDistrusted,
     IssuerTrusted,
     TrustChange,
     TrustStore,
-    TrustView,
+    decode_change,
+    encode_change,
+)
+from router.signatures.trust_checks import (
+    check_authorities,
     check_binding,
     check_distrust,
     check_issuer,
-    decode_change,
-    encode_change,
+    check_removal,
 )
 from router.signatures.verdicts import Evidence, Missing, SignatureVerdict, TreeProof, Verdict
 from router.signatures.verifier import Verifier, VerifyItem
 
 __all__ = [
+    "Authority",
+    "AuthorityDistrusted",
+    "AuthorityTrusted",
     "CertificateBound",
     "Evidence",
     "IssuerDistrusted",
     "IssuerTrusted",
     "Missing",
+    "Revocation",
+    "Role",
     "SignatureVerdict",
     "TreeProof",
     "TrustChange",
@@ -35,9 +47,11 @@ __all__ = [
     "Verdict",
     "Verifier",
     "VerifyItem",
+    "check_authorities",
     "check_binding",
     "check_distrust",
     "check_issuer",
+    "check_removal",
     "decode_change",
     "encode_change",
 ]

@@ -108,7 +108,7 @@ def check_leaf(certificate: Certificate) -> VerifyingKey:
     `certificate.malformed` (a critical extension that is not understood).
     """
     _check_hash(certificate)
-    if _is_ca(certificate):
+    if is_ca(certificate):
         raise SignatureRefusedError("certificate.usage", reason="it is a CA's certificate")
     usage = _key_usage(certificate)
     if usage is not None and not (usage.digital_signature or usage.content_commitment):
@@ -127,7 +127,7 @@ def issuer_flaw(certificate: Certificate) -> str:
     It must be a CA's, may sign certificates, and hold RSA of at least 2048 bits, P-256, P-384,
     P-521 or Ed25519.
     """
-    if not _is_ca(certificate):
+    if not is_ca(certificate):
         return "it is not a CA's certificate"
     usage = _key_usage(certificate)
     if usage is not None and not usage.key_cert_sign:
@@ -175,20 +175,28 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text[:FACT_CHARS_MAX])
 
 
-def _check_hash(certificate: Certificate) -> None:
+def weak_hash(certificate: Certificate) -> str:
+    """Return the name of the hash a certificate is signed with when it is not taken, else ""."""
     parsed = certificate.parsed
     if parsed.signature_algorithm_oid == SignatureAlgorithmOID.ED25519:
-        return
+        return ""
     try:
         digest = parsed.signature_hash_algorithm
     except _UNREADABLE:
         digest = None
-    if digest is None or digest.name not in _STRONG_HASHES:
-        name = digest.name if digest else "an unknown algorithm"
-        raise SignatureRefusedError("certificate.algorithm", algorithm=name)
+    if digest is None:
+        return "an unknown algorithm"
+    return "" if digest.name in _STRONG_HASHES else digest.name
 
 
-def _is_ca(certificate: Certificate) -> bool:
+def _check_hash(certificate: Certificate) -> None:
+    weak = weak_hash(certificate)
+    if weak:
+        raise SignatureRefusedError("certificate.algorithm", algorithm=weak)
+
+
+def is_ca(certificate: Certificate) -> bool:
+    """Say whether it is a CA's certificate by its basic constraints (RFC 5280, 4.2.1.9)."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:

@@ -34,6 +34,7 @@ from router.limits import (
 )
 from router.model.documents import SignatureEntry
 from router.signatures.algorithms import Algorithm, VerifyingKey, check_fit, verify_raw
+from router.signatures.authorities import TrustView
 from router.signatures.certificates import (
     Certificate,
     check_leaf,
@@ -41,7 +42,7 @@ from router.signatures.certificates import (
     read_certificate,
 )
 from router.signatures.jws import check_form, read_header, read_signature, signing_input
-from router.signatures.trust import TrustStore, TrustView
+from router.signatures.trust import TrustStore
 from router.signatures.verdicts import SignatureVerdict, Verdict
 
 

@@ -177,7 +177,7 @@ def test_trust_is_the_same_after_reopening_and_bad_changes_leave_nothing() -> No
     engine = office.engine
     assert error_of(lambda: engine.trust_issuer(b"x"))[0] == "trust.invalid"
     leaf = office.signers["H22"].certificate_der
-    assert error_of(lambda: engine.trust_issuer(leaf))[0] == "trust.invalid"
+    assert error_of(lambda: engine.trust_issuer(leaf))[0] == "trust.leaf"
     assert error_of(lambda: engine.bind("H22", pki().ca_der, 0))[0] == "trust.invalid"
     assert error_of(lambda: engine.bind("H22", leaf, 5, 5))[0] == "trust.invalid"
     assert error_of(lambda: engine.bind("H99", leaf, 0))[0] == "unit.not_found"

@@ -95,6 +95,15 @@ def test_all_pairs_are_compared_by_the_class_of_the_sender() -> None:
     }
 
 
+def test_a_policy_that_could_not_be_activated_is_not_tried_either() -> None:
+    office = office_with_documents()
+    stranger = NO_HEALTH.replace(b'"H22.1"', b'"H99.99"')
+    said = error_of(lambda: office.engine.activate_policy(stranger, reason="QĐ 1"))
+    assert said[0] == "recipient.unknown"
+    assert error_of(lambda: office.engine.policy_impact(stranger)) == said
+    assert error_of(lambda: office.engine.rule_reach("x", stranger)) == said
+
+
 def test_every_mistake_of_a_policy_travels_to_another_process() -> None:
     problem = PolicyProblem("error", "field.invalid", 3, "rules[0]", "x", "y", (("n", 1),))
     error = PolicyError("field.invalid", problems=(problem,), path="rules", reason="z")
