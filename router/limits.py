@@ -134,8 +134,11 @@ POLICY_UNITS_TOLD_MAX: Final = 20
 """Codes told of one group of recipients."""
 POLICY_REPLAYED_MAX: Final = 100_000
 """Stored documents that one look at a policy's impact may replay."""
-HELD_PARTS_MAX: Final = 6
-"""Held parts of one document; the excluded ones are the seventh part of its record."""
+HELD_PARTS_MAX: Final = 5
+"""Held parts of one document; the excluded ones, and those who wait for a verdict, are the sixth
+and the seventh part of its record."""
+ENTRY_PARTS_MAX: Final = 7
+"""Parts of one record: an entry's number has three bits for its part."""
 HOLDS_PAGE_MAX: Final = 500
 HOLD_UNITS_SHOWN: Final = 20
 """Recipients and approvers named with one held part; all are counted."""
@@ -199,6 +202,33 @@ VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""
 VERIFY_THREADS_MAX: Final = 64
+VERDICT_WAIT_S_MAX: Final = 7 * 86_400
+"""How long a document waits for what its verdict lacks (revocation data); then it expires, and
+its sender is told.  A list of revoked certificates is issued anew within that time."""
+VERDICTS_WAITING_MAX: Final = 262_144
+"""Documents that wait for their verdicts at once; beyond, such documents are refused for now."""
+VERDICTS_PER_TURN: Final = 256
+"""Waiting documents that one turn judges."""
+VERDICT_TURN_S: Final = 0.2
+"""After this time a turn begins no further group of documents: others want the store, too."""
+VERDICT_RETRY_S_MIN: Final = 1
+VERDICT_RETRY_S_MAX: Final = 300
+"""A document that is still undecided is judged again after the first time, then after twice as
+long each time, at most after the second; at once when trust or revocation data have changed."""
+VERDICT_LOOK_S: Final = 0.1
+"""How often the daemon looks whether waiting documents can be decided."""
+DUE_LOOKED_PER_TURN: Final = 1_024
+"""Rows of the time index that one turn reads in search of documents that wait, after an opening."""
+VERIFY_DOCUMENTS_MAX: Final = 256
+"""Documents that one call judges without storing them."""
+CERTIFICATES_KEPT_MAX: Final = 65_536
+"""Certificates of signers and of those who issued them that are kept with the verdicts (0.3 KB
+of memory each); beyond, a verdict names them by their SHA-256 only."""
+SIGNER_SPAN_RECORDS: Final = 16_384
+"""That a certificate signed is noted once in so many records of the log, so that its documents
+can be found again without an index of every document."""
+AFFECTED_PAGE_MAX: Final = 1_000
+"""Documents of one page of those that a later revocation concerns."""
 TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
@@ -412,6 +442,8 @@ assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
 assert TREE_DOCUMENTS_MAX * 68 < TREE_MEMORY_BYTES_MAX, "all nodes of the largest tree fit"
+assert HELD_PARTS_MAX + 2 <= ENTRY_PARTS_MAX < 8
+assert VERDICT_RETRY_S_MIN <= VERDICT_RETRY_S_MAX < VERDICT_WAIT_S_MAX
 assert TRUST_BUNDLE_CERTIFICATES_MAX <= TRUST_CERTIFICATES_MAX
 assert TRUST_BUNDLE_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX
 assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (

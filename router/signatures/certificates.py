@@ -288,9 +288,7 @@ def weak_hash(certificate: Certificate) -> str:
     return "" if digest.name in _STRONG_HASHES else digest.name
 
 
-def _check_critical(
-    certificate: Certificate, understood: frozenset[x509.ObjectIdentifier]
-) -> None:
+def _check_critical(certificate: Certificate, understood: frozenset[x509.ObjectIdentifier]) -> None:
     for extension in certificate.extensions:
         if extension.critical and extension.oid not in understood:
             raise _malformed(f"unknown critical extension {extension.oid.dotted_string}")

@@ -112,7 +112,7 @@ class Revoked(NamedTuple):
     reason: str
 
 
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 (whatever it returns)
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Return the result of a coroutine that never waits.
 
     Raises RuntimeError when it does wait: nobody here could wake it.
@@ -228,7 +228,7 @@ class RevocationCheck:
                     return Revoked(instant_of(error.revocation_dt), _reason(error))
                 except (CRLValidationError, OCSPValidationError, ValidationError):
                     continue
-                except Exception:  # noqa: S112, PERF203 (as in `links_of`; no answer is "unknown")
+                except Exception:  # noqa: S112 (as in `links_of`; no answer is "unknown")
                     continue
                 self.accept(place)
                 return kind
@@ -239,9 +239,7 @@ class RevocationCheck:
         root_first = list(reversed(self._certificates[place:]))
         if len(root_first) == 1:
             return ValidationPath(self._path.trust_anchor, interm=[], leaf=None)
-        return ValidationPath(
-            self._path.trust_anchor, interm=root_first[1:-1], leaf=root_first[-1]
-        )
+        return ValidationPath(self._path.trust_anchor, interm=root_first[1:-1], leaf=root_first[-1])
 
 
 class ListFacts(NamedTuple):
@@ -391,7 +389,7 @@ def _parameters(root: Certificate, inputs: PolicyInputs) -> PKIXValidationParams
 def _context(
     path: ValidationPath,
     moment_us: int,
-    rule: Any,  # noqa: ANN401 (an untyped constant of the validator)
+    rule: Any,
     helpers: Iterable[x509.Certificate],
     *,
     crls: Iterable[crl.CertificateList] = (),
