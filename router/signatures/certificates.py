@@ -39,6 +39,7 @@ _UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 _STRONG_HASHES: Final = {"sha256", "sha384", "sha512"}
+_CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _CRITICAL_UNDERSTOOD: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -238,6 +239,34 @@ def check_validity(certificate: Certificate, at_us: int, role: str) -> None:
         raise SignatureRefusedError(
             "certificate.expired", until=show_instant(certificate.valid_to), certificate=role
         )
+
+
+def may_sign_lists(certificate: Certificate) -> bool:
+    """Say whether its key usage lets a CA sign revocation lists (RFC 5280, 4.2.1.3)."""
+    usage = _key_usage(certificate)
+    return usage is None or usage.crl_sign
+
+
+def named_key(certificate: Certificate) -> str:
+    """Return the kind and size of a certificate's key, as people call it."""
+    try:
+        key = _public_key(certificate)
+    except SignatureRefusedError:
+        return "unknown"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _CURVES.get(key.curve.name, key.curve.name)
+    return "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else type(key).__name__
+
+
+def named_hash(certificate: Certificate) -> str:
+    """Return the hash a certificate is signed with ("" when the algorithm has none of its own)."""
+    try:
+        digest = certificate.parsed.signature_hash_algorithm
+    except _UNREADABLE:
+        return "unknown"
+    return "" if digest is None else digest.name
 
 
 def plain(text: str) -> str:
