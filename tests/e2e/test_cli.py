@@ -21,8 +21,8 @@ COMMANDS = (
     "policy activate", "policy rollback", "policy versions", "policy show", "policy explain",
     "policy who-may-receive", "policy who-may-send", "group list", "group show",
     "group define", "group end", "token create",
-    "token list", "token revoke", "trust add", "trust remove", "trust list", "trust show", "trust check",
-    "trust bind", "trust bindings", "queue stats",
+    "token list", "token revoke", "trust add", "trust remove", "trust list", "trust show",
+    "trust check", "trust bind", "trust bindings", "queue stats",
     "queue list", "queue show", "queue shape", "queue redrive", "outbox", "check",
     "backup", "restore", "bench run",
 )  # fmt: skip
