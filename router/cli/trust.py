@@ -270,7 +270,7 @@ def bindings(
 def _binding_row(one: BindingShown) -> tuple[str, ...]:
     return (
         one.certificate_sha256[:_PREFIX], one.code, f"#{one.unit}", word(one.state),
-        shown_text(one.valid_from), shown_text(one.valid_to) or "–",
+        shown_text(one.valid_from) or "–", shown_text(one.valid_to) or "–",
         shown_text(one.expires)[:10] or "–", one.issuer or "–",
     )  # fmt: skip
 
