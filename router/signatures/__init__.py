@@ -4,9 +4,14 @@
 one step each: `encoding` (strict base64), `algorithms` (keys and raw signatures),
 `certificates`, `jws` (the signature entry), `authorities`, `trust` (what the log says),
 `trust_checks` (what may be said), `verdicts`, `verifier`.
+
+`RevocationStore` knows which certificates were revoked: `lists` (CRLs), `responses` (OCSP),
+`revocation_sources` (where to ask), `revocation_view` (what judges ask), `revocation`.
 """
 
 from router.signatures.authorities import Authority, Revocation, Role, TrustView
+from router.signatures.revocation import RevocationStore
+from router.signatures.revocation_view import RevocationStatus, RevocationView
 from router.signatures.trust import (
     AuthorityDistrusted,
     AuthorityTrusted,
@@ -38,6 +43,9 @@ __all__ = [
     "IssuerTrusted",
     "Missing",
     "Revocation",
+    "RevocationStatus",
+    "RevocationStore",
+    "RevocationView",
     "Role",
     "SignatureVerdict",
     "TreeProof",
