@@ -16,10 +16,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from time import sleep
 from typing import Final, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID, SignatureAlgorithmOID
 
 from router.errors import InputError, TooLargeError
@@ -75,7 +79,17 @@ _FLAGS: Final = {
 }  # fmt: skip
 HOLD: Final = "certificate_hold"
 _LOW: Final = (1 << 64) - 1
-_EACH_INVALID: Final = -(1 << 63)
+_INTEGER: Final = 0x02
+_LONG_FORM: Final = 0x80
+_MIXER: Final = 0x9E3779B97F4A7C15
+"""An odd number near 2^64 over the golden ratio: serials in a row fall into all buckets."""
+_BUCKETS: Final = 256
+_BUCKET_SHIFT: Final = 56
+_STEP: Final = 64
+"""Rows between two moments at which waiting threads get the interpreter."""
+_NONE_STATED: Final = -(1 << 63)
+Row = tuple[int, int, int, int]
+"""Serial, instant of revocation, of loss of the key (or _NONE_STATED), place in REASONS."""
 
 
 class Revoked(NamedTuple):
@@ -89,38 +103,47 @@ class Revoked(NamedTuple):
 class Entries:
     """The revoked certificates of one list by serial number; immutable and compact.
 
-    `_keys` holds the low 64 bits of each serial in ascending order, `_serials` the serials
-    themselves, `_width` bytes each, in the same order, so that equal low halves of different
-    serials are told apart.  Memory for each entry: 8 + `_width` + 8 + 1 bytes, and 8 more
-    where any entry states an invalidity date.
+    `_keys` holds a mixed 64-bit key of each serial in ascending order, `_serials` the serials
+    themselves, `_width` bytes each, in the same order, so that serials of equal keys are told
+    apart.  Memory for each entry: 8 + `_width` + 8 + 1 bytes, and 8 more where any entry states
+    an invalidity date.  While it is made other threads get the interpreter all the time.
     """
 
     __slots__ = ("_dates", "_invalid", "_keys", "_reasons", "_serials", "_width")
 
-    def __init__(self, revoked: Iterable[tuple[int, Revoked]]) -> None:
-        """Index (serial, entry) pairs.  Raises OverflowError for a serial that is none."""
+    def __init__(self, revoked: Iterable[Row]) -> None:
+        """Index the rows of a list.  Raises OverflowError for a serial that is none."""
         serials, dates, reasons = bytearray(), array("q"), array("B")
-        keys, invalid, any_invalid = array("Q"), array("q"), False
-        longest = 0
-        for serial, one in revoked:
+        keys, invalid, stated, longest = array("Q"), array("q"), False, 0
+        buckets: list[array[int]] = [array("L") for _ in range(_BUCKETS)]
+        for place, (serial, revoked_at, invalidity_at, reason) in enumerate(revoked):
             serials += serial.to_bytes(SERIAL_BYTES_MAX, "big")
             longest = max(longest, serial)
-            keys.append(serial & _LOW)
-            dates.append(one.revoked_at)
-            reasons.append(REASONS.index(one.reason))
-            any_invalid = any_invalid or one.invalidity_at is not None
-            invalid.append(_EACH_INVALID if one.invalidity_at is None else one.invalidity_at)
-        order = sorted(range(len(keys)), key=keys.__getitem__)
+            key = serial * _MIXER & _LOW
+            keys.append(key)
+            buckets[key >> _BUCKET_SHIFT].append(place)
+            dates.append(revoked_at)
+            reasons.append(reason)
+            stated = stated or invalidity_at != _NONE_STATED
+            invalid.append(invalidity_at)
+            if place % _STEP == 0:
+                sleep(0)
         self._width = max(1, (longest.bit_length() + 7) // 8)
-        skipped = SERIAL_BYTES_MAX - self._width
-        self._serials = b"".join(
-            serials[place * SERIAL_BYTES_MAX + skipped : (place + 1) * SERIAL_BYTES_MAX]
-            for place in order
-        )
-        self._keys = array("Q", (keys[place] for place in order))
-        self._dates = array("q", (dates[place] for place in order))
-        self._reasons = array("B", (reasons[place] for place in order))
-        self._invalid = array("q", (invalid[place] for place in order) if any_invalid else ())
+        self._keys, self._dates, self._invalid = array("Q"), array("q"), array("q")
+        self._reasons = array("B")
+        kept = bytearray()
+        for bucket in buckets:
+            order = sorted(bucket, key=keys.__getitem__)
+            self._keys.extend(map(keys.__getitem__, order))
+            self._dates.extend(map(dates.__getitem__, order))
+            self._reasons.extend(map(reasons.__getitem__, order))
+            if stated:
+                self._invalid.extend(map(invalid.__getitem__, order))
+            for place in order:
+                end = (place + 1) * SERIAL_BYTES_MAX
+                kept += serials[end - self._width : end]
+            sleep(0)
+        self._serials = bytes(kept)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -135,7 +158,7 @@ class Entries:
         """Return the entry of a serial; of several the one that is revoked the longest."""
         if serial < 0 or serial.bit_length() > 8 * self._width:
             return None
-        key, wanted = serial & _LOW, serial.to_bytes(self._width, "big")
+        key, wanted = serial * _MIXER & _LOW, serial.to_bytes(self._width, "big")
         place, found = bisect_left(self._keys, key), None
         while place < len(self._keys) and self._keys[place] == key:
             start = place * self._width
@@ -147,10 +170,10 @@ class Entries:
         return found
 
     def _entry(self, place: int) -> Revoked:
-        invalid = self._invalid[place] if self._invalid else _EACH_INVALID
+        invalid = self._invalid[place] if self._invalid else _NONE_STATED
         return Revoked(
             self._dates[place],
-            None if invalid == _EACH_INVALID else invalid,
+            None if invalid == _NONE_STATED else invalid,
             REASONS[self._reasons[place]],
         )
 
@@ -190,6 +213,7 @@ class ReadList:
     `name` is its issuer's name as `name_key` makes it.
     """
 
+    der: bytes
     parsed: x509.CertificateRevocationList
     sha256: str
     issuer: str
@@ -214,6 +238,7 @@ def read_list(der: bytes) -> ReadList:
         if parsed.next_update_utc is None:
             raise malformed("it does not say when the next one comes (nextUpdate)")
         read = ReadList(
+            der=der,
             parsed=parsed,
             sha256=hashlib.sha256(der).hexdigest(),
             issuer=parsed.issuer.rfc4514_string(),
@@ -241,7 +266,7 @@ def read_entries(read: ReadList) -> Entries:
         count = len(read.parsed)
         if count > CRL_ENTRIES_MAX:
             raise TooLargeError("revocation.too_large", size=count, limit=CRL_ENTRIES_MAX)
-        return Entries(_revoked(one) for one in read.parsed)
+        return Entries(_row(one) for one in read.parsed)
     except UNREADABLE:
         raise malformed("an entry can't be read") from None
 
@@ -260,10 +285,58 @@ def check_signature(read: ReadList, signer: Certificate) -> bool:
     if not strong and algorithm != SignatureAlgorithmOID.ED25519:
         name = digest.name if digest else "an unknown algorithm"
         raise InputError("revocation.algorithm", algorithm=name)
-    try:
-        return bool(read.parsed.is_signature_valid(signer.parsed.public_key()))  # type: ignore[arg-type]
-    except UNREADABLE:
+    return _verify(read, signer.parsed.public_key())
+
+
+def _verify(read: ReadList, key: PublicKeyTypes) -> bool:
+    """Verify over the bytes as they came.
+
+    `is_signature_valid` encodes the whole list anew and keeps the interpreter from all other
+    threads meanwhile: a quarter of a second for a large list.
+    """
+    signed = _signed_part(read.der)
+    if signed is None:
         return False
+    parsed = read.parsed
+    try:
+        stated = parsed.signature_algorithm_parameters
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(stated, (PKCS1v15, PSS)):
+            digest = parsed.signature_hash_algorithm
+            assert digest is not None, "`check_signature` has looked"
+            key.verify(parsed.signature, signed, stated, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(stated, ec.ECDSA):
+            key.verify(parsed.signature, signed, stated)
+        elif isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(parsed.signature, signed)
+        else:
+            return False
+    except (InvalidSignature, *UNREADABLE):
+        return False
+    return True
+
+
+def _signed_part(der: bytes) -> bytes | None:
+    """Return the tbsCertList of a CRL that `cryptography` has read as DER.
+
+    None when the algorithm inside it is not the one outside (RFC 5280, 5.1.1.2).
+    """
+    start, _ = _content(der, 0)
+    inner, end = _content(der, start)
+    if der[inner] == _INTEGER:
+        inner = _content(der, inner)[1]
+    algorithm = der[inner : _content(der, inner)[1]]
+    if der[end : _content(der, end)[1]] != algorithm:
+        return None
+    return der[start:end]
+
+
+def _content(der: bytes, place: int) -> tuple[int, int]:
+    """Return where the content of the element at a place begins, and where it ends."""
+    length = der[place + 1]
+    if length < _LONG_FORM:
+        return place + 2, place + 2 + length
+    begins = place + 2 + (length & 0x7F)
+    return begins, begins + int.from_bytes(der[place + 2 : begins], "big")
 
 
 def may_sign_lists(certificate: Certificate) -> bool:
@@ -406,8 +479,8 @@ def _names(names: Iterable[x509.GeneralName] | None) -> Iterable[str]:
             yield name_key(name.value)
 
 
-def _revoked(entry: x509.RevokedCertificate) -> tuple[int, Revoked]:
-    reason, invalidity_at = 0, None
+def _row(entry: x509.RevokedCertificate) -> Row:
+    reason, invalidity_at = 0, _NONE_STATED
     for extension in entry.extensions:
         value = extension.value
         if isinstance(value, x509.CRLReason):
@@ -416,5 +489,4 @@ def _revoked(entry: x509.RevokedCertificate) -> tuple[int, Revoked]:
             invalidity_at = instant_of(value.invalidity_date_utc)
         elif extension.critical and extension.oid not in _ENTRY_UNDERSTOOD:
             raise InputError("revocation.critical", extension=extension.oid.dotted_string)
-    revoked_at = instant_of(entry.revocation_date_utc)
-    return entry.serial_number, Revoked(revoked_at, invalidity_at, REASONS[reason])
+    return entry.serial_number, instant_of(entry.revocation_date_utc), invalidity_at, reason
