@@ -232,6 +232,10 @@ FETCH_LOOK_S: Final = 1.0
 KEPT_FILES_MAX: Final = 20_480
 KEPT_FILES_BYTES_MAX: Final = 1_073_741_824
 """Revocation data kept on the disk for the next start."""
+TREE_DOCUMENTS_MAX: Final = 1 << 20
+"""Documents that one signature over the root of their tree may cover."""
+TREE_CHARS_MAX: Final = 1_024
+"""The place of one document in its tree: size, index, root and 20 nodes, in base64url."""
 RSA_KEY_BITS_MIN: Final = 2_048
 """TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
 RSA_KEY_BITS_MAX: Final = 8_192
@@ -432,6 +436,10 @@ assert REVOCATION_LISTS_MAX + REVOCATION_RESPONSES_MAX <= KEPT_FILES_MAX
 assert OCSP_BYTES_MAX < CRL_BYTES_MAX < KEPT_FILES_BYTES_MAX
 assert CRL_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX, "a list fits one call of another process"
 assert FETCH_PAUSE_S_MIN <= FETCH_PAUSE_S_MAX
+assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes each"
+assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
+    "the longest proof fits"
+)
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert GROUP_BYTES_MAX <= LINE_BYTES_MAX, "a full group may wait in line"

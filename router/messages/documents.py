@@ -108,7 +108,7 @@ SIGNATURES: Final[dict[str, Words]] = {
     ),
     "signature.form": Words(
         "Signatures of form “{form}” are not taken.", "Không nhận chữ ký dạng “{form}”.",
-        "Use the form “jws”.", "Dùng dạng “jws”.",
+        "Use the form “jws” or “merkle”.", "Dùng dạng “jws” hoặc “merkle”.",
     ),
     "signature.algorithm": Words(
         "The algorithm “{algorithm}” is not taken.", "Không nhận thuật toán “{algorithm}”.",
@@ -124,11 +124,57 @@ SIGNATURES: Final[dict[str, Words]] = {
     "signature.critical": Words(
         "The header's “crit” names what is not understood: {reason}.",
         "Tiêu đề “crit” có mục không hiểu: {reason}.",
-        "Only “b64” is critical here.", "Chỉ “b64” là mục bắt buộc.",
+        "Only “b64” is critical here, and “tree” in the form “merkle”.",
+        "Chỉ “b64” là mục bắt buộc, thêm “tree” ở dạng “merkle”.",
     ),
     "signature.invalid": Words(
         "The signature does not fit the bytes.", "Chữ ký không khớp nội dung.",
         "Sign exactly the payload bytes you send.", "Ký đúng chuỗi byte payload được gửi.",
+    ),
+    "tree.malformed": Words(
+        "The document's place in its tree can't be read: {reason}.",
+        "Không đọc được vị trí của văn bản trong cây: {reason}.",
+        "Send size, index, root and proof as docs/envelope.md says.",
+        "Gửi kích thước, số thứ tự, gốc và chứng minh như docs/envelope.md.",
+    ),
+    "tree.size": Words(
+        "A tree of {size} documents is not taken.", "Không nhận cây có {size} văn bản.",
+        "Sign 1 to {limit} documents together.", "Ký cùng lúc từ 1 đến {limit} văn bản.",
+    ),
+    "tree.index": Words(
+        "The place {index} is not in a tree of {size} documents.",
+        "Vị trí {index} không có trong cây {size} văn bản.",
+        "Places count from 0 up to the size less one.",
+        "Vị trí đếm từ 0 đến kích thước trừ một.",
+    ),
+    "tree.proof_short": Words(
+        "The proof has {found} nodes; its place asks for {wanted}.",
+        "Chứng minh có {found} nút; vị trí này cần {wanted}.",
+        "Send the whole proof of this document, as it was made when the tree was signed.",
+        "Gửi đủ chứng minh của văn bản này, như khi ký cây.",
+    ),
+    "tree.proof_long": Words(
+        "The proof has {found} nodes; its place asks for {wanted} only.",
+        "Chứng minh có {found} nút; vị trí này chỉ cần {wanted}.",
+        "Send the proof of this document and nothing more.",
+        "Chỉ gửi chứng minh của văn bản này, không thêm gì.",
+    ),
+    "tree.proof": Words(
+        "The proof does not lead from this document to the root that was signed.",
+        "Chứng minh không dẫn từ văn bản này đến gốc đã ký.",
+        "Send exactly the bytes that were signed, with their own proof; else sign again.",
+        "Gửi đúng chuỗi byte đã ký kèm chứng minh của nó; nếu không thì ký lại.",
+    ),
+    "tree.signature": Words(
+        "The signature is not over the root and size of this tree.",
+        "Chữ ký không khớp gốc và kích thước của cây này.",
+        "Send the signature that was made for this tree; else sign it again.",
+        "Gửi chữ ký đã tạo cho cây này; nếu không thì ký lại.",
+    ),
+    "tree.header": Words(
+        "The header is not one for the form “{form}”.", "Tiêu đề không dành cho dạng “{form}”.",
+        "A tree's signature belongs in the form “merkle”, a document's own in the form “jws”.",
+        "Chữ ký của cây dùng dạng “merkle”, chữ ký riêng của văn bản dùng dạng “jws”.",
     ),
     "certificate.malformed": Words(
         "The certificate can't be read: {reason}.", "Không đọc được chứng thư: {reason}.",

@@ -112,15 +112,17 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 
 class SignatureEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One signature over the payload bytes.
+    """One signature over the payload bytes, or over the root of a tree that holds them.
 
-    `form` is "jws": detached JWS with unencoded payload (RFC 7515 App. F, RFC 7797);
-    `protected` and `signature` are base64url without padding.  "merkle" is reserved.
+    `form` is "jws": detached JWS with unencoded payload (RFC 7515 App. F, RFC 7797); or
+    "merkle": the same over the root statement of a tree of documents, with `tree`, this one's
+    place in it (`router.signatures.trees`).  The others are base64url without padding.
     """
 
     form: Annotated[str, Meta(min_length=1, max_length=16)]
     protected: Annotated[str, Meta(max_length=limits.SIGNATURE_HEADER_CHARS_MAX)] = ""
     signature: Annotated[str, Meta(max_length=2_048)] = ""
+    tree: Annotated[str, Meta(max_length=limits.TREE_CHARS_MAX)] = ""
 
 
 class InlineContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

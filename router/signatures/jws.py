@@ -1,11 +1,16 @@
-"""One signature entry of form "jws": detached JWS over the payload bytes as they are.
+"""Signature entries: detached JWS over bytes as they are (forms "jws" and "merkle").
+
+In the form "jws" the bytes are the payload, in the form "merkle" the root statement of a tree
+of documents (`router.signatures.trees`).
 
 The protected header is base64url of a JSON object with exactly these members:
 
 - `alg`: a name of `router.signatures.algorithms` (never "none", never a MAC);
 - `b64`: false, and `crit`: ["b64"] (RFC 7797: the payload goes into the signature unencoded);
 - `x5c`: one to five certificates, base64 of DER, the signer's first (RFC 7515, 4.1.6);
-- `x5t#S256`: base64url of the SHA-256 of the signer's certificate (RFC 7515, 4.1.8).
+- `x5t#S256`: base64url of the SHA-256 of the signer's certificate (RFC 7515, 4.1.8);
+- in the form "merkle" also `tree`: "rfc6962-sha256", and `crit`: ["b64", "tree"], so that who
+  knows no trees must refuse it (RFC 7515, 4.1.11) and no header serves both forms.
 
 Anything else, a member written twice, or a second spelling of the same bytes is refused.
 """
@@ -27,7 +32,11 @@ from router.signatures.algorithms import ALGORITHMS, Algorithm
 from router.signatures.certificates import plain
 from router.signatures.encoding import decode_standard, decode_url, encode_standard, encode_url
 
-_MEMBERS: Final = frozenset({"alg", "b64", "crit", "x5c", "x5t#S256"})
+TREE_KIND: Final = "rfc6962-sha256"
+"""How the trees are hashed: the value of `tree` in their headers."""
+_JWS_MEMBERS: Final = frozenset({"alg", "b64", "crit", "x5c", "x5t#S256"})
+_MEMBERS: Final = {"jws": _JWS_MEMBERS, "merkle": _JWS_MEMBERS | {"tree"}}
+_CRITICAL: Final = {"jws": ["b64"], "merkle": ["b64", "tree"]}
 
 
 class Header(NamedTuple):
@@ -42,12 +51,13 @@ def signing_input(protected: str, payload: bytes) -> bytes:
     return protected.encode("ascii") + b"." + payload
 
 
-def write_header(algorithm: Algorithm, certificates: tuple[bytes, ...]) -> str:
+def write_header(algorithm: Algorithm, certificates: tuple[bytes, ...], form: str = "jws") -> str:
     """Return the protected header for these certificates (the signer's first)."""
     header = {
         "alg": algorithm.name,
         "b64": False,
-        "crit": ["b64"],
+        "crit": _CRITICAL[form],
+        **({"tree": TREE_KIND} if form == "merkle" else {}),
         "x5c": [encode_standard(der) for der in certificates],
         "x5t#S256": encode_url(hashlib.sha256(certificates[0]).digest()),
     }
@@ -57,26 +67,35 @@ def write_header(algorithm: Algorithm, certificates: tuple[bytes, ...]) -> str:
 def check_form(entry: SignatureEntry) -> None:
     """See that the entry is of a form taken here.
 
-    Raises SignatureRefusedError `signature.form`.
+    Raises SignatureRefusedError `signature.form`, or `tree.malformed` for a place in a tree
+    in a form that has none.
     """
-    if entry.form != "jws":
+    if entry.form not in _MEMBERS:
         raise SignatureRefusedError("signature.form", path="form", form=plain(entry.form))
+    if entry.form == "jws" and entry.tree:
+        raise SignatureRefusedError(
+            "tree.malformed", path="tree", reason="the form jws has no tree"
+        )
 
 
-def read_header(protected: str) -> Header:
-    """Read a protected header.
+def read_header(protected: str, form: str = "jws") -> Header:
+    """Read the protected header of an entry of that form.
 
-    Raises SignatureRefusedError `signature.malformed`, `signature.critical`,
-    `signature.algorithm` or `certificate.malformed`; the path is relative to the entry.
+    Raises SignatureRefusedError `signature.malformed`, `signature.critical`, `tree.header` (it
+    is of the other form), `signature.algorithm` or `certificate.malformed`; the path is
+    relative to the entry.
     """
     members = _members(protected)
-    _check_critical(members)
-    unknown = sorted(members.keys() - _MEMBERS)
+    _check_critical(members, form)
+    wanted = _MEMBERS[form]
+    unknown = sorted(members.keys() - wanted)
     if unknown:
         _refuse(f"unknown member {_quoted(unknown[0])}")
-    missing = sorted(_MEMBERS - members.keys())
+    missing = sorted(wanted - members.keys())
     if missing:
         _refuse(f"the member {missing[0]} is missing")
+    if form == "merkle" and members["tree"] != TREE_KIND:
+        _refuse(f"tree must be {TREE_KIND}")
     if members["b64"] is not False:
         _refuse("b64 must be false")
     name = members["alg"]
@@ -124,15 +143,17 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _check_critical(members: dict[str, object]) -> None:
-    critical = members.get("crit")
-    if critical == ["b64"]:
+def _check_critical(members: dict[str, object], form: str) -> None:
+    critical, wanted = members.get("crit"), _CRITICAL[form]
+    if critical == wanted:
         return
+    if critical in _CRITICAL.values():
+        raise SignatureRefusedError("tree.header", path="protected.crit", form=form)
     if critical is None:
         reason = "crit is missing"
     elif isinstance(critical, list):
-        others = [name for name in critical if name != "b64"]
-        reason = _quoted(others[0]) if others else "it must be exactly b64, once"
+        others = [name for name in critical if name not in wanted]
+        reason = _quoted(others[0]) if others else f"it must be exactly {', '.join(wanted)}"
     else:
         reason = "it is no list"
     raise SignatureRefusedError("signature.critical", path="protected.crit", reason=reason)
