@@ -48,7 +48,7 @@ class KeptFiles:
         self._sizes: dict[str, int] = {}
 
     @property
-    def bytes(self) -> int:
+    def held_bytes(self) -> int:
         """Bytes of all files that were read or written by this object."""
         with self._lock:
             return sum(self._sizes.values())

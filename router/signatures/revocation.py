@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from router.errors import InputError
@@ -39,7 +39,6 @@ from router.signatures.lists import (
     may_sign_lists,
     read_entries,
     read_list,
-    subject_key,
 )
 from router.signatures.responses import (
     Answer,
@@ -373,31 +372,26 @@ class RevocationStore:
     def states(self, trust: TrustView, at_us: int) -> tuple[AuthorityRevocation, ...]:
         """Return how fresh the data of each authority is, in the order of the trust store."""
         with self._lock:
-            seen = set()
-            found = []
-            for authority in trust.authorities:
-                certificate = authority.certificate
-                if authority_id(certificate) in seen:
-                    continue
-                seen.add(authority_id(certificate))
-                required = authority_id(certificate) in self._sources.known(trust).required
-                found.append(self._state(certificate, trust, at_us, required))
-            for name, certificate in self._sources.wanting(trust):
-                if name not in seen:
-                    seen.add(name)
-                    found.append(self._state(certificate, trust, at_us, True))
-        return tuple(found)
+            required = dict(self._sources.wanting(trust))
+            named = {authority_id(one.certificate): one.certificate for one in trust.authorities}
+            about: dict[str, list[KnownResponse]] = {}
+            for response in self._view.responses.values():
+                about.setdefault(response.issuer, []).append(response)
+            return tuple(
+                self._state(certificate, about.get(name, ()), trust, at_us, name in required)
+                for name, certificate in {**named, **required}.items()
+            )
 
     def _state(
-        self, certificate: Certificate, trust: TrustView, at_us: int, required: bool
+        self,
+        certificate: Certificate,
+        responses: Sequence[KnownResponse],
+        trust: TrustView,
+        at_us: int,
+        required: bool,
     ) -> AuthorityRevocation:
         view, authority = self._view, authority_id(certificate)
-        lists = [
-            one
-            for one in view.lists.values()
-            if one.name == subject_key(certificate) and one.speaks_for(certificate)
-        ]
-        responses = [one for one in view.responses.values() if one.issuer == authority]
+        lists = view.lists_of(certificate)
         slots = [one.slot for one in lists] + [one.slot for one in responses]
         evidences = [one.evidence for one in (lists or responses)]
         newest = max(evidences, key=lambda one: one.fresh_until, default=None)

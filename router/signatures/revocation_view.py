@@ -139,6 +139,11 @@ class RevocationView:
         """The responses by (authority_id, serial)."""
         return self._responses
 
+    def lists_of(self, issuer: Certificate) -> list[KnownList]:
+        """Return the lists that speak for an issuer, whatever their scope and age."""
+        named = self._by_name.get(subject_key(issuer), ())
+        return [one for one in named if one.speaks_for(issuer)]
+
     def with_response(self, response: KnownResponse, version: int) -> RevocationView:
         """Return a view of the same lists with one response more, or another in its place."""
         made = RevocationView.__new__(RevocationView)
@@ -200,8 +205,8 @@ class RevocationView:
         self, issuer: Certificate, serial: int, certificate: Certificate | None
     ) -> list[_Claim]:
         found = []
-        for one in self._by_name.get(subject_key(issuer), ()):
-            if one.entries is None or not one.speaks_for(issuer):
+        for one in self.lists_of(issuer):
+            if one.entries is None:
                 continue
             if not one.scope.covers(certificate) or serial < 0:
                 continue

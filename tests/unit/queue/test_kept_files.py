@@ -93,7 +93,7 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     for name in ("aa", "bb", "cc"):
         small.put(name, "crl", b"x" * 100)
     assert set(read(files(tmp_path / "small"))) == {"cc.crl"} | {"bb.crl"}
-    assert small.bytes <= 300
+    assert small.held_bytes <= 300
 
 
 def test_a_file_over_its_bound_is_not_kept(tmp_path: Path) -> None:
