@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
+from router._json import find_duplicate_member
 from router.errors import SignatureRefusedError
 from router.limits import SIGNATURES_MAX
-from router.model.documents import SignatureEntry
+from router.model.documents import Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
@@ -31,6 +32,9 @@ class VerifyItem(msgspec.Struct, frozen=True):
 
     payload: bytes
     signatures: tuple[SignatureEntry, ...]
+
+
+_envelopes: Final = msgspec.json.Decoder(Envelope)
 
 
 class Signed(Protocol):
@@ -116,6 +120,21 @@ class Batch:
                         results[place] = ready.whole
                     continue
             results[place] = self._verify(item, place)
+
+    def verify_raw(self, raws: Sequence[bytes], first: int, results: list[Verdict | None]) -> None:
+        """Read envelopes (JSON) and judge them, as `verify` does."""
+        for place, raw in enumerate(raws, first):
+            envelope = _read(raw)
+            if isinstance(envelope, SignatureRefusedError):
+                results[place] = Verdict(
+                    status="invalid",
+                    trust_version=self._view.version,
+                    code=envelope.code,
+                    path=envelope.path,
+                    facts=envelope.facts,
+                )
+            else:
+                self.verify((envelope,), place, results)
 
     def settle(self, until: float, results: list[Verdict | None]) -> None:
         """Give what is pending its verdict, waiting for paths until `until` (monotonic)."""
@@ -269,6 +288,21 @@ def read_signer(protected: str) -> Signer:
 
 def _is_plain(entry: SignatureEntry) -> bool:
     return entry.form == "jws" and not entry.tree
+
+
+def _read(raw: bytes) -> Envelope | SignatureRefusedError:
+    """Return the envelope of JSON bytes, or why they are none (its words quote no content)."""
+    try:
+        envelope = _envelopes.decode(raw)
+        repeated = find_duplicate_member(raw)
+    except (ValueError, RecursionError):
+        return SignatureRefusedError("json.malformed", path="$", reason="it is no envelope")
+    if repeated is not None:
+        offset, member = repeated
+        return SignatureRefusedError(
+            "json.duplicate_member", path="$", offset=offset, member=plain(member)
+        )
+    return envelope
 
 
 def _check_count(item: Signed) -> None:
