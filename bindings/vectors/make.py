@@ -225,7 +225,7 @@ def bad_signatures() -> Iterator[Vector]:
     yield Vector("protected-padded", "base64url with padding.",
                  with_entry(protected=entry["protected"] + "="),
                  "signature.malformed", "$.signatures[0].protected")  # fmt: skip
-    yield Vector("form-merkle", "The form merkle is reserved.", with_entry(form="merkle"),
+    yield Vector("form-unknown", "No form of that name.", with_entry(form="cms"),
                  "signature.form", "$.signatures[0].form")  # fmt: skip
     yield Vector("second-bad", "The first signature is good, the second is not.",
                  made | {"signatures": [entry, entry | {"signature": encode_url(bytes(64))}]},
