@@ -242,6 +242,10 @@ PATH_STEPS_MAX: Final = 512
 most 0.5 ms each): what certificates that sign each other in circles can cost."""
 DISTINGUISHED_NAME_BYTES_MAX: Final = 2_048
 """Names of subjects and issuers that are compared by RFC 5280 (about 1 ms per 100 bytes)."""
+PARSED_CERTIFICATES_MAX: Final = 128
+"""Certificates the path validator keeps parsed, for each thread (some 50 KB each)."""
+PARSED_LISTS_MAX: Final = 32
+"""Revocation lists it keeps parsed, for each thread (up to 2 MB each, of 1,000 entries)."""
 TRUST_WEBS_MAX: Final = 4
 """Trust views whose index of names is kept for the search for paths."""
 TREE_MEMORY_BYTES_MAX: Final = 134_217_728

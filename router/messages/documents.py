@@ -197,6 +197,23 @@ SIGNATURES: Final[dict[str, Words]] = {
         "Nơi cấp chứng thư không được tin cậy: {issuer}.",
         "Have the operator import the issuing CA.", "Đề nghị quản trị nhập CA cấp chứng thư.",
     ),
+    "certificate.paths": Words(
+        "The certificates allow more paths to a root than the {paths} that are tried.",
+        "Chứng thư cho phép nhiều đường dẫn đến CA gốc hơn {paths} đường dẫn được thử.",
+        "Send only the signer's certificate and the CAs above it.",
+        "Chỉ gửi chứng thư của người ký và các CA cấp trên.",
+    ),
+    "certificate.revoked": Words(
+        "The certificate of {subject} was revoked; it is invalid since {since} ({reason}).",
+        "Chứng thư của {subject} đã bị thu hồi; không còn giá trị từ {since} ({reason}).",
+        "Sign with a certificate that is in force.", "Ký bằng chứng thư còn hiệu lực.",
+    ),
+    "certificate.constraints": Words(
+        "The certificate of {subject} breaks a limit its issuer set: {constraint}.",
+        "Chứng thư của {subject} vượt giới hạn do nơi cấp đặt ra: {constraint}.",
+        "Ask the CA for a certificate within its limits.",
+        "Đề nghị CA cấp chứng thư trong phạm vi được phép.",
+    ),
     "certificate.expired": Words(
         "The certificate was valid until {until}.", "Chứng thư hết hạn từ {until}.",
         "Renew the certificate and sign again.", "Gia hạn chứng thư và ký lại.",
