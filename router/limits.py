@@ -194,6 +194,8 @@ VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""
 VERIFY_THREADS_MAX: Final = 64
+PIN_CHARS_MAX: Final = 256
+"""PIN of a token, or password of a key's file."""
 TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
