@@ -202,6 +202,8 @@ VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""
 VERIFY_THREADS_MAX: Final = 64
+PIN_CHARS_MAX: Final = 256
+"""PIN of a token, or password of a key's file."""
 VERDICT_WAIT_S_MAX: Final = 7 * 86_400
 """How long a document waits for what its verdict lacks (revocation data); then it expires, and
 its sender is told.  A list of revoked certificates is issued anew within that time."""
