@@ -80,7 +80,7 @@ class Engine(
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads)
-        verification = Verification(self._rooms, self._verifier)
+        verification = Verification(self._rooms, self._queue, self._verifier)
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
         redirections = self._face_deliveries(self._rooms, self._queue, self._clock, verification)
