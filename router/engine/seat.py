@@ -20,6 +20,7 @@ from router.engine.holding import Viewer
 from router.engine.policy_seat import PolicySeat
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
+from router.engine.verdict_seat import VerdictSeat
 from router.errors import ForbiddenError, InputError, NotFoundError, VanbanError
 from router.model.administration import DirectoryChanged, VersionShown
 from router.model.answers import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:  # the engine makes seats
     from router.engine.engine import Engine
 
 
-class Seat(PolicySeat):
+class Seat(PolicySeat, VerdictSeat):
     """One principal's view of an engine; cheap, made for each question."""
 
     def __init__(

@@ -101,7 +101,7 @@ class Signers:
             return []
         if len(self._kept) >= CERTIFICATES_KEPT_MAX:
             return []
-        sent = dict(_sent_along(entries))
+        sent = dict(sent_along(entries))
         found: dict[str, RoomRecord] = {}
         for chain in chains:
             for sha256, issuer in zip(chain, (*chain[1:], ""), strict=True):
@@ -155,7 +155,8 @@ class Signers:
         """
         spans = []
         for sequence in after.room_sequences(queue.store, _room_of(sha256)):
-            data = queue.store.record(sequence)
+            over = sequence + 2 * SIGNER_SPAN_RECORDS <= start
+            data = None if over else queue.store.record(sequence)
             if data is None:
                 continue
             document = _used.decode(decode_room(data, sequence).body).document
@@ -175,7 +176,7 @@ def _room_of(sha256: str) -> str:
     return _USED + sha256[:_NAME_CHARS]
 
 
-def _sent_along(entries: Sequence[SignatureEntry]) -> Iterator[tuple[str, bytes]]:
+def sent_along(entries: Sequence[SignatureEntry]) -> Iterator[tuple[str, bytes]]:
     """Yield (SHA-256, DER) of the certificates in the headers of signatures."""
     for entry in entries:
         try:

@@ -6,7 +6,7 @@ The one place that knows what the verifier needs beside the documents.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from router.engine.state import Rooms
 from router.model.documents import SignatureEntry
@@ -47,6 +47,10 @@ class Verification:
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
         return self._verifier.verify_batch(items, self._rooms.trust, at_us)
+
+    def revocation_view(self) -> Any:
+        """Return what is known of revocation now; None when nothing is."""
+        return None
 
     def asked(self) -> Asked:
         """Return what verdicts depend on now; bindings alone change none."""
