@@ -46,7 +46,7 @@ class Verification:
 
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
-        return self._verifier.verify_batch(items, self._rooms.trust, at_us)
+        return self._verifier.verify_batch(items, self._rooms.trust, None, at_us)
 
     def revocation_view(self) -> Any:
         """Return what is known of revocation now; None when nothing is."""
