@@ -26,7 +26,7 @@ from router.model.documents import Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
-from router.signatures.certificates import check_leaf, read_certificate
+from router.signatures.certificates import check_leaf, plain, read_certificate
 from router.signatures.cold import ColdPaths, Flight, path_key
 from router.signatures.jws import check_form, check_header_form, read_header, read_signature
 from router.signatures.trees import TreeMemory
