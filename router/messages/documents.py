@@ -182,6 +182,12 @@ SIGNATURES: Final[dict[str, Words]] = {
         "A tree's signature belongs in the form “merkle”, a document's own in the form “jws”.",
         "Chữ ký của cây dùng dạng “merkle”, chữ ký riêng của văn bản dùng dạng “jws”.",
     ),
+    "signature.length": Words(
+        "The signature is not {wanted} bytes long, as its algorithm asks for.",
+        "Độ dài chữ ký không phải {wanted} byte như thuật toán yêu cầu.",
+        "Send ECDSA as r then s in full length, not in DER; RSA as long as the key.",
+        "Gửi ECDSA dạng r rồi s đủ độ dài, không dùng DER; RSA dài bằng khóa.",
+    ),
     "certificate.malformed": Words(
         "The certificate can't be read: {reason}.", "Không đọc được chứng thư: {reason}.",
         "Send the DER certificate in base64 (x5c).", "Gửi chứng thư DER dạng base64 (x5c).",
