@@ -1,7 +1,7 @@
 """The judgement over one signer's certificate; see `paths` for what it means.
 
-Of several chains the best verdict counts: valid before indeterminate before invalid.  One
-finding is final, whatever other chains there are: the signer's own certificate was revoked.
+Of several chains the best verdict counts: valid before indeterminate before invalid.  Where the
+signer's own certificate is found revoked, no further chain is asked.
 """
 
 from __future__ import annotations
