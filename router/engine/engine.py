@@ -31,6 +31,7 @@ from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
 from router.engine.trust_face import TrustFace
+from router.engine.verifying import Verification
 from router.errors import ClosedError, OverloadedError, StorageError, VanbanError
 from router.model.answers import (
     DeliveryState,
@@ -81,13 +82,14 @@ class Engine(
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads)
+        verification = Verification(self._rooms, self._verifier)
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
-        redirections = self._face_deliveries(self._rooms, self._queue, self._clock)
+        redirections = self._face_deliveries(self._rooms, self._queue, self._clock, verification)
         self._face_holds(self._rooms, self._queue, self._held, redirections, self._clock)
         self._submitter = Submitter(
-            self._rooms, self._queue, self._verifier, self._clock, chance, redirections,
-            self._held, self._quarantine,
+            self._rooms, self._queue, verification, self._clock, chance, redirections,
+            self._held, self._quarantine, self._judge.waiting,
         )  # fmt: skip
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)

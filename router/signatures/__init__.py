@@ -3,10 +3,13 @@
 `Verifier` judges documents, `TrustStore` knows authorities and bindings.  The modules below are
 one step each: `encoding` (strict base64), `algorithms` (keys and raw signatures),
 `certificates`, `jws` (the signature entry), `authorities`, `trust` (what the log says),
-`trust_checks` (what may be said), `verdicts`, `verifier`.
+`trust_checks` (what may be said), `trees`, `verdicts`, `verifier` with `hot` (signatures), `cold`
+(paths) and `caches`.
 """
 
 from router.signatures.authorities import Authority, Revocation, Role, TrustView
+from router.signatures.caches import RevocationSnapshot, RevocationSource, Sizes
+from router.signatures.hot import VerifyItem
 from router.signatures.trust import (
     AuthorityDistrusted,
     AuthorityTrusted,
@@ -26,7 +29,7 @@ from router.signatures.trust_checks import (
     check_removal,
 )
 from router.signatures.verdicts import Evidence, Missing, SignatureVerdict, TreeProof, Verdict
-from router.signatures.verifier import Verifier, VerifyItem
+from router.signatures.verifier import Verifier
 
 __all__ = [
     "Authority",
@@ -38,8 +41,11 @@ __all__ = [
     "IssuerTrusted",
     "Missing",
     "Revocation",
+    "RevocationSnapshot",
+    "RevocationSource",
     "Role",
     "SignatureVerdict",
+    "Sizes",
     "TreeProof",
     "TrustChange",
     "TrustStore",
