@@ -7,7 +7,7 @@ from router._tables cimport Status
 
 
 cdef enum:
-    PARTS_MAX = 6       # more held parts than that are joined: stricter, never looser
+    PARTS_MAX = 5       # more held parts than that are joined: stricter, never looser
     APPROVALS_MAX = 16  # more are cut outside
     CUTS_MAX = 64       # parts before they are joined; more are cut outside
 

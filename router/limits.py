@@ -134,8 +134,11 @@ POLICY_UNITS_TOLD_MAX: Final = 20
 """Codes told of one group of recipients."""
 POLICY_REPLAYED_MAX: Final = 100_000
 """Stored documents that one look at a policy's impact may replay."""
-HELD_PARTS_MAX: Final = 6
-"""Held parts of one document; the excluded ones are the seventh part of its record."""
+HELD_PARTS_MAX: Final = 5
+"""Held parts of one document; the excluded ones, and those who wait for a verdict, are the sixth
+and the seventh part of its record."""
+ENTRY_PARTS_MAX: Final = 7
+"""Parts of one record: an entry's number has three bits for its part."""
 HOLDS_PAGE_MAX: Final = 500
 HOLD_UNITS_SHOWN: Final = 20
 """Recipients and approvers named with one held part; all are counted."""
@@ -179,8 +182,22 @@ REDIRECTED_ROWS_MAX: Final = 16_384
 TRUST_CERTIFICATES_MAX: Final = 10_000
 TRUST_BUNDLE_CERTIFICATES_MAX: Final = 1_000
 """Authorities imported in one group of records."""
+TRUST_BUNDLE_BYTES_MAX: Final = 16_777_216
+"""A file of certificates, in PEM with its comments."""
+TRUST_EXPIRES_SOON_DAYS: Final = 180
+"""How long before its end `vanban trust check` speaks of a certificate."""
+BINDINGS_PAGE_MAX: Final = 1_000
 BINDINGS_MAX: Final = 1_000_000
 CERTIFICATE_CACHE_ENTRIES_MAX: Final = 16_384
+SIGNER_CACHE_ENTRIES_MAX: Final = 16_384
+"""Protected headers remembered, of signers that were found trusted (about 5 KB each)."""
+PATH_CACHE_ENTRIES_MAX: Final = 16_384
+PATH_REFUSALS_MAX: Final = 4_096
+"""Paths remembered that are not valid; apart from the others, which junk must not push out."""
+COLD_PATHS_MAX: Final = 1_024
+"""Paths waiting to be checked (some 3 ms each); what finds the line full is asked again."""
+COLD_WAIT_S: Final = 1.0
+"""How long a batch waits for the paths of its own signers; the daemon waits less."""
 VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""
@@ -232,10 +249,53 @@ FETCH_LOOK_S: Final = 1.0
 KEPT_FILES_MAX: Final = 20_480
 KEPT_FILES_BYTES_MAX: Final = 1_073_741_824
 """Revocation data kept on the disk for the next start."""
+VERDICT_WAIT_S_MAX: Final = 7 * 86_400
+"""How long a document waits for what its verdict lacks (revocation data); then it expires, and
+its sender is told.  A list of revoked certificates is issued anew within that time."""
+VERDICTS_WAITING_MAX: Final = 262_144
+"""Documents that wait for their verdicts at once; beyond, such documents are refused for now."""
+VERDICTS_PER_TURN: Final = 256
+"""Waiting documents that one turn judges."""
+VERDICT_TURN_S: Final = 0.2
+"""After this time a turn begins no further group of documents: others want the store, too."""
+VERDICT_RETRY_S_MIN: Final = 1
+VERDICT_RETRY_S_MAX: Final = 300
+"""A document that is still undecided is judged again after the first time, then after twice as
+long each time, at most after the second; at once when trust or revocation data have changed."""
+VERDICT_LOOK_S: Final = 0.1
+"""How often the daemon looks whether waiting documents can be decided."""
+DUE_LOOKED_PER_TURN: Final = 1_024
+"""Rows of the time index that one turn reads in search of documents that wait, after an opening."""
+VERIFY_DOCUMENTS_MAX: Final = 256
+"""Documents that one call judges without storing them."""
+CERTIFICATES_KEPT_MAX: Final = 65_536
+"""Certificates of signers and of those who issued them that are kept with the verdicts (0.3 KB
+of memory each); beyond, a verdict names them by their SHA-256 only."""
+SIGNER_SPAN_RECORDS: Final = 16_384
+"""That a certificate signed is noted once in so many records of the log, so that its documents
+can be found again without an index of every document."""
+AFFECTED_PAGE_MAX: Final = 1_000
+"""Documents of one page of those that a later revocation concerns."""
 TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
 """The place of one document in its tree: size, index, root and 20 nodes, in base64url."""
+PATH_CERTIFICATES_MAX: Final = 10
+"""Certificates of one path, the signer's and the root's included."""
+PATHS_MAX: Final = 8
+"""Paths of one signer that are validated (about 5 ms each) before it is refused."""
+PATH_STEPS_MAX: Final = 512
+"""Certificates looked at for one signer's paths, and signatures verified between them (at
+most 0.5 ms each): what certificates that sign each other in circles can cost."""
+DISTINGUISHED_NAME_BYTES_MAX: Final = 2_048
+"""Names of subjects and issuers that are compared by RFC 5280 (about 1 ms per 100 bytes)."""
+TRUST_WEBS_MAX: Final = 4
+"""Trust views whose index of names is kept for the search for paths."""
+TREE_MEMORY_BYTES_MAX: Final = 134_217_728
+"""Verified roots and nodes remembered; one tree of the largest size takes about half."""
+TREES_REMEMBERED_MAX: Final = 4_096
+TREES_UNJUDGED_BYTES_MAX: Final = 4_194_304
+"""The same of one signer whose path is still being checked, within one batch."""
 RSA_KEY_BITS_MIN: Final = 2_048
 """TT 15/2025/TT-BKHCN: RSA of at least 2048 bits."""
 RSA_KEY_BITS_MAX: Final = 8_192
@@ -428,7 +488,11 @@ assert 2 * RECORD_BYTES_MAX <= LOG_BUFFER_BYTES_MAX, "a framed record fits the b
 assert RECORD_BYTES_MAX <= LEASE_BYTES_MAX < DOCUMENT_CACHE_BYTES_MAX
 assert LONG_POLLS_MAX < CONNECTIONS_MAX, "waiting readers leave room for senders"
 assert VERIFY_INLINE_DOCUMENTS_MAX < VERIFY_CHUNK_DOCUMENTS
+assert TREE_DOCUMENTS_MAX * 68 < TREE_MEMORY_BYTES_MAX, "all nodes of the largest tree fit"
+assert HELD_PARTS_MAX + 2 <= ENTRY_PARTS_MAX < 8
+assert VERDICT_RETRY_S_MIN <= VERDICT_RETRY_S_MAX < VERDICT_WAIT_S_MAX
 assert TRUST_BUNDLE_CERTIFICATES_MAX <= TRUST_CERTIFICATES_MAX
+assert TRUST_BUNDLE_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX
 assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (
     "a bundle is one group"
 )
@@ -440,6 +504,7 @@ assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes e
 assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
     "the longest proof fits"
 )
+assert CERTIFICATES_PER_SIGNATURE_MAX < PATH_CERTIFICATES_MAX, "all of x5c and a root fit a path"
 assert RSA_KEY_BITS_MIN <= RSA_KEY_BITS_MAX < CERTIFICATE_BYTES_MAX * 8
 assert BATCH_BYTES_MAX <= GROUP_BYTES_MAX, "one full batch fits one group"
 assert GROUP_BYTES_MAX <= LINE_BYTES_MAX, "a full group may wait in line"

@@ -27,7 +27,7 @@ COMMANDS: Final[dict[str, str]] = {
     "token": "manage",
     "right": "rights",
     "policy": "policy",
-    "trust": "manage",
+    "trust": "trust",
     "queue": "queue",
     "check": "backups",
     "backup": "backups",

@@ -1,4 +1,4 @@
-"""Commands on a data directory, or on the daemon that holds it: init, token, trust."""
+"""Commands on a data directory, or on the daemon that holds it: init, token."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from router.cli.words import word
 from router.engine import Engine
 from router.engine.migrating import migration_needed
 from router.engine.rights import wanted_of
-from router.errors import InputError, OwnerError, StorageError
-from router.limits import CERTIFICATE_BYTES_MAX
+from router.errors import OwnerError, StorageError
 from router.model.answers import Principal
-from router.model.instants import SECOND_US, instant_of
+from router.model.instants import SECOND_US
 from router.settings import load_settings
 
 OPERATOR = "operator"
@@ -192,85 +191,3 @@ def revoke(token_id: str, data: str, as_json: bool) -> None:
         print_json({"revoked": token_id})
     else:
         print_line(f"revoked {token_id}")
-
-
-@click.group()
-def trust() -> None:
-    """Issuing CAs, and which certificate speaks for which unit."""
-
-
-@trust.command("add", epilog="Example: vanban trust add ca.pem --data vanban-data")
-@click.argument("certificate", type=click.Path(exists=True, dir_okay=False))
-@data_option
-def add(certificate: str, data: str, as_json: bool) -> None:
-    """Trust a CA certificate (PEM or DER) as an issuer of signing certificates."""
-    der = _read_certificate(certificate)
-    with open_existing(data) as engine:
-        digest = engine.trust_issuer(der, actor=acting())
-    if as_json:
-        print_json({"sha256": digest})
-    else:
-        print_line(f"trusted {digest}")
-
-
-@trust.command("bind", epilog="Example: vanban trust bind H22.31 cert.pem --from 2024-01-01")
-@click.argument("unit")
-@click.argument("certificate", type=click.Path(exists=True, dir_okay=False))
-@click.option("--from", "since", required=True, type=click.DateTime(["%Y-%m-%d"]),
-              help="00:00 of this day.")  # fmt: skip
-@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]),
-              help="00:00 of this day; without it, as long as it is valid.")  # fmt: skip
-@data_option
-def bind(unit: str, certificate: str, since: Any, until: Any, data: str, as_json: bool) -> None:
-    """Say that a certificate speaks for a unit from a date on."""
-    from router.model.instants import VIETNAM_TIME
-
-    der = _read_certificate(certificate)
-    _refuse_issuer(der, certificate)
-    start = instant_of(since.replace(tzinfo=VIETNAM_TIME))
-    stop = None if until is None else instant_of(until.replace(tzinfo=VIETNAM_TIME))
-    with open_existing(data) as engine:
-        engine.bind(unit, der, start, stop, actor=acting())
-    if as_json:
-        print_json({"unit": unit, "bound": True})
-    else:
-        print_line(f"bound to {unit}")
-
-
-def _read_certificate(name: str) -> bytes:
-    """Return the DER bytes of a PEM or DER file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    with Path(name).open("rb") as file:
-        data = file.read(4 * CERTIFICATE_BYTES_MAX)
-    if b"PRIVATE KEY-----" in data:
-        raise InputError(
-            "trust.invalid", path=name, reason="the file holds a private key, not a certificate"
-        )
-    try:
-        if data.lstrip().startswith(b"-----"):
-            return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
-        return x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
-    except ValueError:
-        reason = "the file holds no certificate in PEM or DER"
-        raise InputError("trust.invalid", path=name, reason=reason) from None
-
-
-def _refuse_issuer(der: bytes, name: str) -> None:
-    """Raise InputError `trust.invalid` when it is a CA's certificate, which signs no documents."""
-    from cryptography import x509
-
-    try:
-        basic = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(
-            x509.BasicConstraints
-        )
-    except (ValueError, x509.ExtensionNotFound):
-        return  # the engine judges the rest
-    if basic.value.ca:
-        raise InputError(
-            "trust.invalid",
-            path=name,
-            reason="this is a CA's certificate, which “vanban trust add” takes; "
-            "a unit is bound to its own",
-        )

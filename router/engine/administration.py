@@ -1,24 +1,18 @@
-"""Operators' acts: the directory, trust and tokens, each a record with unit and actor."""
+"""Operators' acts are records with an actor; those about tokens."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Sequence
 
 from router.engine import tokens
 from router.engine.deliveries import check_actor
-from router.engine.state import TRUST, Rooms, encode_record
+from router.engine.state import Rooms, encode_record
 from router.engine.tokens import TokenMade
 from router.errors import AuthenticationError, InputError, NotFoundError
 from router.model.answers import Principal
 from router.ports import Chance, Clock
 from router.queue import RoomRecord
-from router.signatures import (
-    check_binding,
-    check_issuer,
-)
-from router.signatures import encode_change as encode_trust
 
 
 def append_act(rooms: Rooms, clock: Clock, room: str, bodies: Sequence[bytes], actor: str) -> None:
@@ -43,28 +37,6 @@ class Administrator:
 
     def _append(self, room: str, bodies: Sequence[bytes], actor: str) -> None:
         append_act(self._rooms, self._clock, room, bodies, actor)
-
-    def trust_issuer(self, certificate: bytes, actor: str) -> str:
-        """Trust a CA certificate (DER) as issuer; return its SHA-256 in hex."""
-        with self._rooms.lock:
-            change = check_issuer(self._rooms.trust, certificate)
-            self._append(TRUST, [encode_trust(change)], actor)
-        return hashlib.sha256(certificate).hexdigest()
-
-    def bind(
-        self,
-        bindings: Sequence[tuple[str | int, bytes, int, int | None]],
-        actor: str,
-    ) -> int:
-        """Bind certificates (DER) to units for a time: (unit, DER, valid_from, valid_to)."""
-        with self._rooms.lock:
-            bodies = []
-            for unit, certificate, valid_from, valid_to in bindings:
-                number = self._rooms.unit(unit, valid_from).number
-                change = check_binding(self._rooms.trust, number, certificate, valid_from, valid_to)
-                bodies.append(encode_trust(change))
-            self._append(TRUST, bodies, actor)
-        return len(bodies)
 
     def create_token(
         self, unit: str | None, name: str, *, operator: bool, expires_at: int | None, actor: str

@@ -167,20 +167,26 @@ class PolicyStage:
         return found
 
     def parts(
-        self, judged: Judged, number: int, snapshot: Snapshot, expires_at: int | None
-    ) -> tuple[Part, ...]:
+        self, judged: Judged, number: int, snapshot: Snapshot, expires_at: int | None,
+        waits_until: int = 0,
+    ) -> tuple[Part, ...]:  # fmt: skip
         """Return the parts of the record: each held one in order, then the excluded ones.
 
-        A held part runs out when its approval does, or with the document's time to live.
+        A held part runs out when its approval does, or with the document's time to live.  Of a
+        document that waits for its verdict, until the instant `waits_until` at most, all wait:
+        the held ones, and last those who would have it at once.
         """
         decision = judged.decision
         assert decision is not None
         found = []
         for part in decision.held:
             due = min(part.expires_at, expires_at or part.expires_at)
-            found.append((State.HELD, part.audience, due))
+            found.append((State.WAITING if waits_until else State.HELD, part.audience, due))
         if decision.excluded:
             found.append((State.EXCLUDED, decision.excluded, 0))
+        if waits_until and decision.effective:
+            due = min(waits_until, expires_at or waits_until)
+            found.append((State.WAITING, decision.effective, due))
         return tuple(
             Part(
                 standing,

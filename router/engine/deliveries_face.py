@@ -10,12 +10,14 @@ from router.engine.deliveries import Deliverer
 from router.engine.directory_face import OPERATOR
 from router.engine.due import DueWork
 from router.engine.held_parts import HeldParts
+from router.engine.judging import Judge
 from router.engine.lease_ends import LeaseEnds
 from router.engine.outbox import OutboxReader
 from router.engine.redirecting import Redirections
 from router.engine.redriving import Redriver
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
+from router.engine.verifying import Verification
 from router.model.answers import Delivery, Outbox, Settled
 from router.model.instants import SECOND_US
 from router.model.units import Unit
@@ -30,14 +32,17 @@ class DeliveriesFace:
     _tracker: Tracker
     _clock: Clock
 
-    def _face_deliveries(self, rooms: Rooms, queue: Queue, clock: Clock) -> Redirections:
+    def _face_deliveries(
+        self, rooms: Rooms, queue: Queue, clock: Clock, verification: Verification
+    ) -> Redirections:
         """Make what stands behind the calls; return what submissions need of it."""
         redirections = Redirections(rooms, queue)
         self._outbox = OutboxReader(rooms, queue, clock)
         self._redriver = Redriver(rooms, queue, self._tracker, clock)
         self._lease_ends = LeaseEnds()
         self._held = HeldParts(queue)
-        self._due = DueWork(queue, redirections, self._held, clock)
+        self._judge = Judge(rooms, queue, verification, self._held, redirections, clock)
+        self._due = DueWork(queue, redirections, self._held, self._judge, clock)
         return redirections
 
     def _alive(self) -> None:
@@ -139,12 +144,20 @@ class DeliveriesFace:
     def tick(self) -> int:
         """Do what fell due by now, a bounded piece of it; return how many pieces it was.
 
-        Times to live and holds that ran out are written down, and the senders of units that
-        have closed are told (`outbox`); listeners hear of leases that have ended, which is no
-        piece of work.  The daemon calls it each second, `open` once; an
-        embedding program calls it as often as it likes, and again at once until it returns 0.
+        Times to live and holds that ran out are written down, the senders of units that have
+        closed are told (`outbox`), documents that waited for their verdict are judged when they
+        can be; listeners hear of leases that have ended, which is no piece of work.  The daemon
+        calls it each second, `open` once; an embedding program calls it as often as it likes,
+        and again at once until it returns 0.
         """
         self._alive()
-        done = self._due.tick()
+        done = self._due.tick() + self._judge_waiting()
         self._tell([Returned(unit) for unit in self._lease_ends.ended(self._clock.now_us())])
         return done
+
+    def _judge_waiting(self) -> int:
+        """Judge documents that wait for their verdict; return how many were decided."""
+        self._alive()
+        decided, reached = self._judge.turn()
+        self._tell_listeners(reached)
+        return decided

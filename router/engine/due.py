@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from router import limits
 from router.engine.background import Background
 from router.engine.held_parts import HeldParts
+from router.engine.judging import Judge, Waiting
 from router.engine.redirecting import HoldEnded, Redirections, encode_stored
+from router.engine.verdicts import accepted_with
 from router.errors import ClosedError, VanbanError
 from router.ports import Clock
 from router.queue import FINAL, EntryRow, Queue, State, after, records
@@ -31,8 +33,9 @@ class DueWork:
     """Does what is due, a bounded piece at a time; thread-safe."""
 
     def __init__(
-        self, queue: Queue, redirections: Redirections, held: HeldParts, clock: Clock
+        self, queue: Queue, redirections: Redirections, held: HeldParts, judge: Judge, clock: Clock
     ) -> None:
+        self._judge = judge
         self._queue = queue
         self._redirections = redirections
         self._held = held
@@ -60,12 +63,21 @@ class DueWork:
 
     def _expire_all(self, now_us: int) -> int:
         found, ended, count = [], [], 0
+        over: dict[int, Waiting] = {}
         for one in after.due(self._queue.store, now_us, limits.DUE_ENTRIES_PER_TICK):
             row = after.entry_of(self._queue, one.document, one.entry)
             if row is not None and row.standing in FINAL:
                 found.append(after.closing(row, one))
                 count += 1
             if row is None or row.standing not in _WAITS or not 0 < row.expires <= now_us:
+                continue
+            if row.standing == State.WAITING and one.document not in over:
+                waiting = self._judge.find(one.document)
+                if waiting is not None and waiting.ends <= now_us:
+                    over[one.document] = waiting
+                    found += self._unjudged(waiting, now_us)
+            if one.document in over:
+                count += 1
                 continue
             reason = "time to live" if row.standing == State.QUEUED else "hold"
             if row.standing == State.HELD:
@@ -77,7 +89,15 @@ class DueWork:
             self._queue.store.append_raw(found)
         for entry in ended:
             self._held.forget(entry)
+        for waiting in over.values():
+            self._judge.ended(waiting, "expired")
         return count
+
+    def _unjudged(self, waiting: Waiting, now_us: int) -> list[bytes]:
+        """Return the records that end the wait of a document of which nothing was decided."""
+        verdict = accepted_with(waiting.facts)
+        assert verdict is not None, "only what is signed waits for a verdict"
+        return self._judge.ending(waiting, "expired", verdict, now_us).group
 
     def _told_of(self, row: EntryRow, document: int, now_us: int) -> list[bytes]:
         """Return the record that tells the sender; it stands right before the end it tells of.

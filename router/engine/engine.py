@@ -31,6 +31,8 @@ from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
+from router.engine.trust_face import TrustFace
+from router.engine.verifying import Verification
 from router.errors import ClosedError, OverloadedError, StorageError, VanbanError
 from router.model.answers import (
     DeliveryState,
@@ -56,15 +58,9 @@ _log = logging.getLogger("router.engine")
 
 
 class Engine(
-    DeliveriesFace,
-    HoldsFace,
-    RightsFace,
-    DirectoryFace,
-    PolicyFace,
-    PressureFace,
-    RevocationFace,
-    OperationsFace,
-):
+    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, TrustFace, PolicyFace, PressureFace,
+    RevocationFace, OperationsFace,
+):  # fmt: skip
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
     A process forked from the one that opened it gets ClosedError `engine.forked`.
@@ -87,16 +83,18 @@ class Engine(
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads)
+        verification = Verification(self._rooms, self._verifier)
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         self._tracker = Tracker(self._rooms, self._queue, self._clock)
-        redirections = self._face_deliveries(self._rooms, self._queue, self._clock)
+        redirections = self._face_deliveries(self._rooms, self._queue, self._clock, verification)
         self._face_holds(self._rooms, self._queue, self._held, redirections, self._clock)
         self._submitter = Submitter(
-            self._rooms, self._queue, self._verifier, self._clock, chance, redirections,
-            self._held, self._quarantine,
+            self._rooms, self._queue, verification, self._clock, chance, redirections,
+            self._held, self._quarantine, self._judge.waiting,
         )  # fmt: skip
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
+        self._face_trust(self._rooms, self._clock)
         self._face_rights(self._queue, self._clock, chance)
         self._face_policy(self._rooms, self._queue, self._clock, self._tracker)
         self._face_pressure(self._rooms)
@@ -329,35 +327,11 @@ class Engine(
         """
         self._listeners.append(listener)
 
-    # Trust, tokens; the directory's calls stand in `DirectoryFace`.
+    # Tokens; the directory's calls stand in `DirectoryFace`, those about trust in `TrustFace`.
 
     def unit(self, code: str | int) -> Unit:
         """Return a unit by code (either national form) or stable number."""
         return self._unit(code)
-
-    def trust_issuer(self, certificate: bytes, *, actor: str = OPERATOR) -> str:
-        """Trust a CA (DER) as issuer of signing certificates; return its SHA-256 in hex."""
-        self._alive()
-        return self._administrator.trust_issuer(certificate, actor)
-
-    def bind(
-        self,
-        unit: str | int,
-        certificate: bytes,
-        valid_from: int,
-        valid_to: int | None = None,
-        *,
-        actor: str = OPERATOR,
-    ) -> None:
-        """Bind a signing certificate (DER) to a unit from one instant to another."""
-        self.bind_many([(unit, certificate, valid_from, valid_to)], actor=actor)
-
-    def bind_many(
-        self, bindings: Sequence[tuple[str | int, bytes, int, int | None]], *, actor: str = OPERATOR
-    ) -> int:
-        """Bind several certificates in one flush; see `bind`."""
-        self._alive()
-        return self._administrator.bind(bindings, actor)
 
     def create_token(
         self,

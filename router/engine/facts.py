@@ -9,19 +9,32 @@ from typing import Final
 import msgspec
 
 from router.errors import NotFoundError
-from router.limits import HELD_PARTS_MAX
+from router.limits import ENTRY_PARTS_MAX
 from router.model.answers import DELIVERY_ID_CHARS, Alert, Lane, Receipt
 from router.model.decisions import DecisionKept
 from router.model.instants import show_instant
-from router.signatures import SignatureVerdict
+from router.signatures import Missing, SignatureVerdict
 
 KEY_BYTES: Final = 16
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 
 
+class Waits(msgspec.Struct, frozen=True, array_like=True):
+    """A document was accepted before its verdict could be reached: what is missing, how long.
+
+    It waits until the instant `until` at most.
+    """
+
+    missing: tuple[Missing, ...]
+    until: int
+
+
 class Facts(msgspec.Struct, frozen=True, array_like=True):
     """The verdicts of the stages, as they were at acceptance; never computed again.
+
+    `waits` is there when the verdict was indeterminate: `signatures` are then what was found so
+    far, and a later record has the verdict (`engine.verdicts`).
 
     `directory_sequence` and `issued_at` say which directory resolved the selector
     (valid then, known then).  Fields are only ever added at the end.
@@ -47,12 +60,15 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     signatures: tuple[SignatureVerdict, ...]
     signer: str
     decision: DecisionKept | None = None
+    waits: Waits | None = None
+    revocation_version: int = 0
 
     def receipt(
         self, key: bytes, sequence: int, *, repeated: bool, alerts: tuple[Alert, ...] = ()
     ) -> Receipt:
         """Return the receipt these facts stand for."""
         kept = self.decision or _BEFORE_POLICIES
+        held = sum(part.size for part in kept.held)
         return Receipt(
             key=key.hex(),
             document_id=self.document_id,
@@ -69,11 +85,12 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             skipped=self.skipped,
             repeated=repeated,
             alerts=alerts,
-            held=sum(part.size for part in kept.held),
+            held=held,
             excluded=kept.excluded,
             deadline=shown_deadline(kept),
             retention_years=kept.retention_years,
             for_information=kept.information_only,
+            waiting=self.effective + held if self.waits is not None else 0,
         )
 
 
@@ -142,7 +159,7 @@ def read_hold_id(text: str) -> tuple[bytes, int]:
         key = read_key(name)
     except NotFoundError:
         raise NotFoundError("hold.not_found") from None
-    if len(place) != 1 or not "1" <= place <= str(HELD_PARTS_MAX):
+    if len(place) != 1 or not "1" <= place <= str(ENTRY_PARTS_MAX):
         raise NotFoundError("hold.not_found")
     return key, int(place)
 

@@ -38,7 +38,10 @@ class HeldParts:
         self._epoch = -1
 
     def note(self, sequence: int, sender: int, facts: Facts) -> None:
-        """Take in the held parts of a document that was accepted (flushed already)."""
+        """Take in the held parts of a document that was accepted (flushed already).
+
+        Of one that waits for its verdict, once that has made them held.
+        """
         if facts.decision is None or not facts.decision.held:
             return
         with self._lock:

@@ -45,6 +45,7 @@ from router.selectors import compile_selector, parse
 _EMPTY: Final = Audience()
 _STATES: Final = {
     int(State.HELD): "held",
+    int(State.WAITING): "waiting",
     int(State.EXCLUDED): "denied",
     int(State.EXPIRED): "expired",
     int(State.WITHDRAWN): "withdrawn",
@@ -165,7 +166,7 @@ class Holding:
             yield self._read(one.document, entry - entry_number(one.document, 0))
 
     def _of_document(self, document: str, sees: Viewer) -> Iterator[Found]:
-        for part in range(1, limits.HELD_PARTS_MAX + 1):
+        for part in range(1, limits.ENTRY_PARTS_MAX + 1):
             try:
                 found = self._found(f"{document}/{part}")
             except NotFoundError:
@@ -350,6 +351,8 @@ def _first(units: Audience, count: int) -> Iterable[int]:
 
 
 def _require_held(found: Found, state: str) -> None:
+    if state == "waiting":
+        raise ConflictError("hold.waiting", hold=hold_id(found.accepted.key, found.number))
     if state != "held":
         raise ConflictError(
             "hold.over", hold=hold_id(found.accepted.key, found.number), state=state

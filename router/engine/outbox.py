@@ -15,8 +15,15 @@ from itertools import islice
 from router import limits
 from router.engine.facts import decode_facts, delivery_id, hold_id
 from router.engine.held_parts import entry_number
-from router.engine.redirecting import HoldEnded, Redirected, code_at, decode_stored
+from router.engine.redirecting import (
+    HoldEnded,
+    Redirected,
+    VerdictTold,
+    code_at,
+    decode_stored,
+)
 from router.engine.state import Rooms
+from router.engine.verdicts import reached_late
 from router.errors import InputError
 from router.model.answers import Outbox, OutboxEvent
 from router.model.instants import show_instant
@@ -81,6 +88,8 @@ class OutboxReader:
         stored = decode_stored(value)
         if isinstance(stored, HoldEnded):
             yield from self._hold_ended(sequence, sender, stored)
+        if isinstance(stored, VerdictTold):
+            yield from self._verdict_reached(sequence, sender, stored)
         if not isinstance(stored, Redirected):
             return
         key, document_id = "", ""
@@ -121,6 +130,22 @@ class OutboxReader:
             hold=hold_id(sent.key, said.entry - entry_number(said.document, 0)),
             recipients=said.recipients, reason=said.reason,
             answered_by=code_at(self._rooms, said.unit, said.at),
+        )  # fmt: skip
+
+    def _verdict_reached(
+        self, sequence: int, sender: int, said: VerdictTold
+    ) -> Iterator[tuple[int, OutboxEvent]]:
+        """Tell of a verdict, if the record after this one has it (as with `_hold_ended`)."""
+        late = reached_late(self._queue, said.document)
+        sent = after.document_row(self._queue.store, said.document)
+        if late is None or sent is None or late.sequence != sequence + 1:
+            return
+        document = self._queue.document(sent.key)
+        yield 0, OutboxEvent(
+            show_cursor((sequence, sender, 0)), f"verdict_{said.kind}", show_instant(said.at),
+            code_at(self._rooms, sender, said.at), key=sent.key.hex(),
+            document_id="" if document is None else decode_facts(document.facts).document_id,
+            recipients=said.recipients, code=said.code,
         )  # fmt: skip
 
     def _dead(self, sequence: int, sender: int) -> Iterator[tuple[int, OutboxEvent]]:

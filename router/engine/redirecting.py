@@ -73,7 +73,20 @@ class HoldEnded(msgspec.Struct, frozen=True, array_like=True, tag="hold-ended"):
     reason: str = ""
 
 
-Stored = Redirected | Told | Passed | HoldEnded
+class VerdictTold(msgspec.Struct, frozen=True, array_like=True, tag="verdict"):
+    """The verdict that a document waited for was reached: valid, invalid or expired.
+
+    `code` says why it is invalid; `recipients` is how many waited.
+    """
+
+    at: int
+    kind: str
+    document: int
+    recipients: int
+    code: str = ""
+
+
+Stored = Redirected | Told | Passed | HoldEnded | VerdictTold
 encode_stored = msgspec.msgpack.Encoder().encode
 decode_stored = msgspec.msgpack.Decoder(Stored).decode
 

@@ -20,6 +20,7 @@ from router.engine.holding import Viewer
 from router.engine.policy_seat import PolicySeat
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
+from router.engine.trust_seat import TrustSeat
 from router.errors import ForbiddenError, InputError, NotFoundError, VanbanError
 from router.model.administration import DirectoryChanged, VersionShown
 from router.model.answers import (
@@ -32,14 +33,14 @@ from router.model.answers import (
 )
 from router.model.policies import Holds, HoldShown
 from router.model.reorganisations import Closing, DirectoryChange, Reorganisation
-from router.model.rights import RESOLVE, TOKEN, TRUST, Right, RightWanted
+from router.model.rights import RESOLVE, TOKEN, Right, RightWanted
 from router.model.units import Unit
 
 if TYPE_CHECKING:  # the engine makes seats
     from router.engine.engine import Engine
 
 
-class Seat(PolicySeat):
+class Seat(PolicySeat, TrustSeat):
     """One principal's view of an engine; cheap, made for each question."""
 
     def __init__(
@@ -217,7 +218,7 @@ class Seat(PolicySeat):
             bodies = planned_changes(self._rooms.directory, changes)
             self._access.require_change(self._by, bodies, self._engine.now_us())
 
-    # Tokens, trust, rights.
+    # Tokens, rights.
 
     def create_token(
         self, unit: str | None, name: str, *, operator: bool = False, actor: str, **options: Any
@@ -247,24 +248,6 @@ class Seat(PolicySeat):
             if self._access.everything(self._by)
             or (one.unit is not None and self._access.may(self._by, TOKEN, one.unit, now_us))
         ]
-
-    def bind(
-        self,
-        unit: str,
-        certificate: bytes,
-        valid_from: int,
-        valid_to: int | None = None,
-        *,
-        actor: str,
-    ) -> None:
-        """Bind a certificate to a unit that is covered (action `trust`); see `Engine.bind`."""
-        self._require(TRUST, unit)
-        self._engine.bind(unit, certificate, valid_from, valid_to, actor=actor)
-
-    def trust_issuer(self, certificate: bytes, *, actor: str) -> str:
-        """Trust a CA, which concerns every unit: for who may do everything."""
-        self._access.require_everything(self._by, TRUST)
-        return self._engine.trust_issuer(certificate, actor=actor)
 
     def rights(self) -> list[Right]:
         """List all rights, for who may do everything; others see those they have."""

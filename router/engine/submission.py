@@ -24,12 +24,14 @@ from router.engine.alerts import alerts_of
 from router.engine.deciding_stage import Asked, Judged, PolicyStage, evidence_of
 from router.engine.deliveries import check_actor
 from router.engine.emptied import EmptiedGroups
-from router.engine.facts import Facts, decode_facts, encode_facts, new_key
+from router.engine.facts import Facts, Waits, decode_facts, encode_facts, new_key
 from router.engine.held_parts import HeldParts
 from router.engine.intake import Intake, read_envelope
 from router.engine.quarantine import Quarantine, raw_of
 from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
+from router.engine.verifying import Verification
+from router.engine.waiting_parts import WaitingDocuments
 from router.errors import (
     ConflictError,
     InputError,
@@ -55,7 +57,7 @@ from router.queue import (
     StoredAudience,
     after,
 )
-from router.signatures import Verdict, Verifier, VerifyItem
+from router.signatures import Verdict, VerifyItem
 
 _audit = logging.getLogger("router.audit")
 _encode = msgspec.msgpack.Encoder().encode
@@ -114,19 +116,21 @@ class Submitter:
         self,
         rooms: Rooms,
         queue: Queue,
-        verifier: Verifier,
+        verification: Verification,
         clock: Clock,
         chance: Chance,
         redirections: Redirections,
         held: HeldParts,
         quarantine: Quarantine,
+        waiting: WaitingDocuments,
     ) -> None:
+        self._waiting = waiting
         self._redirections = redirections
         self._held = held
         self._quarantine = quarantine
         self._rooms = rooms
         self._queue = queue
-        self._verifier = verifier
+        self._verification = verification
         self._clock = clock
         self._chance = chance
         self._policy = PolicyStage(rooms)
@@ -245,12 +249,15 @@ class Submitter:
             envelope = work.past_door()[0].envelope
             items.append(VerifyItem(envelope.payload, envelope.signatures))
         signed = [index for index, item in enumerate(items) if item.signatures]
-        verdicts = self._verifier.verify_batch(
-            [items[index] for index in signed], self._rooms.trust, now_us
-        )
+        verdicts = self._verification.judge([items[index] for index in signed], now_us)
         for index, verdict in zip(signed, verdicts, strict=True):
             works[index].verdict = verdict
-            if verdict.status != "valid":
+            if verdict.status == "indeterminate" and self._waiting.full:
+                limit, wait = limits.VERDICTS_WAITING_MAX, limits.VERDICT_RETRY_S_MAX
+                works[index].answer = OverloadedError(
+                    "signature.too_many_waiting", limit=limit, retry_after_s=wait
+                )
+            elif verdict.status == "invalid":
                 refusal = verdict.as_error()
                 refusal.path = f"$.{refusal.path}"
                 works[index].answer = refusal
@@ -325,7 +332,10 @@ class Submitter:
             else:
                 fresh.append(acceptance)
                 facts = decode_facts(acceptance.facts)
-                self._held.note(answer.sequence, acceptance.sender, facts)
+                if facts.waits is not None:
+                    self._waiting.note(answer.sequence, now_us)
+                else:
+                    self._held.note(answer.sequence, acceptance.sender, facts)
                 alerts = alerts_of(self._queue, answer.twin, facts)
                 work.answer = facts.receipt(
                     acceptance.key, answer.sequence, repeated=False, alerts=alerts
@@ -377,17 +387,20 @@ class Submitter:
         intake, sender = work.past_door()
         resolution, judged, decision = work.past_policy()
         snapshot = resolution.snapshot
-        audience = decision.effective
         number = self._rooms.number_of(snapshot, now_us)
-        digest = self._rooms.digest(number, snapshot, audience)
+        facts = self._facts(work, number, now_us)
+        waits_until = facts.waits.until if facts.waits is not None else 0
+        audience, digest = decision.effective, facts.audience_sha256
+        if waits_until:
+            audience = Audience()
+            digest = self._rooms.digest(number, snapshot, audience)
         runs = audience.to_bytes()
         joins = postings(snapshot.hierarchy, audience)
-        facts = self._facts(work, number, digest, now_us)
         envelope = _encode(intake.envelope)
         encoded_facts = encode_facts(facts)
         life_s = intake.document.time_to_live_s
         expires_at = None if life_s is None else now_us + life_s * SECOND_US
-        parts = self._policy.parts(judged, number, snapshot, expires_at)
+        parts = self._policy.parts(judged, number, snapshot, expires_at, waits_until)
         size = len(envelope) + len(encoded_facts) + len(runs) + len(joins)
         size += sum(len(part.audience.runs) + _PART_BYTES for part in parts)
         if size + _RECORD_ROOM_BYTES > limits.RECORD_BYTES_MAX:
@@ -415,7 +428,7 @@ class Submitter:
             parts=parts,
         )
 
-    def _facts(self, work: _Work, snapshot: int, digest: bytes, now_us: int) -> Facts:
+    def _facts(self, work: _Work, snapshot: int, now_us: int) -> Facts:
         intake, sender = work.past_door()
         resolution, judged, decision = work.past_policy()
         verdict, agency = work.verdict, judged.agency
@@ -431,7 +444,7 @@ class Submitter:
             snapshot=snapshot,
             addressed=resolution.audience.size,
             effective=decision.effective.size,
-            audience_sha256=digest,
+            audience_sha256=self._rooms.digest(snapshot, resolution.snapshot, decision.effective),
             content_sha256=intake.content,
             policy_version=decision.policy_version,
             rules=self._policy.names(judged),
@@ -441,6 +454,8 @@ class Submitter:
             signatures=tuple(signatures),
             signer=agency.subject if agency is not None else "",
             decision=self._policy.kept(judged, now_us),
+            waits=_waits(verdict, now_us),
+            revocation_version=verdict.revocation_version if verdict is not None else 0,
         )
 
     def _conclude(self, work: _Work) -> Outcome:
@@ -453,6 +468,12 @@ class Submitter:
         kept = f" quarantine={work.quarantine}" if work.quarantine else ""
         _audit.info("refused code=%s unit=%s actor=%s%s", answer.code, submission.unit, actor, kept)
         return problem_of(answer, submission.language)
+
+
+def _waits(verdict: Verdict | None, now_us: int) -> Waits | None:
+    if verdict is None or verdict.status != "indeterminate":
+        return None
+    return Waits(verdict.missing, now_us + limits.VERDICT_WAIT_S_MAX * SECOND_US)
 
 
 def _leaves_evidence(work: _Work) -> bool:

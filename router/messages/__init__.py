@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from router.errors import SheetProblem, VanbanError
-from router.messages import documents, lists, operation, policies, recipients, revocation
+from router.messages import (
+    documents,
+    lists,
+    operation,
+    policies,
+    recipients,
+    revocation,
+    trust,
+)
 from router.messages.words import Words
 from router.model.answers import Problem
 
@@ -23,6 +31,7 @@ TABLE: Final[dict[str, Words]] = {
     **recipients.RECIPIENTS,
     **lists.LISTS,
     **policies.POLICIES,
+    **trust.TRUST,
     **operation.ACCESS,
     **operation.OPERATION,
 }

@@ -98,6 +98,12 @@ INPUT: Final[dict[str, Words]] = {
 }
 
 SIGNATURES: Final[dict[str, Words]] = {
+    "signature.too_many_waiting": Words(
+        "{limit} documents wait for the verdict over their signatures already.",
+        "Đã có {limit} văn bản chờ kết quả kiểm tra chữ ký số.",
+        "Send it again later; the operator sees to the revocation data (vanban trust).",
+        "Gửi lại sau; quản trị kiểm tra dữ liệu thu hồi chứng thư (vanban trust).",
+    ),
     "signature.missing": Words(
         "The document is not signed.", "Văn bản chưa được ký số.",
         "Sign the payload bytes (docs/envelope.md).", "Ký số phần payload (docs/envelope.md).",

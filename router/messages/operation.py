@@ -368,15 +368,5 @@ OPERATION: Final[dict[str, Words]] = {
         "A setting is wrong: {reason}.", "Cấu hình sai: {reason}.",
         "Correct the setting at the path given.", "Sửa cấu hình tại đường dẫn đã nêu.",
     ),
-    "trust.invalid": Words(
-        "The trust change is wrong: {reason}.", "Thay đổi tin cậy sai: {reason}.",
-        "Correct the certificate or the binding.", "Sửa chứng thư hoặc ràng buộc.",
-    ),
-    "trust.leaf": Words(
-        "This is a signer's certificate, not a CA's: {subject}.",
-        "Đây là chứng thư của người ký, không phải của CA: {subject}.",
-        "Bind it to its unit with “vanban trust bind”; import the CA that issued it.",
-        "Gắn nó với đơn vị bằng “vanban trust bind”; nhập CA đã cấp nó.",
-    ),
 }
 # fmt: on

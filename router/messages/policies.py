@@ -33,6 +33,12 @@ POLICIES: Final[dict[str, Words]] = {
         "Nothing is left to answer; the sender may send again.",
         "Không còn gì để duyệt; đơn vị gửi có thể gửi lại.",
     ),
+    "hold.waiting": Words(
+        "The document of the held part {hold} still waits for the verdict over its signatures.",
+        "Văn bản của phần đang giữ {hold} còn chờ kết quả kiểm tra chữ ký số.",
+        "Answer once it is held; “vanban verify” says what is missing.",
+        "Duyệt khi phần này ở trạng thái chờ duyệt; dùng “vanban verify” để biết còn thiếu gì.",
+    ),
     "policy.allow_and_forbid": Words(
         "The rule both allows and forbids the same recipients.",
         "Quy tắc vừa cho phép vừa cấm cùng nơi nhận.",

@@ -65,6 +65,8 @@ class Receipt(msgspec.Struct, frozen=True):
     By policy: `held` recipients wait for an approver, `excluded` ones get nothing, receipt is
     due before `deadline` ("": no deadline), the document is to be kept `retention_years` (0:
     not said); `for_information`: it was admitted unsigned, for information only.
+    `waiting` recipients, held ones among them, get nothing before the signatures' verdict is
+    reached: something it needs (revocation data) was missing.
     `installation_signature` is `unsigned` until receipts are signed.
     """
 
@@ -90,6 +92,7 @@ class Receipt(msgspec.Struct, frozen=True):
     deadline: str = ""
     retention_years: int = 0
     for_information: bool = False
+    waiting: int = 0
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -210,6 +213,10 @@ class OutboxEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     - `released`, `denied`, `hold_expired`: the held part `hold` of the document `key`, with
       so many `recipients`, was approved or denied by `answered_by` (`reason`), or nobody
       approved it in time.
+    - `verdict_valid`, `verdict_invalid`, `verdict_expired`: the document `key` had waited for
+      the verdict over its signatures, with so many `recipients`.  It was good, and goes to
+      them; or it was not, for the reason with the stable code `code`, and is delivered to
+      nobody; or nothing had been decided when its wait ended, and it is delivered to nobody.
     """
 
     cursor: str
@@ -228,6 +235,7 @@ class OutboxEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     recipients: int = 0
     answered_by: str = ""
     reason: str = ""
+    code: str = ""
 
 
 class Outbox(msgspec.Struct, frozen=True):

@@ -204,8 +204,9 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True):
 class HoldShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """A held part: its id (``<key>/<part>``), the document, who waits, what is needed.
 
-    `state` is held, released, denied, expired or withdrawn; `repeated`: what was asked for
-    had been done before.  `units` are codes of the first of `recipients`.
+    `state` is held, released, denied, expired or withdrawn, or waiting as long as the document
+    waits for the verdict over its signatures; `repeated`: what was asked for had been done
+    before.  `units` are codes of the first of `recipients`.
     """
 
     hold: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from router.limits import HISTORY_EVENTS_MAX
+from router.limits import ENTRY_PARTS_MAX, HISTORY_EVENTS_MAX
 from router.queue import reading, records
 from router.queue.reading import ENTRY_SHIFT, TABLE, EntryRow
 from router.queue.records import Event
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from router.queue._store import Store
 
 _PART: int = (1 << ENTRY_SHIFT) - 1
+_VERDICTS = 8  # the verdict is written once more when a crash has cut its group
 
 
 def history_of(
@@ -43,7 +44,7 @@ def history_of(
         events = [*moved, *events]
     elif row.changed > last and not left and State[events[-1].state.upper()] not in FINAL:
         events += moved  # else it was over, or went its own way, when its entry moved
-    return [*_joined(store, entry), *events]
+    return [*_joined(store, entry, row.changed), *events]
 
 
 def _entry(store: Store, document: int, entry: int) -> EntryRow | None:
@@ -61,16 +62,39 @@ def _moved(store: Store, row: EntryRow) -> list[Event]:
     return [Event(NAMES[row.standing], *reading.who_moved(data, row.changed))]
 
 
-def _joined(store: Store, entry: int) -> list[Event]:
-    """Return how an entry came about; where it took another one over, that one's beginning too."""
+def _joined(store: Store, entry: int, changed: int = 0) -> list[Event]:
+    """Return how an entry came about; where it took another one over, that one's beginning too.
+
+    `changed` is the record that moved it last, which tells of itself.
+    """
     sequence = entry >> ENTRY_SHIFT
     data = store.record(sequence)
     if data is None:
         return []
     part, state, before = entry & _PART, State.QUEUED, list[Event]()
+    after = list[Event]()
     if data[0] == records.KIND_ACCEPTANCE:
         if part:
             state = State(records.decode_acceptance(data, sequence).parts[part - 1].standing)
+        if state == State.WAITING:
+            after = _judged(store, sequence, entry, changed)
     elif taken := reading.taken_over(data):
         before = _joined(store, taken)
-    return [*before, Event(NAMES[state], *reading.who_moved(data, sequence))]
+    return [*before, Event(NAMES[state], *reading.who_moved(data, sequence)), *after]
+
+
+def _judged(store: Store, document: int, entry: int, changed: int) -> list[Event]:
+    """Return how a part that had waited for a verdict was held by it, if it was.
+
+    That move stands among the records right after the verdict's.
+    """
+    prefix = records.room_prefix(records.verdict_room(document))
+    for verdict, _ in store.page(TABLE["rooms"], prefix, 0, _VERDICTS):
+        for sequence in range(verdict + 1, verdict + 1 + ENTRY_PARTS_MAX):
+            data = store.record(sequence)
+            if data is None or not reading.moves_entry(data, document, entry):
+                continue
+            if sequence != changed:
+                return [Event(NAMES[data[2]], *reading.who_moved(data, sequence))]
+            return []
+    return []

@@ -253,6 +253,11 @@ def who_moved(data: bytes, sequence: int) -> tuple[int, int, str, str]:
     )  # fmt: skip
 
 
+def moves_entry(data: bytes, document: int, entry: int) -> bool:
+    """Say whether a record moves that entry as a whole."""
+    return data[0] == records.KIND_ENTRY and data[16:32] == struct.pack(">QQ", document, entry)
+
+
 def taken_over(data: bytes) -> int:
     """Return the entry whose members the entry of a joining record takes over whole, or 0."""
     if data[0] != records.KIND_JOIN or data[2] == records.REDRIVEN:

@@ -343,6 +343,11 @@ def room_prefix(room: str) -> bytes:
     return bytes((len(name),)) + name
 
 
+def verdict_room(document: int) -> str:
+    """Return the room of the verdict that a document waited for, by the document's sequence."""
+    return f"verdict/{document:x}"
+
+
 def _bounded(data: bytes) -> bytes:
     if len(data) > RECORD_BYTES_MAX:
         raise TooLargeError("record.too_large", bytes=len(data), limit=RECORD_BYTES_MAX)

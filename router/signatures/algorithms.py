@@ -8,6 +8,7 @@ All work is done by `cryptography`, which releases the GIL in `verify`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -88,27 +89,67 @@ def check_fit(algorithm: Algorithm, key: VerifyingKey) -> None:
         )
 
 
-def verify_raw(algorithm: Algorithm, key: VerifyingKey, signature: bytes, message: bytes) -> None:
-    """Check one signature over `message`; return when it is good.
+def checker(algorithm: Algorithm, key: VerifyingKey) -> Callable[[bytes, bytes], None]:
+    """Return what checks one signature over one message; it returns when it is good.
 
     `signature` is as in JWS: for ECDSA the integers r and s one after the other, each of full
-    length (RFC 7518, section 3.4).  PSS salts are as long as the digest (section 3.5).
-    Raises SignatureRefusedError `signature.invalid`, or `signature.key` when the key is of
-    another kind than the algorithm; never returns a truth value that could go unread.
+    length (RFC 7518, section 3.4).  PSS salts are as long as the digest (section 3.5).  The
+    check raises SignatureRefusedError `signature.invalid` and never returns a truth value that
+    could go unread.  Raises `signature.key` when the key is of another kind than the algorithm.
     """
     check_fit(algorithm, key)
     digest = algorithm.digest
-    try:
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            key.verify(signature, message)
-        elif isinstance(key, ec.EllipticCurvePublicKey):
-            assert digest is not None
-            key.verify(_der_of(signature, algorithm.integer_bytes), message, ec.ECDSA(digest))
-        else:
-            assert digest is not None
-            key.verify(signature, message, _rsa_padding(algorithm), digest)
-    except InvalidSignature:
-        raise SignatureRefusedError("signature.invalid") from None
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return _ed25519_checker(key)
+    assert digest is not None
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _ecdsa_checker(key, ec.ECDSA(digest), algorithm.integer_bytes)
+    return _rsa_checker(key, _rsa_padding(algorithm), digest)
+
+
+def _ed25519_checker(key: ed25519.Ed25519PublicKey) -> Callable[[bytes, bytes], None]:
+    verify = key.verify
+
+    def check(signature: bytes, message: bytes) -> None:
+        try:
+            verify(signature, message)
+        except InvalidSignature:
+            raise _invalid() from None
+
+    return check
+
+
+def _ecdsa_checker(
+    key: ec.EllipticCurvePublicKey, scheme: ec.ECDSA, size: int
+) -> Callable[[bytes, bytes], None]:
+    verify = key.verify
+
+    def check(signature: bytes, message: bytes) -> None:
+        try:
+            verify(_der_of(signature, size), message, scheme)
+        except InvalidSignature:
+            raise _invalid() from None
+
+    return check
+
+
+def _rsa_checker(
+    key: rsa.RSAPublicKey, scheme: padding.AsymmetricPadding, digest: hashes.HashAlgorithm
+) -> Callable[[bytes, bytes], None]:
+    verify = key.verify
+
+    def check(signature: bytes, message: bytes) -> None:
+        try:
+            verify(signature, message, scheme, digest)
+        except InvalidSignature:
+            raise _invalid() from None
+
+    return check
+
+
+def verify_raw(algorithm: Algorithm, key: VerifyingKey, signature: bytes, message: bytes) -> None:
+    """Check one signature over `message`, once; see `checker`."""
+    checker(algorithm, key)(signature, message)
 
 
 def sign_raw(algorithm: Algorithm, key: SigningKey, message: bytes) -> bytes:
@@ -150,7 +191,11 @@ def _rsa_padding(algorithm: Algorithm) -> padding.AsymmetricPadding:
 
 def _der_of(signature: bytes, size: int) -> bytes:
     if len(signature) != 2 * size:
-        raise SignatureRefusedError("signature.invalid")
+        raise _invalid()
     first = int.from_bytes(signature[:size], "big")
     second = int.from_bytes(signature[size:], "big")
     return encode_dss_signature(first, second)
+
+
+def _invalid() -> SignatureRefusedError:
+    return SignatureRefusedError("signature.invalid", path="signature")

@@ -4,9 +4,8 @@ What is checked here does not depend on time or trust, except where an instant i
 A signer's certificate (the leaf) must be signed with a strong hash, be no CA, be allowed to
 sign documents and hold a key of a kind in `router.signatures.algorithms`.
 
-Not done here, by design of this version: revocation (CRL, OCSP), certificate policies and
-path building.  An issuer is trusted because the operator imported it, so its own issuer,
-constraints and signature are not judged.
+How certificates make a path, and whether one of them was revoked, is asked in
+`router.signatures.paths`.
 """
 
 from __future__ import annotations
@@ -17,12 +16,17 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
 from router.errors import SignatureRefusedError
-from router.limits import CERTIFICATE_BYTES_MAX, FACT_CHARS_MAX, RSA_KEY_BITS_MIN
+from router.limits import (
+    CERTIFICATE_BYTES_MAX,
+    FACT_CHARS_MAX,
+    RSA_KEY_BITS_MAX,
+    RSA_KEY_BITS_MIN,
+)
 from router.model.instants import SECOND_US, instant_of, show_instant
 from router.signatures.algorithms import VerifyingKey, check_key
 
@@ -35,6 +39,7 @@ _UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 _STRONG_HASHES: Final = {"sha256", "sha384", "sha512"}
+_CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _CRITICAL_UNDERSTOOD: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -45,9 +50,26 @@ _CRITICAL_UNDERSTOOD: Final = frozenset(
         x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3"),  # qcStatements (RFC 3739)
     }
 )
+# What a CA's certificate may hold besides; all of it is processed with the path (RFC 5280, 6.1).
+_CRITICAL_UNDERSTOOD_OF_CA: Final = _CRITICAL_UNDERSTOOD | {
+    ExtensionOID.NAME_CONSTRAINTS,
+    ExtensionOID.POLICY_CONSTRAINTS,
+    ExtensionOID.POLICY_MAPPINGS,
+    ExtensionOID.INHIBIT_ANY_POLICY,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
+}
+# A certificate that is for nothing but these must not sign documents (RFC 5280, 4.2.1.12).
+_OTHER_PURPOSES: Final = frozenset(
+    {
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        ExtendedKeyUsageOID.CODE_SIGNING,
+        ExtendedKeyUsageOID.TIME_STAMPING,
+        ExtendedKeyUsageOID.OCSP_SIGNING,
+    }
+)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Certificate:
     """A certificate that was read in full; immutable, shared by threads, equal by its bytes.
 
@@ -115,10 +137,34 @@ def check_leaf(certificate: Certificate) -> VerifyingKey:
         raise SignatureRefusedError(
             "certificate.usage", reason="its key usage has no digital signature"
         )
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid not in _CRITICAL_UNDERSTOOD:
-            raise _malformed(f"unknown critical extension {extension.oid.dotted_string}")
+    purposes = _purposes(certificate)
+    if purposes and purposes <= _OTHER_PURPOSES:
+        raise SignatureRefusedError(
+            "certificate.usage", reason="its extended key usage is for other things only"
+        )
+    _check_critical(certificate, _CRITICAL_UNDERSTOOD)
     return check_key(_public_key(certificate))
+
+
+def check_intermediate(certificate: Certificate) -> None:
+    """See that a certificate may stand between a signer's and a trusted root.
+
+    Raises SignatureRefusedError like `check_leaf`: it must be a CA's (RFC 5280, 6.1.4 k), may
+    sign certificates (6.1.4 n), be signed with a strong hash and hold a key as `issuer_flaw`
+    wants it.
+    """
+    _check_hash(certificate)
+    if not is_ca(certificate):
+        raise SignatureRefusedError("certificate.usage", reason="an issuer in its path is no CA")
+    usage = _key_usage(certificate)
+    if usage is not None and not usage.key_cert_sign:
+        raise SignatureRefusedError(
+            "certificate.usage", reason="an issuer in its path may not sign certificates"
+        )
+    _check_critical(certificate, _CRITICAL_UNDERSTOOD_OF_CA)
+    flaw = _issuer_key_flaw(_public_key(certificate))
+    if flaw:
+        raise SignatureRefusedError("signature.key", reason=flaw)
 
 
 def issuer_flaw(certificate: Certificate) -> str:
@@ -136,18 +182,43 @@ def issuer_flaw(certificate: Certificate) -> str:
         key = _public_key(certificate)
     except SignatureRefusedError:
         return "its key is of an unknown kind"
-    if isinstance(key, rsa.RSAPublicKey):
-        return "" if key.key_size >= RSA_KEY_BITS_MIN else f"RSA of {key.key_size} bits"
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        known = key.curve.name in {"secp256r1", "secp384r1", "secp521r1"}
-        return "" if known else f"curve {key.curve.name}"
-    return "" if isinstance(key, ed25519.Ed25519PublicKey) else "its key is of an unknown kind"
+    return _issuer_key_flaw(key)
 
 
 def issued_by(certificate: Certificate, issuer: Certificate) -> bool:
     """Say whether the issuer's key signed the certificate, and the names agree."""
     try:
         certificate.parsed.verify_directly_issued_by(issuer.parsed)
+    except (*_UNREADABLE, InvalidSignature):
+        return False
+    return True
+
+
+def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
+    """Say whether the issuer's key signed the certificate; names are not compared.
+
+    The key must be of the kind the certificate's algorithm asks for.
+    """
+    parsed = certificate.parsed
+    try:
+        key = issuer.parsed.public_key()
+        scheme = parsed.signature_algorithm_parameters
+        digest = parsed.signature_hash_algorithm
+        signature, message = parsed.signature, parsed.tbs_certificate_bytes
+        if isinstance(key, rsa.RSAPublicKey):
+            if not isinstance(scheme, padding.PKCS1v15 | padding.PSS) or digest is None:
+                return False
+            key.verify(signature, message, scheme, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            if not isinstance(scheme, ec.ECDSA):
+                return False
+            key.verify(signature, message, scheme)
+        elif isinstance(key, ed25519.Ed25519PublicKey):
+            if parsed.signature_algorithm_oid != SignatureAlgorithmOID.ED25519:
+                return False
+            key.verify(signature, message)
+        else:
+            return False
     except (*_UNREADABLE, InvalidSignature):
         return False
     return True
@@ -170,6 +241,34 @@ def check_validity(certificate: Certificate, at_us: int, role: str) -> None:
         )
 
 
+def may_sign_lists(certificate: Certificate) -> bool:
+    """Say whether its key usage lets a CA sign revocation lists (RFC 5280, 4.2.1.3)."""
+    usage = _key_usage(certificate)
+    return usage is None or usage.crl_sign
+
+
+def named_key(certificate: Certificate) -> str:
+    """Return the kind and size of a certificate's key, as people call it."""
+    try:
+        key = _public_key(certificate)
+    except SignatureRefusedError:
+        return "unknown"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _CURVES.get(key.curve.name, key.curve.name)
+    return "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else type(key).__name__
+
+
+def named_hash(certificate: Certificate) -> str:
+    """Return the hash a certificate is signed with ("" when the algorithm has none of its own)."""
+    try:
+        digest = certificate.parsed.signature_hash_algorithm
+    except _UNREADABLE:
+        return "unknown"
+    return "" if digest is None else digest.name
+
+
 def plain(text: str) -> str:
     """Return text from outside as one printable line that any encoder takes, cut short."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:FACT_CHARS_MAX])
@@ -187,6 +286,30 @@ def weak_hash(certificate: Certificate) -> str:
     if digest is None:
         return "an unknown algorithm"
     return "" if digest.name in _STRONG_HASHES else digest.name
+
+
+def _check_critical(certificate: Certificate, understood: frozenset[x509.ObjectIdentifier]) -> None:
+    for extension in certificate.extensions:
+        if extension.critical and extension.oid not in understood:
+            raise _malformed(f"unknown critical extension {extension.oid.dotted_string}")
+
+
+def _issuer_key_flaw(key: PublicKeyTypes) -> str:
+    if isinstance(key, rsa.RSAPublicKey):
+        fits = RSA_KEY_BITS_MIN <= key.key_size <= RSA_KEY_BITS_MAX
+        return "" if fits else f"RSA of {key.key_size} bits"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        known = key.curve.name in {"secp256r1", "secp384r1", "secp521r1"}
+        return "" if known else f"curve {key.curve.name}"
+    return "" if isinstance(key, ed25519.Ed25519PublicKey) else "its key is of an unknown kind"
+
+
+def _purposes(certificate: Certificate) -> frozenset[x509.ObjectIdentifier]:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(usage)
 
 
 def _check_hash(certificate: Certificate) -> None:

@@ -17,12 +17,18 @@ follows from size and index, so no proof has two spellings.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
+import msgspec
+
+from router._trees import VerifiedTrees
 from router.errors import SignatureRefusedError
-from router.limits import TREE_DOCUMENTS_MAX
+from router.limits import TREE_DOCUMENTS_MAX, TREE_MEMORY_BYTES_MAX, TREES_REMEMBERED_MAX
+from router.model.documents import SignatureEntry
 from router.signatures.encoding import decode_url, encode_url
+from router.signatures.jws import read_signature, signing_input
+from router.signatures.verdicts import TreeProof
 
 HASH_BYTES: Final = 32
 STATEMENT_TAG: Final = b"vanban-router tree root v1\n"
@@ -30,7 +36,7 @@ STATEMENT_TAG: Final = b"vanban-router tree root v1\n"
 _HEAD_BYTES: Final = 8 + HASH_BYTES
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """A document's place in a tree, as its entry claims it: nothing of it is proven yet.
 
     `index` counts from 0; `proof` holds the nodes one after the other, from the leaf up.
@@ -179,6 +185,65 @@ class Tree:
         Raises SignatureRefusedError `tree.index`.
         """
         return write_place(Place(self.size, index, self.root, b"".join(self.proof(index))))
+
+
+class TreeMemory:
+    """The trees whose root's signature was verified, and their proven nodes; thread-safe.
+
+    Nothing enters that was not verified.  What is remembered is that a key signed a root, and
+    what lies below it: a fact of mathematics.  Whether that key's certificate is trusted, valid
+    and not revoked is no part of it and has to be asked for each document.
+
+    `bytes_max` bounds the memory, `trees_max` the trees; the least recently used leave first.
+    """
+
+    def __init__(
+        self,
+        bytes_max: int = TREE_MEMORY_BYTES_MAX,
+        trees_max: int = TREES_REMEMBERED_MAX,
+    ) -> None:
+        self._trees = VerifiedTrees(bytes_max, trees_max)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes all remembered trees take."""
+        return self._trees.nbytes
+
+    def __len__(self) -> int:
+        """Return how many trees are remembered."""
+        return len(self._trees)
+
+    def check(
+        self, entry: SignatureEntry, payload: bytes, verify: Callable[[bytes, bytes], None]
+    ) -> TreeProof:
+        """See that the document stands where its entry says, in a tree whose root is signed.
+
+        `verify(signature, message)` checks a signature by the key of the entry's header, and
+        raises; it is asked once a tree, about the root statement.  Raises SignatureRefusedError
+        `tree.signature` and what `read_place` and `verify_inclusion` raise; the path is
+        relative to the entry.
+        """
+        found = self._trees.prove(entry.protected, entry.signature, entry.tree, payload)
+        if found is None:
+            return self._check_first(entry, payload, verify)
+        tree, index = found
+        return TreeProof(tree.told, tree.size, index)
+
+    def _check_first(
+        self, entry: SignatureEntry, payload: bytes, verify: Callable[[bytes, bytes], None]
+    ) -> TreeProof:
+        place = read_place(entry.tree)
+        size, index, root = place.size, place.index, place.root
+        signature = read_signature(entry.signature)
+        verify_inclusion(leaf_hash(payload), index, size, split_nodes(place.proof), root)
+        try:
+            verify(signature, signing_input(entry.protected, root_statement(size, root)))
+        except SignatureRefusedError as error:
+            if error.code != "signature.invalid":
+                raise
+            raise SignatureRefusedError("tree.signature", path="signature") from None
+        self._trees.add(entry.protected, entry.signature, size, root, root.hex())
+        return TreeProof(root.hex(), size, index)
 
 
 def write_place(place: Place) -> str:

@@ -111,6 +111,11 @@ def decode_change(body: bytes) -> TrustChange:
         raise ValueError("not a trust change") from error
 
 
+def issuer_digest(name: bytes) -> bytes:
+    """Return what a binding keeps of its certificate's issuer: the SHA-256 of its name in DER."""
+    return hashlib.sha256(name).digest()
+
+
 class TrustStore:
     """Authorities and bindings, built from the records of the log.
 

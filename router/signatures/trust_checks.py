@@ -30,6 +30,7 @@ from router.signatures.trust import (
     IssuerDistrusted,
     IssuerTrusted,
     TrustStore,
+    issuer_digest,
 )
 
 _SHA256_HEX_CHARS: Final = 64
@@ -123,9 +124,12 @@ def check_binding(
     """Return the change that lets a certificate (DER) speak for a unit from .. to (exclusive).
 
     The certificate must be one that may sign documents; its issuer is judged with each
-    signature, so it need not be trusted yet.  Raises InputError `trust.invalid`.
+    signature, so it need not be trusted yet.  Raises InputError `trust.issuing` for a CA's
+    certificate, else `trust.invalid`.
     """
     certificate = _read(der, _PATH)
+    if is_ca(certificate):
+        raise InputError("trust.issuing", path=_PATH, subject=certificate.subject)
     try:
         check_leaf(certificate)
     except SignatureRefusedError as error:
@@ -140,7 +144,7 @@ def check_binding(
         raise _invalid(f"{BINDINGS_MAX} bindings are known already")
     return CertificateBound(
         unit=unit, certificate_sha256=sha256, valid_from=valid_from, valid_to=valid_to,
-        issuer=hashlib.sha256(certificate.issuer_name).digest(), expires=certificate.valid_to,
+        issuer=issuer_digest(certificate.issuer_name), expires=certificate.valid_to,
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def verdict_of(
     verifier = Verifier(1)
     try:
         item = VerifyItem(payload=payload, signatures=tuple(entries))
-        return verifier.verify_batch([item], trust or trust_of(), at_us)[0]
+        return verifier.verify_batch([item], trust or trust_of(), None, at_us)[0]
     finally:
         verifier.close()
 

@@ -38,6 +38,7 @@ HEIGHTS = {
     "router._register": 30,
     "router._rollup": 30,
     "router._tables": 30,
+    "router._trees": 30,
     "router.messages": 21,
     "router.model": 20,
     "router.settings": 20,

@@ -178,7 +178,7 @@ def test_trust_is_the_same_after_reopening_and_bad_changes_leave_nothing() -> No
     assert error_of(lambda: engine.trust_issuer(b"x"))[0] == "trust.invalid"
     leaf = office.signers["H22"].certificate_der
     assert error_of(lambda: engine.trust_issuer(leaf))[0] == "trust.leaf"
-    assert error_of(lambda: engine.bind("H22", pki().ca_der, 0))[0] == "trust.invalid"
+    assert error_of(lambda: engine.bind("H22", pki().ca_der, 0))[0] == "trust.issuing"
     assert error_of(lambda: engine.bind("H22", leaf, 5, 5))[0] == "trust.invalid"
     assert error_of(lambda: engine.bind("H99", leaf, 0))[0] == "unit.not_found"
     mixed = [("H22.31", leaf, 0, None), ("H22", b"x", 0, None)]
@@ -274,6 +274,13 @@ CLOSED: dict[str, Callable[[Engine], object]] = {
     "import": lambda engine: engine.import_units([]),
     "close": lambda engine: engine.close_unit("H22", 1),
     "trust": lambda engine: engine.trust_issuer(b""),
+    "trust authority": lambda engine: engine.trust_authority(b""),
+    "distrust": lambda engine: engine.distrust("ab"),
+    "authorities": lambda engine: engine.authorities(),
+    "authority": lambda engine: engine.authority("ab"),
+    "check trust": lambda engine: engine.check_trust(),
+    "check certificates": lambda engine: engine.check_certificates([]),
+    "bindings": lambda engine: engine.bindings(),
     "bind": lambda engine: engine.bind("H22", b"", 0),
     "create token": lambda engine: engine.create_token("H22", "a"),
     "revoke": lambda engine: engine.revoke_token("a"),

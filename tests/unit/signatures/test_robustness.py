@@ -29,7 +29,7 @@ values = st.recursive(
 
 def is_good(entry: SignatureEntry, payload: bytes = PAYLOAD) -> bool:
     item = VerifyItem(payload=payload, signatures=(entry,))
-    verdict = VERIFIER.verify_batch([item], TRUST, AT_US)[0]
+    verdict = VERIFIER.verify_batch([item], TRUST, None, AT_US)[0]
     assert (verdict.status == "valid") is (verdict.code == "")
     if verdict.code:
         str(verdict.as_error()).encode("utf-8")

@@ -117,7 +117,7 @@ def test_a_recorded_issuer_that_cannot_be_read_does_not_stop_a_replay() -> None:
 
 
 def refused(error: pytest.ExceptionInfo[InputError]) -> str:
-    assert error.value.code in {"trust.invalid", "trust.leaf"}
+    assert error.value.code in {"trust.invalid", "trust.leaf", "trust.issuing"}
     assert say(error.value)[0]
     assert say(error.value, "vi")[0]
     return error.value.code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
 
 import msgspec
 import pytest
@@ -12,7 +11,6 @@ from support.pki import AT_US, PAYLOAD, forge, header_of, pki, trust_of, verdict
 from router.errors import ClosedError, SignatureRefusedError
 from router.model.documents import SignatureEntry
 from router.signatures import Verdict, Verifier, VerifyItem
-from router.signatures.verifier import _Cache, _Signer
 
 
 def items_with_faults(count: int) -> tuple[list[VerifyItem], list[str]]:
@@ -32,7 +30,7 @@ def items_with_faults(count: int) -> tuple[list[VerifyItem], list[str]]:
 def test_verdicts_come_in_the_order_of_the_items(threads: int, count: int) -> None:
     items, codes = items_with_faults(count)
     verifier = Verifier(threads)
-    verdicts = verifier.verify_batch(items, trust_of(), AT_US)
+    verdicts = verifier.verify_batch(items, trust_of(), None, AT_US)
     verifier.close()
     assert [verdict.code for verdict in verdicts] == codes
 
@@ -41,7 +39,9 @@ def test_one_verifier_serves_many_threads() -> None:
     items, codes = items_with_faults(40)
     verifier, trust = Verifier(2), trust_of()
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: verifier.verify_batch(items, trust, AT_US), range(12)))
+        answers = list(
+            pool.map(lambda _: verifier.verify_batch(items, trust, None, AT_US), range(12))
+        )
     verifier.close()
     assert all([verdict.code for verdict in answer] == codes for answer in answers)
 
@@ -112,8 +112,8 @@ def test_a_verdict_is_kept_and_read_again() -> None:
 def test_the_second_answer_is_the_first() -> None:
     items, _ = items_with_faults(20)
     verifier, trust = Verifier(1), trust_of()
-    first = verifier.verify_batch(items, trust, AT_US)
-    assert verifier.verify_batch(items, trust, AT_US) == first
+    first = verifier.verify_batch(items, trust, None, AT_US)
+    assert verifier.verify_batch(items, trust, None, AT_US) == first
     verifier.close()
 
 
@@ -122,21 +122,13 @@ def test_a_closed_verifier_says_so() -> None:
     verifier.close()
     verifier.close()
     with pytest.raises(ClosedError):
-        verifier.verify_batch([], trust_of(), AT_US)
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    cache = _Cache(3)
-    signer = cast("_Signer", ())
-    for number in range(10):
-        cache.put(bytes([number]), signer)
-    kept = [number for number in range(10) if cache.get(bytes([number])) is not None]
-    assert kept == [7, 8, 9]
+        verifier.verify_batch([], trust_of(), None, AT_US)
 
 
 def test_junk_is_not_remembered() -> None:
     verifier, trust = Verifier(1), trust_of()
     stranger = pki().issue(2, "H22", "UBND tỉnh", trusted=False).sign(PAYLOAD)
-    verifier.verify_batch([VerifyItem(PAYLOAD, (stranger,))], trust, AT_US)
-    assert not verifier._signers._entries
+    verifier.verify_batch([VerifyItem(PAYLOAD, (stranger,))], trust, None, AT_US)
+    assert verifier.sizes().signers == 0
+    assert verifier.sizes().refusals == 1
     verifier.close()

@@ -1,0 +1,226 @@
+"""Cold checks: judging a path takes milliseconds, so it is done beside the hot batches.
+
+A check is asked for after the signature over the document was found good, so that a stranger
+can't fill the line with certificates whose key he does not hold.  Equal questions in flight are
+joined; the line is bounded, and a full line is said (`ask` returns None): the document waits
+and is asked about again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from time import monotonic
+from typing import Final, NamedTuple
+
+from router.errors import SignatureRefusedError
+from router.limits import COLD_PATHS_MAX
+from router.model.instants import SECOND_US
+from router.signatures.authorities import TrustView
+from router.signatures.caches import (
+    Caches,
+    KnownPath,
+    RevocationSnapshot,
+    Signer,
+    stamps_of,
+)
+from router.signatures.certificates import Certificate, check_validity, read_certificate
+from router.signatures.verdicts import Evidence, Missing, Status
+
+_log = logging.getLogger("router.signatures")
+_COLD_THREADS: Final = 1
+
+
+class PathVerdict(NamedTuple):
+    """What was found about a path from a certificate to a trusted root."""
+
+    status: Status
+    code: str
+    facts: dict[str, str | int]
+    chain: tuple[Certificate, ...]
+    evidence: tuple[Evidence, ...]
+    missing: tuple[Missing, ...]
+    good_from: int
+    good_until: int
+
+
+Judge = Callable[
+    [Certificate, Sequence[Certificate], TrustView, RevocationSnapshot | None, int], PathVerdict
+]
+
+
+class Flight:
+    """One check under way; `path` is None until it is done, and when it failed."""
+
+    __slots__ = ("_done", "authorities", "path")
+
+    def __init__(self, authorities: object) -> None:
+        self.authorities = authorities
+        self.path: KnownPath | None = None
+        self._done = threading.Event()
+
+    def wait(self, until: float) -> KnownPath | None:
+        """Return what was found, waiting at most until `until` (monotonic seconds)."""
+        if not self._done.is_set():
+            self._done.wait(max(0.0, until - monotonic()))
+        return self.path
+
+    def land(self, path: KnownPath | None) -> None:
+        """Say what was found, or None when the check failed."""
+        self.path = path
+        self._done.set()
+
+
+class ColdPaths:
+    """The line of checks and who does them; thread-safe.  What is found enters the caches."""
+
+    def __init__(self, caches: Caches, judge: Judge) -> None:
+        self._caches = caches
+        self._judge = judge
+        self._lock = threading.Lock()  # guards the three below
+        self._flights: dict[bytes, Flight] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many checks are in the line or being done."""
+        return len(self._flights)
+
+    def ask(
+        self,
+        signer: Signer,
+        view: TrustView,
+        revocation: RevocationSnapshot | None,
+        at_us: int,
+    ) -> Flight | None:
+        """Put a check in the line, or join the one under way; None when the line is full.
+
+        What landed since the caller looked is taken from the caches: a check enters them
+        before its flight is forgotten.
+        """
+        key = signer.path_key
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is not None and flight.authorities is view.authorities:
+                return flight
+            landed = self._caches.path(key)
+            if landed is not None and landed.holds(view.authorities, revocation, at_us):
+                flight = Flight(view.authorities)
+                flight.land(landed)
+                return flight
+            if self._closed or flight is not None or len(self._flights) >= COLD_PATHS_MAX:
+                return None
+            certificate = signer.certificate
+            assert certificate is not None
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_COLD_THREADS, thread_name_prefix="paths")
+            flight = self._flights[key] = Flight(view.authorities)
+            self._pool.submit(
+                self._check, key, flight, certificate, signer.others, view, revocation, at_us
+            )
+            return flight
+
+    def close(self) -> None:
+        """Drop what is in the line and wait for what is being done; idempotent."""
+        with self._lock:
+            self._closed = True
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+        with self._lock:
+            dropped, self._flights = self._flights, {}
+        for flight in dropped.values():
+            flight.land(None)
+
+    def _check(
+        self,
+        key: bytes,
+        flight: Flight,
+        certificate: Certificate,
+        others: tuple[bytes, ...],
+        view: TrustView,
+        revocation: RevocationSnapshot | None,
+        at_us: int,
+    ) -> None:
+        path = None
+        try:
+            verdict = self._judge(certificate, _readable(others), view, revocation, at_us)
+            path = known_path(verdict, certificate, view.authorities, revocation)
+            self._caches.keep(key, path)
+        except Exception:  # a flaw of ours: the document waits, the next check goes on
+            _log.exception("a path could not be judged")
+        finally:
+            with self._lock:
+                self._flights.pop(key, None)
+            flight.land(path)
+
+
+def path_key(certificates: Sequence[bytes]) -> bytes:
+    """Return the digest of the certificates of one header (DER), in their order."""
+    hasher = hashlib.sha256()
+    for der in certificates:
+        hasher.update(hashlib.sha256(der).digest())
+    return hasher.digest()
+
+
+def known_path(
+    verdict: PathVerdict,
+    leaf: Certificate,
+    authorities: object,
+    revocation: RevocationSnapshot | None,
+) -> KnownPath:
+    """Return a verdict in the form that is remembered."""
+    chain = verdict.chain
+    links = tuple((issuer, int(certificate.serial, 16)) for certificate, issuer in pairwise(chain))
+    return KnownPath(
+        status=verdict.status,
+        code=verdict.code,
+        facts=verdict.facts,
+        chain=tuple(one.sha256.hex() for one in chain) or (leaf.sha256.hex(),),
+        links=links,
+        evidence=verdict.evidence,
+        missing=verdict.missing,
+        good_from=verdict.good_from,
+        good_until=verdict.good_until,
+        authorities=authorities,
+        stamps=stamps_of(links, revocation),
+        revocation_version=0 if revocation is None else revocation.version,
+    )
+
+
+def judge_directly_issued(
+    leaf: Certificate,
+    _others: Sequence[Certificate],
+    view: TrustView,
+    _revocation: RevocationSnapshot | None,
+    at_us: int,
+) -> PathVerdict:
+    """Judge a certificate that a trusted authority issued itself; revocation is not asked for."""
+    found: tuple[Certificate, ...] = (leaf,)
+    try:
+        issuer = view.issuer_of(leaf, at_us)
+        found = (leaf, issuer)
+        check_validity(leaf, at_us, "signer")
+        check_validity(issuer, at_us, "issuer")
+    except SignatureRefusedError as error:
+        code, facts = error.code, error.facts
+        return PathVerdict("invalid", code, facts, found, (), (), at_us, at_us)
+    good_from = max(one.valid_from for one in found)
+    good_until = min(one.valid_to for one in found) + SECOND_US - 1
+    return PathVerdict("valid", "", {}, found, (), (), good_from, good_until)
+
+
+def _readable(others: Sequence[bytes]) -> list[Certificate]:
+    """Return what can be read of the certificates a sender sent along; they prove nothing."""
+    found = []
+    for der in others:
+        try:
+            found.append(read_certificate(der))
+        except SignatureRefusedError:
+            continue
+    return found

@@ -1,0 +1,285 @@
+"""The hot path: from a signature entry to its verdict, for signers whose path is known.
+
+Everything that is the same for all documents of a signer in one batch is made once
+(`Prepared`); a document costs one look-up, the spelling of its signature, and the signature
+itself, which `cryptography` checks without the interpreter's lock.  A signer whose path is not
+known yet is put aside (`Pending`), after his signature was found good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from router.errors import SignatureRefusedError
+from router.limits import SIGNATURES_MAX
+from router.model.documents import SignatureEntry
+from router.signatures.algorithms import checker
+from router.signatures.authorities import TrustView
+from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
+from router.signatures.certificates import check_leaf, plain, read_certificate
+from router.signatures.cold import ColdPaths, Flight, path_key
+from router.signatures.jws import check_form, read_header, read_signature
+from router.signatures.verdicts import Missing, SignatureVerdict, Verdict
+
+
+class VerifyItem(msgspec.Struct, frozen=True):
+    """One document to verify: the signed bytes as received, and its signature entries."""
+
+    payload: bytes
+    signatures: tuple[SignatureEntry, ...]
+
+
+class Signed(Protocol):
+    """What has signed bytes and signature entries: a VerifyItem or an Envelope."""
+
+    @property
+    def payload(self) -> bytes:
+        """The signed bytes as received."""
+
+    @property
+    def signatures(self) -> tuple[SignatureEntry, ...]:
+        """The entries, all of which must be good."""
+
+
+class Prepared:
+    """What is the same for every document of one protected header in one batch.
+
+    Of `verdict` and `refusal` one is set when the path is known; `whole` is the verdict over
+    a document that has this signature only.  Threads share it without a lock: what two of them
+    make at once is equal.
+    """
+
+    __slots__ = ("check", "flight", "header", "missing", "refusal", "signer", "verdict", "whole")
+
+    def __init__(self, protected: str, signer: Signer) -> None:
+        self.check = signer.check
+        self.header = protected.encode("ascii") + b"."
+        self.signer = signer
+        self.verdict: SignatureVerdict | None = None
+        self.missing: tuple[Missing, ...] = ()
+        self.whole: Verdict | None = None
+        self.refusal: SignatureRefusedError | None = None
+        self.flight: Flight | None = None
+
+
+class Pending:
+    """A document all of whose signatures are good, with signers whose path is being checked."""
+
+    __slots__ = ("parts", "place")
+
+    def __init__(self, place: int, parts: list[Prepared]) -> None:
+        self.place = place
+        self.parts = parts
+
+
+class Batch:
+    """One call of `verify_batch`: what it is judged by, and what was prepared for it."""
+
+    def __init__(
+        self,
+        caches: Caches,
+        cold: ColdPaths,
+        view: TrustView,
+        revocation: RevocationSnapshot | None,
+        at_us: int,
+    ) -> None:
+        self._caches = caches
+        self._cold = cold
+        self._view = view
+        self._revocation = revocation
+        self._revocation_version = 0 if revocation is None else revocation.version
+        self._at_us = at_us
+        self._prepared: dict[str, Prepared] = {}
+        self.pending: list[Pending] = []
+
+    def verify(self, items: Sequence[Signed], first: int, results: list[Verdict | None]) -> None:
+        """Judge documents into their places of `results`, from `first` on.
+
+        What waits for a path goes to `pending`, and has no result yet.
+        """
+        prepared = self._prepared
+        for place, item in enumerate(items, first):
+            entries = item.signatures
+            if len(entries) == 1:
+                entry = entries[0]
+                ready = prepared.get(entry.protected)
+                if ready is not None and ready.whole is not None and _is_plain(entry):
+                    try:
+                        ready.check(read_signature(entry.signature), ready.header + item.payload)
+                    except SignatureRefusedError as error:
+                        results[place] = self._refused(error, 0)
+                    else:
+                        results[place] = ready.whole
+                    continue
+            results[place] = self._verify(item, place)
+
+    def settle(self, until: float, results: list[Verdict | None]) -> None:
+        """Give what is pending its verdict, waiting for paths until `until` (monotonic)."""
+        for pending in self.pending:
+            results[pending.place] = self._settle(pending, until)
+
+    def _settle(self, pending: Pending, until: float) -> Verdict:
+        for index, part in enumerate(pending.parts):
+            if part.verdict is None and part.refusal is None:
+                path = None if part.flight is None else part.flight.wait(until)
+                self._judged(part, path if path is not None and self._holds(path) else None)
+            if part.refusal is not None:
+                return self._refused(_again(part.refusal), index)
+        return self._good(pending.parts)
+
+    def _verify(self, item: Signed, place: int) -> Verdict | None:
+        index = -1
+        parts: list[Prepared] = []
+        try:
+            _check_count(item)
+            for index, entry in enumerate(item.signatures):  # noqa: B007 (the except needs it)
+                parts.append(self._verify_entry(entry, item.payload))
+        except SignatureRefusedError as error:
+            return self._refused(error, index)
+        if any(part.verdict is None for part in parts):
+            self.pending.append(Pending(place, parts))
+            return None
+        return self._good(parts)
+
+    def _verify_entry(self, entry: SignatureEntry, payload: bytes) -> Prepared:
+        check_form(entry)
+        if not _is_plain(entry):
+            raise SignatureRefusedError("signature.form", path="form", form=plain(entry.form))
+        part = self._prepared.get(entry.protected)
+        if part is None:
+            part = self._prepare(entry.protected)
+        if part.refusal is not None:
+            raise _again(part.refusal)
+        part.check(read_signature(entry.signature), part.header + payload)
+        if part.verdict is None and part.flight is None:
+            part.flight = self._cold.ask(part.signer, self._view, self._revocation, self._at_us)
+        return part
+
+    def _prepare(self, protected: str) -> Prepared:
+        digest = hashlib.sha256(protected.encode("utf-8", "surrogatepass")).digest()
+        known = self._caches.signers.get(digest)
+        signer = known or read_signer(protected)
+        path = signer.path
+        if path is None or not self._holds(path):
+            path = self._caches.path(signer.path_key)
+            if path is not None and not self._holds(path):
+                path = None
+            if path is None and signer.certificate is None:
+                signer = read_signer(protected)
+        part = Prepared(protected, signer)
+        if path is not None:
+            self._judged(part, path)
+            if path.status == "valid":
+                self._remember(digest, signer, path)
+        self._prepared[protected] = part
+        return part
+
+    def _holds(self, path: KnownPath) -> bool:
+        return path.holds(self._view.authorities, self._revocation, self._at_us)
+
+    def _remember(self, digest: bytes, signer: Signer, path: KnownPath) -> None:
+        """Keep a signer that was found trusted: junk can't push out what is used."""
+        signer.path = path
+        signer.certificate, signer.others = None, ()
+        if self._caches.signers.get(digest) is not signer:
+            self._caches.signers.put(digest, signer)
+
+    def _judged(self, part: Prepared, path: KnownPath | None) -> None:
+        """Take over what is known of the path; None: nothing yet, so the document waits."""
+        signer = part.signer
+        if path is not None and path.status == "invalid":
+            part.refusal = SignatureRefusedError(path.code, path="protected.x5c[0]", **path.facts)
+            return
+        if path is None:
+            part.missing = (Missing("path", signer.certificate_sha256, signer.issuer),)
+        else:
+            part.missing = path.missing
+        part.verdict = SignatureVerdict(
+            certificate_sha256=signer.certificate_sha256,
+            subject=signer.subject,
+            issuer=signer.issuer,
+            serial=signer.serial,
+            algorithm=signer.algorithm,
+            valid_from=signer.valid_from,
+            valid_to=signer.valid_to,
+            status="indeterminate" if path is None else path.status,
+            code="" if path is None else path.code,
+            facts={} if path is None else path.facts,
+            chain=() if path is None else path.chain,
+            evidence=() if path is None else path.evidence,
+            signed_at=self._at_us,
+        )
+        if path is not None and path.status == "valid":
+            part.whole = self._good([part])
+
+    def _good(self, parts: Sequence[Prepared]) -> Verdict:
+        """Return the verdict over a document whose signatures are all good."""
+        signatures = tuple(part.verdict for part in parts if part.verdict is not None)
+        waits = any(one.status == "indeterminate" for one in signatures)
+        return Verdict(
+            status="indeterminate" if waits else "valid",
+            trust_version=self._view.version,
+            signatures=signatures,
+            missing=tuple(missing for part in parts for missing in part.missing),
+            revocation_version=self._revocation_version,
+        )
+
+    def _refused(self, error: SignatureRefusedError, place: int) -> Verdict:
+        path = "signatures" if place < 0 else f"signatures[{place}]"
+        return Verdict(
+            status="invalid",
+            trust_version=self._view.version,
+            code=error.code,
+            path=f"{path}.{error.path}" if error.path else path,
+            facts=error.facts,
+            revocation_version=self._revocation_version,
+        )
+
+
+def read_signer(protected: str) -> Signer:
+    """Read a protected header and the certificate of who signs.
+
+    Raises SignatureRefusedError; the path is relative to the entry.
+    """
+    header = read_header(protected)
+    try:
+        certificate = read_certificate(header.certificates[0])
+        check = checker(header.algorithm, check_leaf(certificate))
+    except SignatureRefusedError as error:
+        error.path = "protected.x5c[0]"
+        raise
+    return Signer(
+        check=check,
+        algorithm=header.algorithm.name,
+        certificate_sha256=certificate.sha256.hex(),
+        subject=certificate.subject,
+        issuer=certificate.issuer,
+        serial=certificate.serial,
+        valid_from=certificate.valid_from,
+        valid_to=certificate.valid_to,
+        path_key=path_key(header.certificates),
+        certificate=certificate,
+        others=header.certificates[1:],
+    )
+
+
+def _is_plain(entry: SignatureEntry) -> bool:
+    return entry.form == "jws" and not entry.tree
+
+
+def _check_count(item: Signed) -> None:
+    if not item.signatures:
+        raise SignatureRefusedError("signature.missing")
+    if len(item.signatures) > SIGNATURES_MAX:
+        raise SignatureRefusedError(
+            "signature.malformed", reason=f"more than {SIGNATURES_MAX} signatures"
+        )
+
+
+def _again(error: SignatureRefusedError) -> SignatureRefusedError:
+    """Return an equal error to raise: one that was raised keeps its frames."""
+    return SignatureRefusedError(error.code, path=error.path, **error.facts)
