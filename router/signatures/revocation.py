@@ -306,14 +306,18 @@ class RevocationStore:
     def states(self, trust: TrustView, at_us: int) -> tuple[AuthorityRevocation, ...]:
         """Return how fresh the data of each authority is, in the order of the trust store."""
         with self._lock:
-            required = dict(self._sources.wanting(trust))
+            needed = {
+                name: certificate
+                for name, certificate, trusted in self._sources.wanting(trust, at_us)
+                if trusted
+            }
             named = {authority_id(one.certificate): one.certificate for one in trust.authorities}
             about: dict[str, list[KnownResponse]] = {}
             for response in self._view.responses.values():
                 about.setdefault(response.issuer, []).append(response)
             return tuple(
-                self._state(certificate, about.get(name, ()), trust, at_us, name in required)
-                for name, certificate in {**named, **required}.items()
+                self._state(certificate, about.get(name, ()), trust, at_us, name in needed)
+                for name, certificate in {**named, **needed}.items()
             )
 
     def _state(

@@ -82,7 +82,7 @@ class Wants:
     def wanted(self, view: RevocationView, trust: TrustView, at_us: int) -> tuple[Wanted, ...]:
         """See `RevocationStore.wanted`."""
         found: list[Wanted | Seen] = []
-        for authority, certificate in self._sources.wanting(trust):
+        for authority, certificate, _ in self._sources.wanting(trust, at_us):
             sha256 = certificate.sha256.hex()
             found += (
                 Wanted("crl", mirrors, sha256)
