@@ -24,6 +24,7 @@ from router.engine.pressure import Mender
 from router.errors import ClosedError, SettingsError
 from router.server.app import Service
 from router.server.connections import bounded_protocol
+from router.server.fetching import Fetcher
 from router.server.logs import AccessLog, configure_logging
 from router.server.tallies import Tallies, Tally
 from router.server.workers import Workers
@@ -112,7 +113,7 @@ def serve(
                     ready(address)
 
             mending = Mender(engine) if settings.store.reopen else contextlib.nullcontext()
-            with mending, Ticker(engine):
+            with mending, Ticker(engine), Fetcher(engine, settings.revocation):
                 if settings.http.workers:
                     Workers(settings, listener).run(told)
                 else:
@@ -171,7 +172,7 @@ class BackgroundServer:
 
     def _body(self) -> None:
         try:
-            with Ticker(self._engine):
+            with Ticker(self._engine), Fetcher(self._engine, self._settings.revocation):
                 run_server(self._server, self._listener)
         finally:
             self._ready.set()
