@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from router.limits import (
     TREES_REMEMBERED_MAX,
 )
 from router.signatures.certificates import Certificate
+from router.signatures.paths import RevocationStatus, RevocationView
 from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Evidence, Missing, Status
 
@@ -34,8 +35,8 @@ PATH_BYTES: Final = 2_400
 Check = Callable[[bytes, bytes], None]
 
 
-class RevocationSnapshot(Protocol):
-    """What is known of revocation at one moment (immutable), as far as caches ask."""
+class RevocationSnapshot(RevocationView, Protocol):
+    """What is known of revocation at one moment, with what caches need to hear of changes."""
 
     @property
     def version(self) -> int:
@@ -53,6 +54,39 @@ class RevocationSource(Protocol):
         """What is known now."""
 
 
+class _NothingKnown:
+    """The snapshot before anything was learned."""
+
+    version = 0
+    grace_us = 0
+
+    def status(self, *_: object) -> RevocationStatus:
+        return _Unknown()
+
+    def lists_for(self, *_: object) -> tuple[bytes, ...]:
+        return ()
+
+    def responses_for(self, *_: object) -> tuple[bytes, ...]:
+        return ()
+
+    def notice(self, *_: object) -> None:
+        return None
+
+    def stamp(self, *_: object) -> int:
+        return 0
+
+
+class _Unknown:
+    kind: Literal["unknown"] = "unknown"
+    evidence = None
+    revoked_at = None
+    invalidity_at = None
+    reason = ""
+
+
+NOTHING_KNOWN: Final[RevocationSnapshot] = _NothingKnown()
+
+
 class Entry:
     """Something that can be remembered; `used` is set at each use and cleared by the hand."""
 
@@ -67,13 +101,15 @@ class KnownPath(Entry):
     """A judged path, and for what it holds: these authorities, this window, these stamps.
 
     `chain` has the SHA-256 (hex) of signer's certificate to root, `links` the issuer and the
-    serial number of each certificate below the root.  A path is asked about again only when a
-    stamp changed; one that is not valid, whenever anything was learned.
+    serial number of each certificate below the root; `where` is the certificate's place in the
+    entry.  The window ends before `good_until`.  A path is asked about again only when a stamp
+    changed; one that is not valid, whenever anything was learned.
     """
 
     status: Status
     code: str
     facts: dict[str, str | int]
+    where: str
     chain: tuple[str, ...]
     links: tuple[tuple[Certificate, int], ...]
     evidence: tuple[Evidence, ...]
@@ -85,16 +121,14 @@ class KnownPath(Entry):
     revocation_version: int
     used: bool = False
 
-    def holds(self, authorities: object, revocation: RevocationSnapshot | None, at_us: int) -> bool:
+    def holds(self, authorities: object, revocation: RevocationSnapshot, at_us: int) -> bool:
         """Say whether the path would be judged alike with these, at that signing instant."""
-        if self.authorities is not authorities or not self.good_from <= at_us <= self.good_until:
+        if self.authorities is not authorities or not self.good_from <= at_us < self.good_until:
             return False
-        version = 0 if revocation is None else revocation.version
+        version = revocation.version
         if version == self.revocation_version:
             return True
-        if revocation is None or self.status != "valid":
-            return False
-        if stamps_of(self.links, revocation) != self.stamps:
+        if self.status != "valid" or stamps_of(self.links, revocation) != self.stamps:
             return False
         self.revocation_version = version
         return True
@@ -220,9 +254,7 @@ class Caches:
 
 
 def stamps_of(
-    links: tuple[tuple[Certificate, int], ...], revocation: RevocationSnapshot | None
+    links: tuple[tuple[Certificate, int], ...], revocation: RevocationSnapshot
 ) -> tuple[int, ...]:
     """Return the stamps of every certificate of a path below its root."""
-    if revocation is None:
-        return ()
     return tuple(revocation.stamp(issuer, serial) for issuer, serial in links)

@@ -28,9 +28,10 @@ from router.limits import (
     VERIFY_INLINE_DOCUMENTS_MAX,
     VERIFY_THREADS_MAX,
 )
-from router.signatures.caches import Caches, RevocationSource, Sizes
-from router.signatures.cold import ColdPaths, judge_directly_issued
+from router.signatures.caches import NOTHING_KNOWN, Caches, RevocationSource, Sizes
+from router.signatures.cold import ColdPaths
 from router.signatures.hot import Batch, Signed
+from router.signatures.paths import judge_path
 from router.signatures.trust import TrustStore
 from router.signatures.verdicts import Verdict
 
@@ -54,7 +55,7 @@ class Verifier:
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
         self._caches = Caches()
-        self._cold = ColdPaths(self._caches, judge_directly_issued)
+        self._cold = ColdPaths(self._caches, judge_path)
 
     def verify_batch(
         self,
@@ -107,8 +108,8 @@ class Verifier:
     ) -> list[Verdict]:
         if self._closed:
             raise ClosedError("engine.closed")
-        view = None if revocation is None else revocation.view
-        batch = Batch(self._caches, self._cold, trust.view, view, at_us)
+        known = NOTHING_KNOWN if revocation is None else revocation.view
+        batch = Batch(self._caches, self._cold, trust.view, known, at_us)
         results: list[Verdict | None] = [None] * len(items)
 
         def verify(first: int, end: int) -> None:
