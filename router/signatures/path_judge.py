@@ -24,7 +24,7 @@ from router.signatures.path_search import (
     validity,
     web_of,
 )
-from router.signatures.paths import PathVerdict, PolicyInputs, RevocationView
+from router.signatures.paths import NOTHING_KNOWN, PathVerdict, PolicyInputs, RevocationView
 from router.signatures.validation import (
     ListFacts,
     RevocationCheck,
@@ -37,10 +37,20 @@ from router.signatures.verdicts import Evidence, Missing
 
 
 class _Handed(NamedTuple):
-    """Revocation material for one certificate of a chain, to be judged by the validator."""
+    """Revocation material for one certificate of a chain, to be judged by the validator.
+
+    `late` are lists made after the certificate's end: a CA may have left it out by then (RFC
+    5280, 5), so they say nothing about it.
+    """
 
     lists: tuple[tuple[ListFacts, bytes], ...] = ()
-    responses: tuple[bytes, ...] = ()
+    responses: tuple[tuple[Evidence, bytes], ...] = ()
+    late: frozenset[bytes] = frozenset()
+
+    def digests(self) -> set[str]:
+        """Return the SHA-256 (hex) of all that may say something."""
+        rows = (*self.lists, *self.responses)
+        return {hashlib.sha256(der).hexdigest() for _, der in rows}
 
 
 class _Finding(NamedTuple):
@@ -69,7 +79,7 @@ class PathJudge:
         leaf: Certificate,
         others: Sequence[Certificate],
         view: TrustView,
-        revocation: RevocationView,
+        revocation: RevocationView | None,
         at_us: int,
         inputs: PolicyInputs,
     ) -> None:
@@ -77,7 +87,7 @@ class PathJudge:
         self._leaf = leaf
         self._others = others
         self._view = view
-        self._revocation = revocation
+        self._revocation = revocation or NOTHING_KNOWN
         self._at_us = at_us
         self._inputs = inputs
 
@@ -165,7 +175,7 @@ class PathJudge:
             evidence=finding.evidence,
             missing=finding.missing,
             good_from=window.start,
-            good_until=window.end,
+            good_until=window.end - 1,
         )
         return verdict, verdict.status == "valid"
 
@@ -200,8 +210,10 @@ class PathJudge:
             else:
                 evidence.append(found)
                 window = window.within(*self._serves(found)).within(0, until)
-                if check is not None:
-                    check.accept(place)
+            if check is not None:
+                # Also when nothing is known of it: then the chain is not valid anyway, and what
+                # is missing below it is told apart.
+                check.accept(place)
         return _Finding(tuple(reversed(evidence)), tuple(reversed(missing)), window)
 
     def _find_one(
@@ -219,9 +231,9 @@ class PathJudge:
         if status.kind == "revoked":
             raise _RevokedError(place, end or 0, status.reason)
         known = status.evidence if status.kind == "good" else None
-        digests = {hashlib.sha256(der).hexdigest() for _, der in handed.lists}
-        digests |= {hashlib.sha256(der).hexdigest() for der in handed.responses}
-        if known is not None and (end is not None or known.sha256 not in digests):
+        digests = handed.digests()
+        judged_here = place + 2 < len(chain) or _is_self_issued(issuer)
+        if known is not None and not (end is None and known.sha256 in digests and judged_here):
             return known, end
         if check is None or not digests:
             return None, None
@@ -229,10 +241,11 @@ class PathJudge:
         if isinstance(outcome, Revoked):
             if outcome.at <= self._at_us:
                 raise _RevokedError(place, outcome.at, outcome.reason)
-            return known or _evidence_of("crl", certificate, handed), outcome.at
-        if outcome is None:
-            return None, None
-        return known or _evidence_of(outcome, certificate, handed), None
+            return known or _evidence_of(outcome.kind, certificate, handed), outcome.at
+        if outcome is None or known is not None:
+            return (known if outcome else None), None
+        # Without the index nobody says whether it was revoked an instant later.
+        return _evidence_of(outcome, certificate, handed), self._at_us + 1
 
     def _must_be_checked(self, issuer: Certificate) -> bool:
         authority = self._view.authority(issuer.sha256)
@@ -242,23 +255,32 @@ class PathJudge:
         """Return what the view hands out for one certificate and can be read."""
         if not self._must_be_checked(issuer):
             return _Handed()
-        lists = []
+        lists, late = [], []
         for der in self._revocation.lists_for(issuer, self._at_us):
             try:
                 facts = list_facts(der)
             except ValueError:
                 continue
-            # A CA may leave out what had expired when it made the list (RFC 5280, 5).
             if facts.keeps_expired or facts.produced_at <= certificate.valid_to:
                 lists.append((facts, der))
+            else:
+                late.append(der)
+        responses = []
         serial = certificate.parsed.serial_number
-        responses = self._revocation.responses_for(issuer, serial, self._at_us)
-        return _Handed(tuple(lists), tuple(responses))
+        for der in self._revocation.responses_for(issuer, serial, self._at_us):
+            try:
+                evidence = response_evidence(certificate, der)
+            except ValueError:
+                continue
+            if evidence.produced_at <= certificate.valid_to:
+                responses.append((evidence, der))
+        return _Handed(tuple(lists), tuple(responses), frozenset(late))
 
     def _check(self, chain: Chain, handed: Sequence[_Handed]) -> RevocationCheck | None:
         """Return a check with all material of the chain, or None when there is none."""
-        lists = {der: facts for one in handed for facts, der in one.lists}
-        responses = dict.fromkeys(der for one in handed for der in one.responses)
+        late = frozenset[bytes]().union(*(one.late for one in handed))
+        lists = {der: facts for one in handed for facts, der in one.lists if der not in late}
+        responses = dict.fromkeys(der for one in handed for _, der in one.responses)
         if not lists and not responses:
             return None
         # Who signed a list may be an authority beside the path.
@@ -307,13 +329,19 @@ class PathJudge:
             },
             chain=chain,
             good_from=window.start,
-            good_until=window.end,
+            good_until=window.end - 1,
             path=f"protected.x5c[{named}]",
         )
 
     def _is_root(self, certificate: Certificate) -> bool:
         authority = self._view.authority(certificate.sha256)
         return authority is not None and authority.role == "root"
+
+
+def _is_self_issued(root: Certificate) -> bool:
+    """Say whether a root issued itself: of others the validator finds no way to their lists."""
+    links = known_links(root)
+    return links is not None and links.subject == links.issuer
 
 
 def _missing(certificate: Certificate) -> Missing:
@@ -324,14 +352,16 @@ def _missing(certificate: Certificate) -> Missing:
 
 def _evidence_of(
     kind: Literal["crl", "ocsp"], certificate: Certificate, handed: _Handed
-) -> Evidence:
-    """Return evidence from the material the validator was given; of several, the newest."""
+) -> Evidence | None:
+    """Return evidence from the material the validator was given; of several, the newest.
+
+    None when it decided by what was handed out for other certificates only.
+    """
     if kind == "ocsp":
-        for der in handed.responses:
-            try:
-                return response_evidence(certificate, der)
-            except ValueError:
-                continue
+        evidence = [row[0] for row in handed.responses]
+        return max(evidence, key=lambda one: one.produced_at, default=None)
+    if not handed.lists:
+        return None
     links = known_links(certificate)
     own = [row for row in handed.lists if links is not None and row[0].issuer == links.issuer]
     facts, der = max(own or handed.lists, key=lambda row: row[0].produced_at)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -71,7 +72,7 @@ class Search:
     """The search for the paths of one signer's certificate; belongs to one thread.
 
     `flaw` says, when no path was found, why the most promising one was none; `exhausted` that
-    it was given up at `PATH_STEPS_MAX`.
+    it was given up; `steps` counts the issuers looked at, at most `PATH_STEPS_MAX`.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Search:
         self._leaf = leaf
         self._web = web_of(view)
         self._at_us = at_us
-        self._steps = 0
+        self.steps = 0
         self._proven: dict[tuple[bytes, bytes], bool] = {}
         # What the operator knows is taken as the operator says, even if the sender sent it.
         strangers = {one.sha256: one for one in others if view.authority(one.sha256) is None}
@@ -93,25 +94,30 @@ class Search:
         ]
 
     def chains(self) -> Iterator[Chain]:
-        """Yield the chains that may be paths, those through valid certificates first.
+        """Yield the chains that may be paths: short ones first, valid certificates first.
 
         Raises SignatureRefusedError `certificate.malformed` when the signer's certificate has
         names that can't be compared.
         """
-        yield from self._continue((self._leaf,), links_of(self._leaf))
-
-    def _continue(self, chain: Chain, links: Links) -> Iterator[Chain]:
-        for issuer, further, is_root in self._issuers(links):
-            self._steps += 1
-            if self._steps > PATH_STEPS_MAX:
-                self.exhausted = True
-                return
-            if issuer in chain or not self._has_signed(issuer, chain[-1]):
-                continue
-            if is_root:
-                yield (*chain, issuer)
-            elif len(chain) + 2 <= PATH_CERTIFICATES_MAX and self._may_issue(issuer):
-                yield from self._continue((*chain, issuer), further)
+        ahead: deque[tuple[Chain, tuple[Links, ...]]] = deque()
+        ahead.append(((self._leaf,), (links_of(self._leaf),)))
+        while ahead:
+            chain, links = ahead.popleft()
+            # The same authority twice (one name, one key) is a circle.
+            passed = {(one.subject, one.key) for one in links[1:]}
+            for issuer, further, is_root in self._issuers(links[-1]):
+                if self.steps >= PATH_STEPS_MAX:
+                    self.exhausted = True
+                    return
+                self.steps += 1
+                if (further.subject, further.key) in passed:
+                    continue
+                if not self._has_signed(issuer, chain[-1]):
+                    continue
+                if is_root:
+                    yield (*chain, issuer)
+                elif len(chain) + 2 <= PATH_CERTIFICATES_MAX and self._may_issue(issuer):
+                    ahead.append(((*chain, issuer), (*links, further)))
 
     def _issuers(self, links: Links) -> list[tuple[Certificate, Links, bool]]:
         """Return who may have issued a certificate: roots first, valid ones first."""

@@ -89,9 +89,10 @@ class Links(NamedTuple):
     """What joins certificates to a path: names as RFC 5280 (7.1) compares them, and key ids.
 
     Two names are equal when their hashes here are: letter case, blanks and the kind of string
-    make no difference.
+    make no difference.  `key` is a hash over the public key.
     """
 
+    key: bytes
     subject: bytes
     issuer: bytes
     key_id: bytes | None
@@ -109,6 +110,7 @@ class _Parsed(threading.local):
 class Revoked(NamedTuple):
     """A certificate was revoked: at which instant, and why (a name of RFC 5280, 5.3.1)."""
 
+    kind: Literal["crl", "ocsp"]
     at: int
     reason: str
 
@@ -138,6 +140,7 @@ def links_of(certificate: Certificate) -> Links:
         # Not kept: whoever sends junk must not push out what is used.
         parsed = _load_certificate(certificate)
         return Links(
+            hashlib.sha256(parsed.public_key.dump()).digest(),
             _comparable(parsed.subject),
             _comparable(parsed.issuer),
             parsed.key_identifier,
@@ -228,7 +231,7 @@ class RevocationCheck:
                 try:
                     run(question(certificate, self._path, context))
                 except RevokedError as error:
-                    return Revoked(instant_of(error.revocation_dt), _reason(error))
+                    return Revoked(kind, instant_of(error.revocation_dt), _reason(error))
                 except (CRLValidationError, OCSPValidationError, ValidationError):
                     continue
                 except Exception:  # noqa: S112 (as in `links_of`; no answer is "unknown")
