@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ from router.limits import (
     TREES_REMEMBERED_MAX,
 )
 from router.signatures.certificates import Certificate
-from router.signatures.paths import RevocationStatus, RevocationView
+from router.signatures.paths import RevocationView
 from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Evidence, Missing, Status
 
@@ -54,39 +54,6 @@ class RevocationSource(Protocol):
         """What is known now."""
 
 
-class _NothingKnown:
-    """The snapshot before anything was learned."""
-
-    version = 0
-    grace_us = 0
-
-    def status(self, *_: object) -> RevocationStatus:
-        return _Unknown()
-
-    def lists_for(self, *_: object) -> tuple[bytes, ...]:
-        return ()
-
-    def responses_for(self, *_: object) -> tuple[bytes, ...]:
-        return ()
-
-    def notice(self, *_: object) -> None:
-        return None
-
-    def stamp(self, *_: object) -> int:
-        return 0
-
-
-class _Unknown:
-    kind: Literal["unknown"] = "unknown"
-    evidence = None
-    revoked_at = None
-    invalidity_at = None
-    reason = ""
-
-
-NOTHING_KNOWN: Final[RevocationSnapshot] = _NothingKnown()
-
-
 class Entry:
     """Something that can be remembered; `used` is set at each use and cleared by the hand."""
 
@@ -102,7 +69,7 @@ class KnownPath(Entry):
 
     `chain` has the SHA-256 (hex) of signer's certificate to root, `links` the issuer and the
     serial number of each certificate below the root; `where` is the certificate's place in the
-    entry.  The window ends before `good_until`.  A path is asked about again only when a stamp
+    entry.  `good_until` still belongs to the window.  A path is asked about again only when a stamp
     changed; one that is not valid, whenever anything was learned.
     """
 
@@ -123,7 +90,7 @@ class KnownPath(Entry):
 
     def holds(self, authorities: object, revocation: RevocationSnapshot, at_us: int) -> bool:
         """Say whether the path would be judged alike with these, at that signing instant."""
-        if self.authorities is not authorities or not self.good_from <= at_us < self.good_until:
+        if self.authorities is not authorities or not self.good_from <= at_us <= self.good_until:
             return False
         version = revocation.version
         if version == self.revocation_version:

@@ -45,8 +45,8 @@ def renewed(
         if found is None:
             return None
         evidence.append(found)
-        end = min(end, found.fresh_until)
-    if len(evidence) != len(path.links) or not start <= at_us < end:
+        end = min(end, found.fresh_until - 1)
+    if len(evidence) != len(path.links) or not start <= at_us <= end:
         return None
     return replace(
         path,
@@ -78,13 +78,13 @@ def _good(
 
 
 def _window(certificates: tuple[Certificate, ...], view: TrustView) -> tuple[int, int]:
-    """Return when all of a chain are valid, and its authorities trusted (end exclusive)."""
+    """Return when all of a chain are valid, and its authorities trusted: first and last instant."""
     start = max(one.valid_from for one in certificates)
-    end = min(one.valid_to for one in certificates) + SECOND_US
+    end = min(one.valid_to for one in certificates) + SECOND_US - 1
     for one in certificates:
         authority = view.authority(one.sha256)
         if authority is not None:
             start = max(start, authority.trusted_from)
             if authority.trusted_to is not None:
-                end = min(end, authority.trusted_to)
+                end = min(end, authority.trusted_to - 1)
     return start, end

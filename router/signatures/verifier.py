@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from router.errors import ClosedError
 from router.limits import (
@@ -28,14 +28,16 @@ from router.limits import (
     VERIFY_INLINE_DOCUMENTS_MAX,
     VERIFY_THREADS_MAX,
 )
-from router.signatures.caches import NOTHING_KNOWN, Caches, RevocationSource, Sizes
+from router.signatures.caches import Caches, RevocationSource, Sizes
 from router.signatures.cold import ColdPaths
 from router.signatures.hot import Batch, Signed
 from router.signatures.paths import judge_path
+from router.signatures.revocation_view import RevocationView
 from router.signatures.trust import TrustStore
 from router.signatures.verdicts import Verdict
 
 _T = TypeVar("_T")
+_NOTHING_KNOWN: Final = RevocationView({}, {}, 0, 0)
 
 
 class Verifier:
@@ -108,7 +110,7 @@ class Verifier:
     ) -> list[Verdict]:
         if self._closed:
             raise ClosedError("engine.closed")
-        known = NOTHING_KNOWN if revocation is None else revocation.view
+        known = _NOTHING_KNOWN if revocation is None else revocation.view
         batch = Batch(self._caches, self._cold, trust.view, known, at_us)
         results: list[Verdict | None] = [None] * len(items)
 
