@@ -20,6 +20,7 @@ from router.limits import (
     PATH_CACHE_ENTRIES_MAX,
     PATH_REFUSALS_MAX,
     SIGNER_CACHE_ENTRIES_MAX,
+    TREE_MEMORY_BYTES_MAX,
     TREES_REMEMBERED_MAX,
 )
 from router.signatures.certificates import Certificate
@@ -127,7 +128,7 @@ class Signer(Entry):
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is remembered and under way; `bytes` is an estimate of the memory it takes."""
+    """How much is remembered and under way; `bytes` is about the memory it takes."""
 
     signers: int
     signers_max: int
@@ -140,6 +141,7 @@ class Sizes(msgspec.Struct, frozen=True):
     cold_waiting: int
     cold_waiting_max: int
     bytes: int
+    bytes_max: int
 
 
 _E = TypeVar("_E", bound=Entry)
@@ -217,6 +219,9 @@ class Caches:
             bytes=len(self.signers) * SIGNER_BYTES
             + (paths + refusals) * PATH_BYTES
             + self.trees.nbytes,
+            bytes_max=self.signers.entries_max * SIGNER_BYTES
+            + (self.paths.entries_max + self.refusals.entries_max) * PATH_BYTES
+            + TREE_MEMORY_BYTES_MAX,
         )
 
 
