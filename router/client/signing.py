@@ -83,6 +83,15 @@ class SignedTree(Sequence[SignatureEntry]):
             return [self._entry(one) for one in places]
         return self._entry(places)
 
+    def of(self, index: int, payload: bytes) -> SignatureEntry:
+        """Return the entry of one document, seeing that it is the one that was signed.
+
+        Raises SignatureRefusedError `tree.index`, `tree.proof`.
+        """
+        if leaf_hash(payload) != self._tree.leaf(index):
+            raise SignatureRefusedError("tree.proof", path=f"documents[{index}]")
+        return self._entry(index)
+
     def _entry(self, index: int) -> SignatureEntry:
         return SignatureEntry(
             form="merkle",
@@ -143,12 +152,19 @@ class Signer:
             key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
         ):
             raise SignatureRefusedError("signature.key", reason="unknown kind of key")
-        raw = Path(certificate_file).read_bytes()
+        return cls(key, cls.read_certificates(certificate_file), algorithm)
+
+    @staticmethod
+    def read_certificates(file: str | Path) -> list[bytes]:
+        """Return the certificates of a PEM or DER file in DER, in their order.
+
+        Raises OSError, ValueError for PEM that holds none.
+        """
+        raw = Path(file).read_bytes()
         if not raw.lstrip().startswith(b"-----BEGIN"):
-            return cls(key, raw, algorithm)
+            return [raw]
         chain = x509.load_pem_x509_certificates(raw)
-        der = [one.public_bytes(serialization.Encoding.DER) for one in chain]
-        return cls(key, der, algorithm)
+        return [one.public_bytes(serialization.Encoding.DER) for one in chain]
 
     @property
     def algorithm(self) -> str:
@@ -241,23 +257,20 @@ def make_envelopes(
         raise ValueError("contents are given for all documents or for none")
     tree = Tree(leaf_hash(_payload(document)) for document in documents)
     signed = [signer.sign_tree(tree) for signer in signers]
-    return _envelopes(documents, tree, signed, contents)
+    return _envelopes(documents, signed, contents)
 
 
 def _envelopes(
     documents: Sequence[Document | bytes],
-    tree: Tree,
     signed: Sequence[SignedTree],
     contents: Sequence[Iterable[bytes | InlineContent]],
 ) -> Iterator[Envelope]:
     for index, document in enumerate(documents):
         payload = _payload(document)
-        if index >= tree.size or leaf_hash(payload) != tree.leaf(index):
-            raise SignatureRefusedError("tree.proof", path=f"documents[{index}]")
         yield Envelope(
             version=ENVELOPE_VERSION,
             payload=payload,
-            signatures=tuple(entries[index] for entries in signed),
+            signatures=tuple(entries.of(index, payload) for entries in signed),
             contents=tuple(_content(one) for one in (contents[index] if contents else ())),
         )
 
