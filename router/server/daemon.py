@@ -20,6 +20,7 @@ import uvloop
 
 from router.engine import Engine
 from router.engine.due import Ticker
+from router.engine.judging import Judging
 from router.engine.pressure import Mender
 from router.errors import ClosedError, SettingsError
 from router.server.app import Service
@@ -112,7 +113,7 @@ def serve(
                     ready(address)
 
             mending = Mender(engine) if settings.store.reopen else contextlib.nullcontext()
-            with mending, Ticker(engine):
+            with mending, Ticker(engine), Judging(engine):
                 if settings.http.workers:
                     Workers(settings, listener).run(told)
                 else:
@@ -171,7 +172,7 @@ class BackgroundServer:
 
     def _body(self) -> None:
         try:
-            with Ticker(self._engine):
+            with Ticker(self._engine), Judging(self._engine):
                 run_server(self._server, self._listener)
         finally:
             self._ready.set()
