@@ -161,6 +161,7 @@ class Batch:
                 )
             else:
                 self.verify((envelope,), place, results)
+
     def _in_known_tree(self, entry: SignatureEntry, payload: bytes) -> Verdict | None:
         """Judge a document of a tree that is remembered, and whose signer is known to be good.
 
