@@ -83,7 +83,7 @@ def test_no_two_tables_give_words_for_one_code() -> None:
             policies,
             signing,
             trust,
-        )  # fmt: skip
+        )
         for name, value in vars(module).items()
         if isinstance(value, dict) and name.isupper()
     ]
