@@ -171,6 +171,18 @@ def test_missing_lists_keep_it_indeterminate_and_are_named() -> None:
     assert judged(revocation=View(lists=(ROOT_LIST,))).missing == verdict.missing[:1]
 
 
+def test_what_is_missing_is_what_the_certificate_names() -> None:
+    address = "http://ca.example/"
+    for named_in, kind in (
+        ({"responders": [address]}, "ocsp"),
+        ({"lists": [address]}, "crl"),
+        ({"lists": [address], "responders": [address]}, "crl"),
+        ({}, "crl"),
+    ):
+        verdict = judged(MIDDLE.leaf(25, **named_in), revocation=View(lists=(ROOT_LIST,)))
+        assert [one.kind for one in verdict.missing] == [kind]
+
+
 def test_what_is_on_a_path_is_noticed_and_what_is_not_is_not() -> None:
     view = View()
     judged(revocation=view)
