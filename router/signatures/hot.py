@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from router._json import find_duplicate_member
+from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
 from router.limits import SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
 from router.model.documents import Envelope, SignatureEntry
@@ -29,6 +30,7 @@ from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Sign
 from router.signatures.certificates import check_leaf, plain, read_certificate
 from router.signatures.cold import ColdPaths, Flight, path_key
 from router.signatures.jws import check_form, check_header_form, read_header, read_signature
+from router.signatures.renewal import renewed
 from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Missing, SignatureVerdict, TreeProof, Verdict
 
@@ -103,16 +105,17 @@ class Batch:
         caches: Caches,
         cold: ColdPaths,
         view: TrustView,
-        revocation: RevocationSnapshot | None,
+        revocation: RevocationSnapshot,
         at_us: int,
     ) -> None:
         self._caches = caches
         self._cold = cold
         self._view = view
         self._revocation = revocation
-        self._revocation_version = 0 if revocation is None else revocation.version
+        self._revocation_version = revocation.version
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
+        self._wholes: dict[VerifiedTree, Verdict] = {}
         self.pending: list[Pending] = []
 
     def verify(self, items: Sequence[Signed], first: int, results: list[Verdict | None]) -> None:
@@ -125,14 +128,22 @@ class Batch:
             entries = item.signatures
             if len(entries) == 1:
                 entry = entries[0]
+                if entry.tree:
+                    results[place] = verdict = self._in_known_tree(entry, item.payload)
+                    if verdict is not None:
+                        continue
                 ready = prepared.get(entry.protected)
-                if ready is not None and ready.whole is not None and entry.form == ready.form:
+                if (
+                    ready is not None
+                    and ready.whole is not None
+                    and entry.form == "jws" == ready.form
+                ):
                     try:
-                        tree = _check(ready, entry, item.payload)
+                        _check(ready, entry, item.payload)
                     except SignatureRefusedError as error:
                         results[place] = self._refused(error, 0)
                     else:
-                        results[place] = ready.whole if tree is None else _placed(ready, tree)
+                        results[place] = ready.whole
                     continue
             results[place] = self._verify(item, place)
 
@@ -150,6 +161,26 @@ class Batch:
                 )
             else:
                 self.verify((envelope,), place, results)
+
+    def _in_known_tree(self, entry: SignatureEntry, payload: bytes) -> Verdict | None:
+        """Judge a document of a tree that is remembered, and whose signer is known to be good.
+
+        None: ask the long way, which words what is wrong.  The tree is found by its signature,
+        since hashing the header's text again for each document would cost more than a node.
+        """
+        find = self._caches.trees.find
+        found = find(entry, payload)
+        if found is None or entry.form != "merkle":
+            return None
+        tree, index = found
+        whole = self._wholes.get(tree)
+        if whole is None:
+            ready = self._prepared.get(entry.protected)
+            if ready is None or ready.whole is None:
+                return None
+            whole = self._wholes[tree] = ready.whole
+        proof = TreeProof(tree.told, tree.size, index)
+        return replace(whole, signatures=(replace(whole.signatures[0], tree=proof),))
 
     def settle(self, until: float, results: list[Verdict | None]) -> None:
         """Give what is pending its verdict, waiting for paths until `until` (monotonic)."""
@@ -194,15 +225,13 @@ class Batch:
 
     def _prepare(self, protected: str) -> Prepared:
         digest = hashlib.sha256(protected.encode("utf-8", "surrogatepass")).digest()
-        known = self._caches.signers.get(digest)
-        signer = known or read_signer(protected)
+        signer = self._caches.signers.get(digest) or read_signer(protected)
         path = signer.path
         if path is None or not self._holds(path):
             path = self._caches.path(signer.path_key)
-            if path is not None and not self._holds(path):
-                path = None
-            if path is None and signer.certificate is None:
-                signer = read_signer(protected)
+            if path is None or not self._holds(path):
+                signer = signer if signer.certificate is not None else read_signer(protected)
+                path = self._renewed(signer, path)
         part = Prepared(protected, signer)
         if path is not None:
             self._judged(part, path)
@@ -210,6 +239,17 @@ class Batch:
                 self._remember(digest, signer, path)
         self._prepared[protected] = part
         return part
+
+    def _renewed(self, signer: Signer, path: KnownPath | None) -> KnownPath | None:
+        """Return a path that was valid with the revocation data of now, if they say so plainly."""
+        view, certificate = self._view, signer.certificate
+        if path is None or path.status != "valid" or path.authorities is not view.authorities:
+            return None
+        assert certificate is not None
+        path = renewed(path, certificate, view, self._revocation, self._at_us)
+        if path is not None:
+            self._caches.keep(signer.path_key, path)
+        return path
 
     def _holds(self, path: KnownPath) -> bool:
         return path.holds(self._view.authorities, self._revocation, self._at_us)
@@ -225,7 +265,7 @@ class Batch:
         """Take over what is known of the path; None: nothing yet, so the document waits."""
         signer = part.signer
         if path is not None and path.status == "invalid":
-            part.refusal = SignatureRefusedError(path.code, path="protected.x5c[0]", **path.facts)
+            part.refusal = SignatureRefusedError(path.code, path=path.where, **path.facts)
             return
         if path is None:
             part.missing = (Missing("path", signer.certificate_sha256, signer.issuer),)
