@@ -60,6 +60,37 @@ def _sha256():
     return SHA256()
 
 
+def test_documents_with_only_the_signers_certificate_lead_to_the_root_of_their_time() -> (
+    None
+):
+    office = Office()
+    for generation in (g1(), g2()):
+        bundle = [generation.root.der, generation.below.der]
+        office.engine.trust_authorities(bundle, revocation="not_checked", actor=LAN)
+    signers = []
+    for place, generation in enumerate((g1(), g2())):
+        signers.append(generation.signer("H22", "UBND", "2020-01-01", "2025-01-01", 20 + place))
+        office.engine.bind("H22", signers[-1].certificate_der, OPENED_US)
+        received(office.submit(office.envelope(signers=signers[-1:]))[0])
+    office.engine.distrust(sha256_of(g1().root), actor=LAN)
+    outcomes = [office.submit(office.envelope(signers=[one]))[0] for one in signers]
+    assert code_of(outcomes[0]) == "certificate.untrusted", "its intermediate is no end of a path"
+    received(outcomes[1])
+    office.engine.trust_authority(g2().below.der, purposes=["time_stamps"])
+    outcome = office.submit(office.envelope(signers=signers[1:]))[0]
+    assert code_of(outcome) == "certificate.untrusted", "trusted, but not for documents"
+
+
+def test_what_must_be_shown_not_to_be_revoked_waits_until_it_is() -> None:
+    office = Office()
+    office.engine.trust_authorities([g2().root.der, g2().below.der])
+    signer = g2().signer("H22", "UBND", "2020-01-01", "2025-01-01")
+    office.engine.bind("H22", signer.certificate_der, OPENED_US)
+    assert received(office.submit(office.envelope(signers=[signer]))[0]).waiting > 0
+    office.engine.trust_authorities([g2().root.der, g2().below.der], revocation="not_checked")
+    assert received(office.submit(office.envelope(signers=[signer]))[0]).waiting == 0
+
+
 def test_an_authority_is_believed_between_its_dates_only() -> None:
     office = trusting(
         Office(), trusted_from=NOW_US + 60 * SECOND_US, trusted_to=NOW_US + 90 * SECOND_US
