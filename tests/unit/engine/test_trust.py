@@ -60,9 +60,7 @@ def _sha256():
     return SHA256()
 
 
-def test_documents_with_only_the_signers_certificate_lead_to_the_root_of_their_time() -> (
-    None
-):
+def test_documents_with_only_the_signers_certificate_lead_to_the_root_of_their_time() -> None:
     office = Office()
     for generation in (g1(), g2()):
         bundle = [generation.root.der, generation.below.der]
