@@ -103,10 +103,11 @@ def list_authorities(at_us: int | None, data: str, as_json: bool) -> None:
         return
     rows = [
         (one.sha256[:_PREFIX], word(one.role), word(one.state), one.generation or "–",
-         one.subject, _during(one), _revocation(one), one.bound)
+         one.subject, _during(one), _purposes(one), _revocation(one), one.bound)
         for one in found
     ]  # fmt: skip
-    names = ("sha256", "role", "state", "generation", "~name", "trusted", "revocation", "#bound")
+    names = ("sha256", "role", "state", "generation", "~name", "trusted", "~purposes",
+             "revocation", "#bound")  # fmt: skip
     print_table(
         count(len(rows), "authority", "authorities"), [column(name) for name in names], rows
     )
@@ -142,6 +143,10 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
     }
     for name, said in facts.items():
         print_line(f"{word(name)}: {said}", indent=2)
+
+
+def _purposes(one: AuthorityShown) -> str:
+    return ", ".join(word(name.replace("_", " ")) for name in one.purposes or _EVERY)
 
 
 def _revocation(one: AuthorityShown) -> str:
