@@ -18,7 +18,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
+from cryptography.x509.oid import (
+    AuthorityInformationAccessOID,
+    ExtendedKeyUsageOID,
+    ExtensionOID,
+    SignatureAlgorithmOID,
+)
 
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -233,6 +238,17 @@ def signed_itself(certificate: Certificate) -> bool:
     if certificate.subject_name != certificate.issuer_name:
         return False
     return signed_by(certificate, certificate)
+
+
+def is_ocsp_only(certificate: Certificate) -> bool:
+    """Say whether it names a responder (RFC 5280, 4.2.2.1) and no list for its revocation."""
+    known = {extension.oid: extension.value for extension in certificate.extensions}
+    access = known.get(ExtensionOID.AUTHORITY_INFORMATION_ACCESS)
+    if ExtensionOID.CRL_DISTRIBUTION_POINTS in known:
+        return False
+    return isinstance(access, x509.AuthorityInformationAccess) and any(
+        one.access_method == AuthorityInformationAccessOID.OCSP for one in access
+    )
 
 
 def check_validity(certificate: Certificate, at_us: int, role: str) -> None:

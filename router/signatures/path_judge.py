@@ -1,7 +1,7 @@
 """The judgement over one signer's certificate; see `paths` for what it means.
 
-Of several chains the best verdict counts: valid before indeterminate before invalid.  One
-finding is final, whatever other chains there are: the signer's own certificate was revoked.
+Of several chains the best verdict counts: valid before indeterminate before invalid.  Where the
+signer's own certificate is found revoked, no further chain is asked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from router.errors import SignatureRefusedError
 from router.limits import PATHS_MAX
 from router.model.instants import INSTANT_MAX, show_instant
 from router.signatures.authorities import TrustView
-from router.signatures.certificates import Certificate, check_leaf, check_validity
+from router.signatures.certificates import Certificate, check_leaf, check_validity, is_ocsp_only
 from router.signatures.path_search import (
     Chain,
     Search,
@@ -346,7 +346,9 @@ def _is_self_issued(root: Certificate) -> bool:
 
 def _missing(certificate: Certificate) -> Missing:
     return Missing(
-        kind="crl", certificate_sha256=certificate.sha256.hex(), issuer=certificate.issuer
+        kind="ocsp" if is_ocsp_only(certificate) else "crl",
+        certificate_sha256=certificate.sha256.hex(),
+        issuer=certificate.issuer,
     )
 
 

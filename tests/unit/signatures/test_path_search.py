@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 from cryptography import x509
 from support.pki import pki
-from support.revocation import NOW_US, Ca, root, usage
+from support.revocation import HOUR, NOW, NOW_US, Ca, root, usage
 
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -123,6 +123,20 @@ def test_key_identifiers_that_contradict_are_no_step() -> None:
         said = x509.AuthorityKeyIdentifier(identifier, None, None)
         leaf = ca.leaf(50, extensions=[(said, False)])
         assert len(list(Search(leaf, (), view, NOW_US).chains())) == found
+
+
+def test_valid_authorities_are_tried_before_those_that_ended() -> None:
+    into = root()
+    key = pki().key("ec", 3)
+    dates = [{"ends": NOW - HOUR}, {}, {"starts": NOW + HOUR}]
+    renewed = [
+        into.certify("CA", key, serial=number, extensions=CA_EXTENSIONS, **changes)
+        for number, changes in enumerate(dates, start=1)
+    ]
+    leaf = Ca(key, renewed[0]).leaf(50)
+    chains = list(Search(leaf, (), view_of(into, renewed), NOW_US).chains())
+    assert len(chains) == 3
+    assert chains[0][1] == renewed[1]
 
 
 def test_the_index_of_a_view_is_kept_while_only_its_version_changes() -> None:

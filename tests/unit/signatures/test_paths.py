@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -127,6 +129,8 @@ def test_a_verdict_holds_until_the_first_of_its_evidence_ends() -> None:
 def test_the_sender_may_bring_the_authorities_between() -> None:
     assert judged(view=trust(ROOT)).code == "certificate.untrusted"
     assert judged(view=trust(ROOT), others=(MIDDLE.certificate,)).status == "valid"
+    unknown = judged(view=trust(ROOT), others=(MIDDLE.certificate,), revocation=NOTHING_KNOWN)
+    assert len(unknown.missing) == 2
 
 
 def test_a_root_that_the_sender_brings_is_trusted_for_nothing() -> None:
@@ -165,6 +169,18 @@ def test_missing_lists_keep_it_indeterminate_and_are_named() -> None:
     ]  # fmt: skip
     assert judged(revocation=View(lists=(MIDDLE_LIST,))).missing == verdict.missing[1:]
     assert judged(revocation=View(lists=(ROOT_LIST,))).missing == verdict.missing[:1]
+
+
+def test_what_is_missing_is_what_the_certificate_names() -> None:
+    address = "http://ca.example/"
+    for named_in, kind in (
+        ({"responders": [address]}, "ocsp"),
+        ({"lists": [address]}, "crl"),
+        ({"lists": [address], "responders": [address]}, "crl"),
+        ({}, "crl"),
+    ):
+        verdict = judged(MIDDLE.leaf(25, **named_in), revocation=View(lists=(ROOT_LIST,)))
+        assert [one.kind for one in verdict.missing] == [kind]
 
 
 def test_what_is_on_a_path_is_noticed_and_what_is_not_is_not() -> None:
@@ -263,6 +279,19 @@ def test_lists_made_after_the_instant_decide_for_it() -> None:
     assert judged(revocation=fresh).status == "valid"
     revoked = View(lists=(ROOT_LIST, MIDDLE.crl([7], made=NOW + HOUR)))
     assert judged(revocation=revoked).code == "certificate.revoked"
+
+
+def test_each_list_decides_though_another_one_is_much_newer() -> None:
+    brief = MIDDLE.crl(made=NOW + HOUR, ends=NOW + 2 * HOUR)
+    newer = ROOT.crl(made=NOW + 20 * HOUR)
+    assert judged(revocation=View(lists=(newer, brief))).status == "valid"
+
+
+def test_a_response_made_after_the_certificate_ended_says_nothing_about_it() -> None:
+    ended = MIDDLE.leaf(8, ends=NOW + HOUR)
+    later = MIDDLE.response(ended, made=NOW + 2 * HOUR)
+    view = View(lists=(ROOT_LIST,), responses=(later,))
+    assert judged(ended, revocation=view).status == "indeterminate"
 
 
 def test_a_list_made_after_the_certificate_ended_says_nothing_about_it() -> None:
@@ -405,7 +434,9 @@ def test_trust_that_ended_is_no_trust_even_if_the_sender_brings_the_authority() 
     )
     verdict = judged(view=ended, others=(MIDDLE.certificate,))
     assert verdict.code == "certificate.untrusted"
-    before = judged(view=ended, at_us=NOW_US - 1)
+    serial = MIDDLE.certificate.parsed.serial_number
+    told = View(answers={7: good(), serial: good()})
+    before = judged(view=ended, revocation=told, at_us=NOW_US - 9)
     assert before.status == "valid"
     assert before.good_until == NOW_US - 1
     stamps = trust(ROOT, middle=(MIDDLE,), purposes=frozenset({"time_stamps"}))
@@ -489,6 +520,15 @@ def test_the_length_an_authority_allows_binds_it_as_root_and_between() -> None:
         assert judged(short.leaf(22), view, told).status == "valid"
 
 
+def test_a_root_may_allow_some_authorities_below() -> None:
+    key = pki().key("ec", 39)
+    extensions = [(x509.BasicConstraints(True, 1), True), CA_EXTENSIONS[1]]
+    some = Ca(key, ROOT.certify("CA of one below", key, serial=39, extensions=extensions))
+    below = some.child("CA below", 41)
+    view = trust(some, middle=(below,), revocation="not_checked")
+    assert judged(below.leaf(24), view).status == "valid"
+
+
 def test_of_two_paths_the_good_one_counts() -> None:
     """A CA certified by two roots: one of them is revoked there, the other is fine."""
     other = root("Second root", 34)
@@ -499,9 +539,15 @@ def test_of_two_paths_the_good_one_counts() -> None:
     assert judged(view=view, revocation=View(lists=lists)).status == "valid"
     waiting = judged(view=view, revocation=View(lists=(lists[0], MIDDLE_LIST)))
     assert waiting.status == "indeterminate"
-    # The signer's own revocation is final, whichever path is asked.
+    # Where the signer's own revocation is found, no further path is asked.
+    lenient = TrustView(
+        [*view.authorities[:2], Authority(MIDDLE.certificate, "intermediate"),
+         Authority(cross.certificate, "intermediate", revocation="not_checked")],
+        1,
+    )  # fmt: skip
     revoked = View(lists=(other.crl(), ROOT_LIST, MIDDLE.crl([7])))
-    assert judged(view=view, revocation=revoked).code == "certificate.revoked"
+    for one in (view, lenient):
+        assert judged(view=one, revocation=revoked).code == "certificate.revoked"
 
 
 def test_a_name_too_long_to_compare_is_refused() -> None:
@@ -521,3 +567,17 @@ def test_it_works_on_a_thread_whose_event_loop_runs() -> None:
         return judged()
 
     assert asyncio.run(inside()).status == "valid"
+
+
+def test_the_validator_is_loaded_with_the_first_judgement_only() -> None:
+    program = (
+        "import sys, router.signatures, router.signatures.paths\n"
+        "heavy = {'pyhanko_certvalidator', 'asn1crypto', 'asyncio', 'aiohttp'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
+        "import router.signatures.path_judge\n"
+        "assert 'aiohttp' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
