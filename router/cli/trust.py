@@ -9,7 +9,7 @@ import rich_click as click
 
 from router.cli.dates import INSTANT, at_option, shown_text
 from router.cli.manage import acting, data_option, open_existing
-from router.cli.output import EXIT_REFUSED, language, print_json, print_line, print_table
+from router.cli.output import EXIT_REFUSED, language, print_json, print_line, print_table, warn_line
 from router.cli.words import column, count, word
 from router.errors import InputError
 from router.limits import BINDINGS_PAGE_MAX, TRUST_BUNDLE_BYTES_MAX
@@ -17,6 +17,7 @@ from router.model.trust import AuthorityShown, BindingShown, CertificateChecked,
 
 _PREFIX = 12
 """Characters of a SHA-256 that tables show: enough to name a certificate by."""
+_EVERY = ("all of them",)
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _file = click.Path(exists=True, dir_okay=False)
 
@@ -69,6 +70,8 @@ def add(
         return
     for one in added:
         print_line((word("trusted"), "green"), f" {word(one.role)} {one.sha256} {one.subject}")
+        if not one.generation:
+            warn_line(f"{one.sha256[:_PREFIX]} {word('leads to no root')}: {one.issuer}")
 
 
 @trust.command("remove", epilog="Example: vanban trust remove 3f0c9a --from 2026-01-01")
@@ -100,7 +103,7 @@ def list_authorities(at_us: int | None, data: str, as_json: bool) -> None:
         return
     rows = [
         (one.sha256[:_PREFIX], word(one.role), word(one.state), one.generation or "–",
-         one.subject, _during(one), word(one.revocation), one.bound)
+         one.subject, _during(one), _revocation(one), one.bound)
         for one in found
     ]  # fmt: skip
     names = ("sha256", "role", "state", "generation", "~name", "trusted", "revocation", "#bound")
@@ -126,8 +129,9 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
         "role": f"{word(one.role)}, {word(one.state)}",
         "generation": one.generation or word("leads to no root"),
         "trusted": _during(one),
-        "purposes": ", ".join(word(name) for name in one.purposes) or word("all of them"),
-        "revocation": word(one.revocation),
+        "purposes": ", ".join(word(name.replace("_", " ")) for name in one.purposes)
+        or word("all of them"),
+        "revocation": _revocation(one),
         "issuer": one.issuer,
         "signed by": ", ".join(sha256[:_PREFIX] for sha256 in one.issued_by) or "–",
         "serial": one.serial,
@@ -140,9 +144,14 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
         print_line(f"{word(name)}: {said}", indent=2)
 
 
+def _revocation(one: AuthorityShown) -> str:
+    return word(one.revocation.replace("_", " "))
+
+
 def _during(one: AuthorityShown) -> str:
     """Return from when until when an authority is trusted, for people."""
-    since, until = one.trusted_from or one.valid_from, one.trusted_to or one.valid_to
+    since = max(one.trusted_from, one.valid_from)  # texts of one zone sort as their instants do
+    until = min(one.trusted_to or one.valid_to, one.valid_to)
     return f"{shown_text(since)[:10]} – {shown_text(until)[:10]}"
 
 
@@ -227,7 +236,7 @@ def bind(
     if as_json:
         print_json({"unit": unit, "bound": True})
     else:
-        print_line(f"bound to {unit}")
+        print_line(f"{word('bound to')} {unit}")
 
 
 @trust.command("bindings", epilog="Example: vanban trust bindings --expiring 2026-12-31")
@@ -270,7 +279,7 @@ def bindings(
 def _binding_row(one: BindingShown) -> tuple[str, ...]:
     return (
         one.certificate_sha256[:_PREFIX], one.code, f"#{one.unit}", word(one.state),
-        shown_text(one.valid_from), shown_text(one.valid_to) or "–",
+        shown_text(one.valid_from) or "–", shown_text(one.valid_to) or "–",
         shown_text(one.expires)[:10] or "–", one.issuer or "–",
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from router.messages import (
     policies,
     recipients,
     revocation,
+    signing,
     trust,
 )
 from router.messages.words import Words
@@ -28,6 +29,7 @@ TABLE: Final[dict[str, Words]] = {
     **documents.INPUT,
     **documents.SIGNATURES,
     **revocation.REVOCATION,
+    **signing.SIGNING,
     **recipients.RECIPIENTS,
     **lists.LISTS,
     **policies.POLICIES,

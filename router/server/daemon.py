@@ -20,6 +20,7 @@ import uvloop
 
 from router.engine import Engine
 from router.engine.due import Ticker
+from router.engine.judging import Judging
 from router.engine.pressure import Mender
 from router.errors import ClosedError, SettingsError
 from router.server.app import Service
@@ -113,7 +114,8 @@ def serve(
                     ready(address)
 
             mending = Mender(engine) if settings.store.reopen else contextlib.nullcontext()
-            with mending, Ticker(engine), Fetcher(engine, settings.revocation):
+            fetching = Fetcher(engine, settings.revocation)
+            with mending, Ticker(engine), Judging(engine), fetching:
                 if settings.http.workers:
                     Workers(settings, listener).run(told)
                 else:
@@ -172,7 +174,8 @@ class BackgroundServer:
 
     def _body(self) -> None:
         try:
-            with Ticker(self._engine), Fetcher(self._engine, self._settings.revocation):
+            fetching = Fetcher(self._engine, self._settings.revocation)
+            with Ticker(self._engine), Judging(self._engine), fetching:
                 run_server(self._server, self._listener)
         finally:
             self._ready.set()

@@ -1,7 +1,8 @@
 """What the verifier remembers between batches, bounded, and how much of it there is.
 
-Two things repeat from document to document: a signer's protected header, letter for letter,
-and the path from a signer's certificate to a trusted root.  Both are remembered by a digest.
+Three things repeat from document to document: a signer's protected header, letter for letter,
+the path from a signer's certificate to a trusted root, and the tree a document was signed in
+(`trees`).  The first two are remembered by a digest.
 What was found good and what was refused are kept apart, so that junk can't push out what is
 used; of equals the one not used since the hand came by last goes first (the clock algorithm).
 """
@@ -15,8 +16,16 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from router.limits import PATH_CACHE_ENTRIES_MAX, PATH_REFUSALS_MAX, SIGNER_CACHE_ENTRIES_MAX
+from router.limits import (
+    PATH_CACHE_ENTRIES_MAX,
+    PATH_REFUSALS_MAX,
+    SIGNER_CACHE_ENTRIES_MAX,
+    TREE_MEMORY_BYTES_MAX,
+    TREES_REMEMBERED_MAX,
+)
 from router.signatures.certificates import Certificate
+from router.signatures.paths import RevocationView
+from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Evidence, Missing, Status
 
 SIGNER_BYTES: Final = 5_200
@@ -27,8 +36,8 @@ PATH_BYTES: Final = 2_400
 Check = Callable[[bytes, bytes], None]
 
 
-class RevocationSnapshot(Protocol):
-    """What is known of revocation at one moment (immutable), as far as caches ask."""
+class RevocationSnapshot(RevocationView, Protocol):
+    """What is known of revocation at one moment, with what caches need to hear of changes."""
 
     @property
     def version(self) -> int:
@@ -60,13 +69,15 @@ class KnownPath(Entry):
     """A judged path, and for what it holds: these authorities, this window, these stamps.
 
     `chain` has the SHA-256 (hex) of signer's certificate to root, `links` the issuer and the
-    serial number of each certificate below the root.  A path is asked about again only when a
-    stamp changed; one that is not valid, whenever anything was learned.
+    serial number of each certificate below the root; `where` is the certificate's place in the
+    entry.  `good_until` still belongs to the window.  A path is asked about again only when a stamp
+    changed; one that is not valid, whenever anything was learned.
     """
 
     status: Status
     code: str
     facts: dict[str, str | int]
+    where: str
     chain: tuple[str, ...]
     links: tuple[tuple[Certificate, int], ...]
     evidence: tuple[Evidence, ...]
@@ -78,16 +89,14 @@ class KnownPath(Entry):
     revocation_version: int
     used: bool = False
 
-    def holds(self, authorities: object, revocation: RevocationSnapshot | None, at_us: int) -> bool:
+    def holds(self, authorities: object, revocation: RevocationSnapshot, at_us: int) -> bool:
         """Say whether the path would be judged alike with these, at that signing instant."""
         if self.authorities is not authorities or not self.good_from <= at_us <= self.good_until:
             return False
-        version = 0 if revocation is None else revocation.version
+        version = revocation.version
         if version == self.revocation_version:
             return True
-        if revocation is None or self.status != "valid":
-            return False
-        if stamps_of(self.links, revocation) != self.stamps:
+        if self.status != "valid" or stamps_of(self.links, revocation) != self.stamps:
             return False
         self.revocation_version = version
         return True
@@ -97,11 +106,13 @@ class KnownPath(Entry):
 class Signer(Entry):
     """A protected header that was read: how to check a signature under it, and who signs.
 
-    `check(signature, message)` raises SignatureRefusedError.  `path_key` is the digest of the
+    `check(signature, message)` raises SignatureRefusedError; `form` is the form of entries the
+    header is for.  `path_key` is the digest of the
     certificates sent along; `certificate` and `others` (DER) are let go once the path is known.
     """
 
     check: Check
+    form: str
     algorithm: str
     certificate_sha256: str
     subject: str
@@ -117,7 +128,7 @@ class Signer(Entry):
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is remembered and under way; `bytes` is an estimate of the memory it takes."""
+    """How much is remembered and under way; `bytes` is about the memory it takes."""
 
     signers: int
     signers_max: int
@@ -125,9 +136,12 @@ class Sizes(msgspec.Struct, frozen=True):
     paths_max: int
     refusals: int
     refusals_max: int
+    trees: int
+    trees_max: int
     cold_waiting: int
     cold_waiting_max: int
     bytes: int
+    bytes_max: int
 
 
 _E = TypeVar("_E", bound=Entry)
@@ -176,6 +190,7 @@ class Caches:
         self.signers: Cache[Signer] = Cache(SIGNER_CACHE_ENTRIES_MAX)
         self.paths: Cache[KnownPath] = Cache(PATH_CACHE_ENTRIES_MAX)
         self.refusals: Cache[KnownPath] = Cache(PATH_REFUSALS_MAX)
+        self.trees = TreeMemory()
 
     def path(self, key: bytes) -> KnownPath | None:
         """Return the path remembered under the digest of its certificates, good or not."""
@@ -197,16 +212,21 @@ class Caches:
             paths_max=self.paths.entries_max,
             refusals=refusals,
             refusals_max=self.refusals.entries_max,
+            trees=len(self.trees),
+            trees_max=TREES_REMEMBERED_MAX,
             cold_waiting=cold_waiting,
             cold_waiting_max=cold_waiting_max,
-            bytes=len(self.signers) * SIGNER_BYTES + (paths + refusals) * PATH_BYTES,
+            bytes=len(self.signers) * SIGNER_BYTES
+            + (paths + refusals) * PATH_BYTES
+            + self.trees.nbytes,
+            bytes_max=self.signers.entries_max * SIGNER_BYTES
+            + (self.paths.entries_max + self.refusals.entries_max) * PATH_BYTES
+            + TREE_MEMORY_BYTES_MAX,
         )
 
 
 def stamps_of(
-    links: tuple[tuple[Certificate, int], ...], revocation: RevocationSnapshot | None
+    links: tuple[tuple[Certificate, int], ...], revocation: RevocationSnapshot
 ) -> tuple[int, ...]:
     """Return the stamps of every certificate of a path below its root."""
-    if revocation is None:
-        return ()
     return tuple(revocation.stamp(issuer, serial) for issuer, serial in links)

@@ -224,6 +224,17 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     return True
 
 
+def signed_itself(certificate: Certificate) -> bool:
+    """Say whether a certificate is self-signed (RFC 5280, 3.2), by whatever hash.
+
+    Roots of older generations are signed with SHA-1; a root is believed because it was
+    imported, not because of its own signature.
+    """
+    if certificate.subject_name != certificate.issuer_name:
+        return False
+    return signed_by(certificate, certificate)
+
+
 def check_validity(certificate: Certificate, at_us: int, role: str) -> None:
     """See that the certificate is valid at that instant; `role` goes into the facts.
 

@@ -25,6 +25,7 @@ from router.messages import (
     policies,
     recipients,
     revocation,
+    signing,
     trust,
 )
 
@@ -73,7 +74,16 @@ def test_a_row_says_the_same_in_both_languages(code: str) -> None:
 def test_no_two_tables_give_words_for_one_code() -> None:
     parts = [
         value
-        for module in (documents, recipients, revocation, lists, operation, policies, trust)
+        for module in (
+            documents,
+            recipients,
+            revocation,
+            lists,
+            operation,
+            policies,
+            signing,
+            trust,
+        )
         for name, value in vars(module).items()
         if isinstance(value, dict) and name.isupper()
     ]

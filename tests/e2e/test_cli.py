@@ -13,9 +13,10 @@ from support.house import KEY, made
 from router.engine import Engine
 
 COMMANDS = (
-    "demo", "init", "serve", "submit", "inbox", "ack", "refuse", "track", "resolve", "explain",
-    "whoami", "directory import", "directory close", "directory show", "directory history",
-    "directory export", "directory diff", "directory check", "directory impact",
+    "demo", "init", "serve", "sign", "submit", "inbox", "ack", "refuse", "track", "resolve",
+    "explain", "whoami", "directory import", "directory close", "directory show",
+    "directory history", "directory export", "directory diff", "directory check",
+    "directory impact",
     "right grant", "right list", "right revoke", "policy check", "policy test", "policy impact",
     "hold list", "hold show", "hold approve", "hold deny", "quarantine list", "quarantine show",
     "policy activate", "policy rollback", "policy versions", "policy show", "policy explain",
@@ -23,7 +24,7 @@ COMMANDS = (
     "group define", "group end", "token create",
     "token list", "token revoke", "trust add", "trust remove", "trust list", "trust show",
     "trust check", "trust bind", "trust bindings", "queue stats",
-    "queue list", "queue show", "queue shape", "queue redrive", "outbox", "check",
+    "queue list", "queue show", "queue shape", "queue redrive", "outbox", "verify", "check",
     "backup", "restore", "bench run",
 )  # fmt: skip
 SILENT = {"serve"}
