@@ -10,6 +10,7 @@ import rich_click as click
 from router.cli.dates import INSTANT, at_option, shown_text
 from router.cli.manage import acting, data_option, open_existing
 from router.cli.output import EXIT_REFUSED, language, print_json, print_line, print_table, warn_line
+from router.cli.revocation import crl
 from router.cli.words import column, count, word
 from router.errors import InputError
 from router.limits import BINDINGS_PAGE_MAX, TRUST_BUNDLE_BYTES_MAX
@@ -25,6 +26,9 @@ _file = click.Path(exists=True, dir_okay=False)
 @click.group()
 def trust() -> None:
     """Trusted CAs (roots and intermediates), and which certificate speaks for which unit."""
+
+
+trust.add_command(crl)
 
 
 @trust.command("add", epilog="Example: vanban trust add ca-g2.pem --from 2018-06-01")
