@@ -16,9 +16,13 @@ go only inside hashlib, so everything is looked up again after each hash.
 import hashlib
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int8_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy
+
+from router._tree_texts cimport (
+    PAYLOAD, PLACE, PROTECTED, SIGNATURE, STANDARD, URL, Node, Spelled, decode, find_parts,
+)
 
 __all__ = ["VerifiedTree", "VerifiedTrees"]
 
@@ -26,6 +30,7 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     void *PyUnicode_DATA(object text)
+    object PyUnicode_DecodeLatin1(const char *data, Py_ssize_t size, const char *errors)
     object PyObject_CallOneArg(object function, object argument)
     object PyObject_CallMethodNoArgs(object holder, object name)
     object PyObject_CallMethodOneArg(object holder, object name, object argument)
@@ -37,62 +42,15 @@ cdef enum:
     PLACE_MAX = 680      # HEAD + LEVELS_MAX * HASH
     STEP = 2046          # bytes of payload hashed at once without letting the GIL go
     LET_GO = 8192        # from here on it is worth it
+    LARGE_STEP = 98304   # what is decoded and hashed at once then; both divide by three
+    SIGNATURE_CHARS_MAX = 2048
+    PLACE_CHARS_MAX = 907   # PLACE_MAX in base64url
+    PAYLOAD_CHARS_MAX = 174764   # limits.PAYLOAD_BYTES_MAX in base64
     BAND_MAX = 10        # levels that share one block of memory
 
 cdef object sha256 = hashlib.sha256
 cdef object DIGEST = "digest"
 cdef object UPDATE = "update"
-cdef int8_t[256] SIXTETS
-
-
-cdef void fill_sixtets() noexcept:
-    """Fill the table of base64url (RFC 4648, section 5): -1 for what is no letter of it."""
-    cdef int place
-    cdef bytes letters = (
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    )
-    memset(SIXTETS, -1, 256)
-    for place in range(64):
-        SIXTETS[<uint8_t>letters[place]] = place
-
-
-fill_sixtets()
-
-
-cdef Py_ssize_t decode_url(const uint8_t *text, Py_ssize_t length, uint8_t *out) noexcept nogil:
-    """Decode canonical base64url without padding; return the bytes written, or -1."""
-    cdef Py_ssize_t at = 0
-    cdef Py_ssize_t written = 0
-    cdef Py_ssize_t rest = length & 3
-    cdef int a, b, c, d
-    cdef int wrong = 0
-    while at + 4 <= length:
-        a = SIXTETS[text[at]]
-        b = SIXTETS[text[at + 1]]
-        c = SIXTETS[text[at + 2]]
-        d = SIXTETS[text[at + 3]]
-        wrong |= a | b | c | d
-        out[written] = <uint8_t>((a << 2) | (b >> 4))
-        out[written + 1] = <uint8_t>((b << 4) | (c >> 2))
-        out[written + 2] = <uint8_t>((c << 6) | d)
-        at += 4
-        written += 3
-    if rest == 1 or wrong < 0:
-        return -1
-    if rest:
-        a = SIXTETS[text[at]]
-        b = SIXTETS[text[at + 1]]
-        c = SIXTETS[text[at + 2]] if rest == 3 else 0
-        if (a | b | c) < 0 or (c & 3 if rest == 3 else b & 15):
-            return -1
-        out[written] = <uint8_t>((a << 2) | (b >> 4))
-        written += 1
-        if rest == 3:
-            out[written] = <uint8_t>((b << 4) | (c >> 2))
-            written += 1
-    return written
-
-
 cdef inline uint32_t big_endian(const uint8_t *data) noexcept nogil:
     """Read four bytes as a number."""
     return (
@@ -125,6 +83,38 @@ cdef int hash_leaf(bytes payload, uint8_t *out) except -1:
     return write_digest(hasher, out)
 
 
+cdef int hash_leaf_of_text(const uint8_t *text, Py_ssize_t length, uint8_t *out) except -2:
+    """Write the leaf hash of a payload in padded base64; return 0, or -1 when it is not that.
+
+    Each step is decoded into its own bytes and handed over; see `hash_leaf`.
+    """
+    cdef Py_ssize_t step = STEP if length <= LET_GO * 4 // 3 else LARGE_STEP
+    cdef Py_ssize_t piece
+    cdef Py_ssize_t prefix = 1
+    cdef bytes data
+    cdef uint8_t *place
+    cdef object hasher = None
+    if length & 3 or not length:
+        return -1
+    while text[length - 1] == c"=" and length & 3 != 2:
+        length -= 1
+    while length or hasher is None:
+        piece = min(length, step // 3 * 4)
+        data = PyBytes_FromStringAndSize(NULL, prefix + piece * 3 // 4)
+        place = <uint8_t *>PyBytes_AS_STRING(data)
+        place[0] = 0
+        if decode(STANDARD, text, piece, place + prefix) != piece * 3 // 4:
+            return -1
+        if hasher is None:
+            hasher = PyObject_CallOneArg(sha256, data)
+        else:
+            PyObject_CallMethodOneArg(hasher, UPDATE, data)
+        text += piece
+        length -= piece
+        prefix = 0
+    return write_digest(hasher, out)
+
+
 cdef int hash_node(const uint8_t *left, const uint8_t *right, uint8_t *out) except -1:
     """Write SHA-256(0x01 || left || right)."""
     cdef bytes whole = PyBytes_FromStringAndSize(NULL, 1 + 2 * HASH)
@@ -142,15 +132,21 @@ cdef inline int write_digest(object hasher, uint8_t *out) except -1:
     return 0
 
 
-ctypedef const uint8_t *Node
-
-
 cdef struct Climb:
     # One proof on its way up.  By level: the node found, its sibling in the proof (NULL where
     # the last of an odd level has none), its place.
     uint8_t[21][32] found
     Node[20] sibling
     uint32_t[21] index
+
+
+cdef inline bint is_text(str text, const uint8_t *letters, Py_ssize_t length) noexcept:
+    """Say whether a text is these letters; one that is not plain ASCII never is."""
+    return (
+        PyUnicode_IS_ASCII(text)
+        and PyUnicode_GET_LENGTH(text) == length
+        and memcmp(PyUnicode_DATA(text), letters, length) == 0
+    )
 
 
 cdef class VerifiedTree:
@@ -173,11 +169,13 @@ cdef class VerifiedTree:
     cdef int width               # levels of one band
     cdef Py_ssize_t block_count
     cdef uint8_t **blocks
-    cdef Py_ssize_t[20] first_block   # of each band
+    cdef Py_ssize_t[20] first_block   # by level: the first block of its band,
+    cdef Py_ssize_t[20] first_slot    # where it begins in each block,
+    cdef int[20] shift                # and how many of its places a block has, as a power of two
 
     def __cinit__(self, str protected, str signature, uint32_t size, bytes root, object told):
-        cdef int band = 0
-        cdef int level = 0
+        cdef int level, rise
+        cdef Py_ssize_t first = 0
         if PyBytes_GET_SIZE(root) != HASH or not 1 <= size <= <uint32_t>1 << LEVELS_MAX:
             raise ValueError("no root of a tree")
         self.protected = protected
@@ -189,11 +187,16 @@ cdef class VerifiedTree:
         while (size - 1) >> self.depth:
             self.depth += 1
         self.width = min(self.depth, BAND_MAX) or 1
-        while level < self.depth:
-            self.first_block[band] = self.block_count
-            level += self.width
-            self.block_count += <Py_ssize_t>((size - 1) >> level) + 1
-            band += 1
+        for level in range(self.depth):
+            rise = level % self.width
+            if not rise:
+                first = self.block_count
+                self.block_count += <Py_ssize_t>((size - 1) >> (level + self.width)) + 1
+            self.first_block[level] = first
+            self.first_slot[level] = (<Py_ssize_t>2 << self.width) - (
+                (<Py_ssize_t>2 << self.width) >> rise
+            )
+            self.shift[level] = self.width - rise
         self.nbytes = (
             400 + self.block_count * sizeof(void *)
             + PyBytes_GET_SIZE(root) + len(protected) + len(signature)
@@ -215,15 +218,11 @@ cdef class VerifiedTree:
 
     cdef inline Py_ssize_t block_of(self, int level, uint32_t index) noexcept nogil:
         """Return which block holds a node."""
-        return self.first_block[level // self.width] + (
-            index >> (self.width - level % self.width)
-        )
+        return self.first_block[level] + (index >> self.shift[level])
 
     cdef inline Py_ssize_t slot_of(self, int level, uint32_t index) noexcept nogil:
         """Return a node's place in its block: the levels lie one after the other."""
-        cdef int rise = level % self.width
-        cdef Py_ssize_t whole = <Py_ssize_t>2 << self.width
-        return whole - (whole >> rise) + (index & ((<uint32_t>1 << (self.width - rise)) - 1))
+        return self.first_slot[level] + (index & ((<uint32_t>1 << self.shift[level]) - 1))
 
     cdef inline size_t block_bytes(self) noexcept nogil:
         """Return the size of one block: a mark for each node, then the nodes."""
@@ -255,6 +254,12 @@ cdef class VerifiedTree:
         block[slot] = 1
         return 0
 
+    cdef bint is_signed(self, const Spelled *found) noexcept:
+        """Say whether an envelope has this tree's header and signature, letter for letter."""
+        return is_text(
+            self.signature, found.text[SIGNATURE], found.length[SIGNATURE]
+        ) and is_text(self.protected, found.text[PROTECTED], found.length[PROTECTED])
+
     cdef bint lay_out(self, const uint8_t *place, Py_ssize_t length, Climb *climb) noexcept nogil:
         """Say whether a decoded place is one of this tree, and lay its proof out by level."""
         cdef const uint8_t *node = place + HEAD
@@ -276,13 +281,12 @@ cdef class VerifiedTree:
             last >>= 1
         return node == place + length
 
-    cdef int climb_up(self, Climb *climb, bytes payload) except -2:
-        """Hash upwards until a known node; return its level, or -1 when nothing is proven."""
+    cdef int climb_up(self, Climb *climb) except -2:
+        """Hash upwards from the leaf until a known node; return its level, or -1: not proven."""
         cdef const uint8_t *node
         cdef const uint8_t *sibling
         cdef int level
         cdef int above
-        hash_leaf(payload, climb.found[0])
         for level in range(self.depth):
             node = self.known(level, climb.index[level])
             if node != NULL:
@@ -320,6 +324,7 @@ cdef class VerifiedTrees:
     """The trees remembered, by their signature; bounded in bytes and in number."""
 
     cdef dict trees
+    cdef VerifiedTree latest     # that `prove_raw` found, looked at first
     cdef readonly size_t nbytes
     cdef size_t bytes_max
     cdef Py_ssize_t trees_max
@@ -342,16 +347,51 @@ cdef class VerifiedTrees:
         cdef uint8_t[PLACE_MAX] decoded
         cdef Climb climb
         cdef Py_ssize_t length = PyUnicode_GET_LENGTH(place)
-        cdef size_t before
-        cdef int level
         if tree is None or tree.protected != protected:
             return None
-        if not PyUnicode_IS_ASCII(place) or length * 3 // 4 > PLACE_MAX:
+        if not PyUnicode_IS_ASCII(place) or length > PLACE_CHARS_MAX:
             return None
-        length = decode_url(<const uint8_t *>PyUnicode_DATA(place), length, decoded)
+        length = decode(URL, <const uint8_t *>PyUnicode_DATA(place), length, decoded)
         if not tree.lay_out(decoded, length, &climb):
             return None
-        level = tree.climb_up(&climb, payload)
+        hash_leaf(payload, climb.found[0])
+        return self.settled(tree, &climb, big_endian(decoded + 4))
+
+    def prove_raw(self, bytes raw):
+        """Return the same for an envelope in JSON, spelled as our encoder does, else None.
+
+        The payload is decoded into what is hashed; no other object is made of it.
+        """
+        cdef Spelled found
+        cdef VerifiedTree tree
+        cdef uint8_t[PLACE_MAX] decoded
+        cdef Climb climb
+        cdef Py_ssize_t length
+        if not find_parts(
+            <const uint8_t *>PyBytes_AS_STRING(raw), PyBytes_GET_SIZE(raw), &found
+        ) or found.length[SIGNATURE] > SIGNATURE_CHARS_MAX:
+            return None
+        tree = self.latest
+        if tree is None or tree.left or not tree.is_signed(&found):
+            tree = self.trees.get(PyUnicode_DecodeLatin1(
+                <const char *>found.text[SIGNATURE], found.length[SIGNATURE], NULL
+            ))
+            if tree is None or not tree.is_signed(&found):
+                return None
+            self.latest = tree
+        if found.length[PLACE] > PLACE_CHARS_MAX or found.length[PAYLOAD] > PAYLOAD_CHARS_MAX:
+            return None
+        length = decode(URL, found.text[PLACE], found.length[PLACE], decoded)
+        if not tree.lay_out(decoded, length, &climb):
+            return None
+        if hash_leaf_of_text(found.text[PAYLOAD], found.length[PAYLOAD], climb.found[0]) < 0:
+            return None
+        return self.settled(tree, &climb, big_endian(decoded + 4))
+
+    cdef object settled(self, VerifiedTree tree, Climb *climb, uint32_t index):
+        """Return (tree, index) and remember what was proven, or None."""
+        cdef int level = tree.climb_up(climb)
+        cdef size_t before
         if level < 0:
             return None
         self.tick += 1
@@ -359,12 +399,12 @@ cdef class VerifiedTrees:
         if level and not tree.left:
             before = tree.nbytes
             try:
-                tree.keep_below(&climb, level)
+                tree.keep_below(climb, level)
             finally:
                 self.nbytes += tree.nbytes - before
             if self.nbytes > self.bytes_max:
                 self.shrink()
-        return tree, big_endian(decoded + 4)
+        return tree, index
 
     def add(self, str protected, str signature, uint32_t size, bytes root, object told):
         """Remember a tree: the caller has verified this signature over its root statement."""
@@ -385,6 +425,8 @@ cdef class VerifiedTrees:
         """Let a tree leave."""
         del self.trees[tree.signature]
         tree.left = True
+        if self.latest is tree:
+            self.latest = None
         self.nbytes -= tree.nbytes
         return 0
 

@@ -26,11 +26,14 @@ from router.engine.migrating import migrate_if_needed
 from router.engine.operations import OperationsFace
 from router.engine.policy_face import PolicyFace
 from router.engine.pressure import PressureFace, set_bounds
+from router.engine.revocation import RevocationFace
+from router.engine.revoked import Revoked
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
 from router.engine.submission import Submission, Submitter
 from router.engine.tracking import Tracker
 from router.engine.trust_face import TrustFace
+from router.engine.verdicts_face import VerdictsFace
 from router.engine.verifying import Verification
 from router.errors import ClosedError, OverloadedError, StorageError, VanbanError
 from router.model.answers import (
@@ -57,8 +60,8 @@ _log = logging.getLogger("router.engine")
 
 
 class Engine(
-    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, TrustFace, PolicyFace, PressureFace,
-    OperationsFace,
+    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, TrustFace, RevocationFace, PolicyFace,
+    PressureFace, OperationsFace, VerdictsFace,
 ):  # fmt: skip
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
@@ -82,10 +85,15 @@ class Engine(
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads)
-        verification = Verification(self._rooms, self._verifier)
+        verification = Verification(self._rooms, self._queue, self._verifier)
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
-        self._tracker = Tracker(self._rooms, self._queue, self._clock)
+        revoked = Revoked(self._rooms, self._queue, verification)
+        self._tracker = Tracker(self._rooms, self._queue, revoked, self._clock)
         redirections = self._face_deliveries(self._rooms, self._queue, self._clock, verification)
+        self._face_verdicts(
+            self._rooms, self._queue, self._tracker, verification, self._judge, revoked,
+            self._clock,
+        )  # fmt: skip
         self._face_holds(self._rooms, self._queue, self._held, redirections, self._clock)
         self._submitter = Submitter(
             self._rooms, self._queue, verification, self._clock, chance, redirections,
@@ -97,6 +105,7 @@ class Engine(
         self._face_rights(self._queue, self._clock, chance)
         self._face_policy(self._rooms, self._queue, self._clock, self._tracker)
         self._face_pressure(self._rooms)
+        self._face_revocation(store)
         self._listeners: list[Listener] = []
         self._closed = False
         self._process = os.getpid()
@@ -386,6 +395,7 @@ class Engine(
             "stored": self._stored_counts(),
             "pressure": {} if self._closed or self._forked else self.pressure(),
             "fault": self._fault_codes(),
+            "revocation": {} if self._closed or self._forked else self._revocation_counts(),
         }
 
     def _fault_codes(self) -> dict[str, int]:

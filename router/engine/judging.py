@@ -24,7 +24,7 @@ from router.engine.held_parts import HeldParts
 from router.engine.redirecting import Redirections, VerdictTold, encode_stored
 from router.engine.state import Rooms
 from router.engine.verdicts import Outcome, VerdictReached, accepted_with, reached_late, record_of
-from router.engine.verifying import Verification
+from router.engine.verifying import Asked, Signed, Verification
 from router.engine.waiting_parts import WaitingDocuments
 from router.errors import ClosedError, VanbanError
 from router.model.documents import Envelope
@@ -84,7 +84,7 @@ class Judge:
         self._redirections = redirections
         self._clock = clock
         self._working = threading.Lock()  # one turn at a time; guards the one below
-        self._changed: object = None
+        self._asked: Asked | None = None
 
     def turn(self) -> tuple[int, list[StoredAudience]]:
         """Judge what is due to be judged; return how many were decided, and whom they reach.
@@ -98,9 +98,8 @@ class Judge:
             self.waiting.search(now_us)
             if not len(self.waiting):
                 return 0, []
-            changed = self._verification.changed_since(self._changed)
-            if changed is not self._changed:
-                self._changed = changed
+            if self._verification.changed(self._asked):
+                self._asked = self._verification.asked()
                 self.waiting.all_at(now_us)
             wanted = self.waiting.take(now_us, limits.VERDICTS_PER_TURN)
             return self._judge(wanted, now_us)
@@ -136,7 +135,7 @@ class Judge:
     def _verdicts(self, batch: Sequence[Waiting], at_us: int) -> list[Verdict]:
         items = []
         for one in batch:
-            envelope = _envelopes.decode(one.accepted.envelope)
+            envelope = _envelope_of(one.accepted)
             items.append(VerifyItem(envelope.payload, envelope.signatures))
         return self._verification.judge(items, at_us)
 
@@ -164,8 +163,17 @@ class Judge:
             if found is None or reached_late(self._queue, document) is not None:
                 return []  # the next turn completes it
             assert verdict is not None
+            if outcome == "valid":
+                self._keep_signers(found, verdict, now_us)
             ending = self.ending(found, outcome, verdict, now_us)
             return self._written(found, outcome, ending)
+
+    def _keep_signers(self, found: Waiting, verdict: Verdict, now_us: int) -> None:
+        """Keep the certificates of a good verdict, and note who signed the document."""
+        signed = Signed(verdict, _envelope_of(found.accepted).signatures)
+        notes = self._verification.keep([signed], now_us, found.document)
+        if notes.records:
+            self._queue.append_rooms(notes.records)
 
     def _complete(self, document: int, now_us: int) -> list[StoredAudience]:
         """Do what a verdict leads to whose group was cut by a crash, the verdict right before it.
@@ -257,6 +265,10 @@ class Judge:
             )
         )  # fmt: skip
         joining.append(late)
+
+
+def _envelope_of(accepted: Acceptance) -> Envelope:
+    return _envelopes.decode(accepted.envelope)
 
 
 class Judging(Background):

@@ -21,6 +21,7 @@ from router.engine.policy_seat import PolicySeat
 from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.engine.trust_seat import TrustSeat
+from router.engine.verdict_seat import VerdictSeat
 from router.errors import ForbiddenError, InputError, NotFoundError, VanbanError
 from router.model.administration import DirectoryChanged, VersionShown
 from router.model.answers import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:  # the engine makes seats
     from router.engine.engine import Engine
 
 
-class Seat(PolicySeat, TrustSeat):
+class Seat(PolicySeat, TrustSeat, VerdictSeat):
     """One principal's view of an engine; cheap, made for each question."""
 
     def __init__(

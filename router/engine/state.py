@@ -14,12 +14,12 @@ import msgspec
 from router._core import Audience, runs_contain
 from router.directory import Digests, Directory, Snapshot
 from router.directory import decode_change as decode_directory
-from router.engine import hold_records, policy_records, rights, tokens
+from router.engine import hold_records, policy_records, rights, signers, tokens
 from router.engine.policies import Policies
 from router.errors import ForbiddenError, NotFoundError, StorageError
 from router.model.units import Unit
 from router.queue import Queue, RoomRecord
-from router.signatures import TrustStore
+from router.signatures import RevocationStore, TrustStore
 from router.signatures import decode_change as decode_trust
 
 DIRECTORY = "directory"
@@ -37,6 +37,7 @@ class SnapshotMade(msgspec.Struct, frozen=True, array_like=True):
 
 _ROOMS = (
     DIRECTORY, TRUST, tokens.ROOM, rights.ROOM, SNAPSHOT, hold_records.ROOM, policy_records.ROOM,
+    signers.ROOM,
 )  # fmt: skip
 _snapshots: msgspec.msgpack.Decoder[SnapshotMade] = msgspec.msgpack.Decoder(SnapshotMade)
 encode_record = msgspec.msgpack.Encoder().encode
@@ -50,16 +51,20 @@ class Rooms:
     queue's group or view would wait for the very flush that waits for it.  Reads need no
     lock: the directory guards itself, trust, tokens and rights take each change in one step, and
     the list of snapshots only grows.
+
+    `revocation` is no state of the log: what it knows can be fetched again (engine/revocation.py).
     """
 
     def __init__(self, queue: Queue) -> None:
         self.lock = threading.RLock()
         self.directory = Directory()
         self.trust = TrustStore()
+        self.revocation = RevocationStore()
         self.tokens = tokens.Tokens()
         self.rights = rights.Rights()
         self.policies = Policies()
         self.hold_answers = hold_records.HoldAnswers()
+        self.signers = signers.Signers()
         self.policies.read_from(queue)
         self._queue = queue
         self._made: list[SnapshotMade] = []
@@ -108,6 +113,8 @@ class Rooms:
             self.hold_answers.apply(record)
         elif room == policy_records.ROOM:
             self.policies.apply(record, sequence)
+        elif room == signers.ROOM:
+            self.signers.apply(record, sequence)
         else:
             self._apply_snapshot(_snapshots.decode(body))
 

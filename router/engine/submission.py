@@ -30,7 +30,7 @@ from router.engine.intake import Intake, read_envelope
 from router.engine.quarantine import Quarantine, raw_of
 from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
-from router.engine.verifying import Verification
+from router.engine.verifying import Signed, Verification
 from router.engine.waiting_parts import WaitingDocuments
 from router.errors import (
     ConflictError,
@@ -317,12 +317,14 @@ class Submitter:
             acceptances.append(made)
             snapshot = work.resolution.snapshot
             told += self._redirections.records_for(made, snapshot, told_until)
+        notes = self._verification.keep([_signed(work) for work in ready], now_us)
         try:
-            answers = self._queue.accept(acceptances, told)
+            answers = self._queue.accept(acceptances, [*told, *notes.records])
         except OverloadedError as error:  # of the store: for all that is new alike
             for work in ready:
                 work.answer = error
             return
+        self._verification.noted(notes)
         fresh = []
         for work, acceptance, answer in zip(ready, acceptances, answers, strict=True):
             if isinstance(answer, Repeated | Conflict):
@@ -468,6 +470,10 @@ class Submitter:
         kept = f" quarantine={work.quarantine}" if work.quarantine else ""
         _audit.info("refused code=%s unit=%s actor=%s%s", answer.code, submission.unit, actor, kept)
         return problem_of(answer, submission.language)
+
+
+def _signed(work: _Work) -> Signed:
+    return Signed(work.verdict, work.past_door()[0].envelope.signatures)
 
 
 def _waits(verdict: Verdict | None, now_us: int) -> Waits | None:

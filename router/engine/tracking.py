@@ -12,6 +12,7 @@ from router.directory import Snapshot
 from router.engine.access import Reader
 from router.engine.alerts import alerts_of
 from router.engine.facts import Facts, decode_facts, read_delivery_id, read_key
+from router.engine.revoked import Revoked
 from router.engine.state import Rooms
 from router.engine.tracking_counts import EXPIRED, Leg, Member, count
 from router.engine.tracking_counts import page as members
@@ -27,7 +28,8 @@ from router.selectors import explain, parse
 class Tracker:
     """The sender's side after acceptance; thread-safe, reads only."""
 
-    def __init__(self, rooms: Rooms, queue: Queue, clock: Clock) -> None:
+    def __init__(self, rooms: Rooms, queue: Queue, revoked: Revoked, clock: Clock) -> None:
+        self._revoked = revoked
         self._rooms = rooms
         self._queue = queue
         self._clock = clock
@@ -111,7 +113,10 @@ class Tracker:
             deliveries=tuple(self._listed(one, stored, now_us) for one in found),
             next_page=page + 1 if more else 0,
             below="" if root is None else root.code,
-            alerts=alerts_of(self._queue, stored.twin, facts),
+            alerts=(
+                *alerts_of(self._queue, stored.twin, facts),
+                *self._revoked.alerts(stored.sequence),
+            ),
         )
 
     def _below(self, below: str, issued_at: int) -> Unit:

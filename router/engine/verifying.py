@@ -1,27 +1,92 @@
-"""Asking for verdicts: one place that knows what the verifier needs beside the documents."""
+"""Asking for verdicts, and keeping what they stand on.
+
+The one place that knows what the verifier needs beside the documents.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from router.engine.state import Rooms
+from router.model.documents import SignatureEntry
+from router.queue import Queue, RoomRecord
 from router.signatures import Verdict, Verifier, VerifyItem
+
+
+class Signed(NamedTuple):
+    """A document's verdict (None: nobody signed it) with its signature entries."""
+
+    verdict: Verdict | None
+    entries: tuple[SignatureEntry, ...]
+
+
+class Notes(NamedTuple):
+    """Records to be stored right before documents: who signed them; see `Signers.notes`."""
+
+    records: list[RoomRecord]
+    verdicts: list[Verdict]
+    last: int
+
+
+class Asked(NamedTuple):
+    """What verdicts depend on, at one moment."""
+
+    authorities: object
+    revocation: int
 
 
 class Verification:
     """The verifier with the trust of one engine; thread-safe."""
 
-    def __init__(self, rooms: Rooms, verifier: Verifier) -> None:
+    def __init__(self, rooms: Rooms, queue: Queue, verifier: Verifier) -> None:
         self._rooms = rooms
+        self._queue = queue
         self._verifier = verifier
 
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
         return self._verifier.verify_batch(items, self._rooms.trust, None, at_us)
 
-    def changed_since(self, known: object) -> object:
-        """Return a token that differs from an earlier one when verdicts may differ.
+    def revocation_view(self) -> Any:
+        """Return what is known of revocation now; None when nothing is."""
+        return None
 
-        It changes with trusted authorities (bindings alone change no verdict).
+    def asked(self) -> Asked:
+        """Return what verdicts depend on now; bindings alone change none."""
+        return Asked(self._rooms.trust.view.authorities, 0)
+
+    def changed(self, known: Asked | None) -> bool:
+        """Say whether verdicts may differ from those of an earlier moment."""
+        now = self.asked()
+        return (
+            known is None
+            or known.authorities is not now.authorities
+            or known.revocation != now.revocation
+        )
+
+    # What good verdicts stand on.
+
+    def keep(self, batch: Sequence[Signed], now_us: int, document: int = 0) -> Notes:
+        """Keep the certificates of good verdicts (flushed); return the notes to be stored.
+
+        `document` is where the one stands that they are of, when it is stored already.
         """
-        return self._rooms.trust.issuers if known is not self._rooms.trust.issuers else known
+        signers, view = self._rooms.signers, self._rooms.trust.view
+        good = [one for one in batch if one.verdict is not None and one.verdict.status == "valid"]
+        verdicts = []
+        new: dict[bytes, RoomRecord] = {}
+        for one in good:
+            assert one.verdict is not None
+            verdicts.append(one.verdict)
+            for record in signers.missing(one.verdict, one.entries, view, now_us):
+                new[record.body] = record
+        if new:
+            self._rooms.append(list(new.values()))
+        last = self._queue.store.last
+        return Notes(signers.notes(verdicts, last, now_us, document), verdicts, last)
+
+    def noted(self, notes: Notes) -> None:
+        """Take in that notes are flushed with their documents."""
+        if notes.records:
+            self._rooms.signers.noted(notes.verdicts, notes.last)

@@ -48,11 +48,17 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
       and notation (NĐ 30/2020, Appendix VI); `document_id` is its id.
     - `document.sent_late`: sent after the deadline for sending (QĐ 28/2018, Art. 6.2).
     - `calendar.year_missing`: no deadline was set, as the working calendar lacks the year.
+    - `signer.revoked`: it became known since that the certificate `certificate` (SHA-256) of
+      `subject`, a signer's or an authority's above it, was not to be trusted since `since`,
+      which was before the document was signed.  The verdict stands.
     """
 
     code: str
     key: str = ""
     document_id: str = ""
+    certificate: str = ""
+    subject: str = ""
+    since: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -14,19 +14,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from router._json import find_duplicate_member
 from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
 from router.limits import SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
-from router.model.documents import SignatureEntry
+from router.model.documents import Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
-from router.signatures.certificates import check_leaf, read_certificate
+from router.signatures.certificates import check_leaf, plain, read_certificate
 from router.signatures.cold import ColdPaths, Flight, path_key
 from router.signatures.jws import check_form, check_header_form, read_header, read_signature
 from router.signatures.trees import TreeMemory
@@ -38,6 +39,9 @@ class VerifyItem(msgspec.Struct, frozen=True):
 
     payload: bytes
     signatures: tuple[SignatureEntry, ...]
+
+
+_envelopes: Final = msgspec.json.Decoder(Envelope)
 
 
 class Signed(Protocol):
@@ -123,10 +127,12 @@ class Batch:
             entries = item.signatures
             if len(entries) == 1:
                 entry = entries[0]
-                if entry.tree:
-                    results[place] = verdict = self._in_known_tree(entry, item.payload)
-                    if verdict is not None:
-                        continue
+                if entry.form == "merkle":
+                    found = self._caches.trees.find(entry, item.payload)
+                    if found is not None:
+                        results[place] = verdict = self._in_known_tree(found)
+                        if verdict is not None:
+                            continue
                 ready = prepared.get(entry.protected)
                 if (
                     ready is not None
@@ -142,20 +148,41 @@ class Batch:
                     continue
             results[place] = self._verify(item, place)
 
-    def _in_known_tree(self, entry: SignatureEntry, payload: bytes) -> Verdict | None:
-        """Judge a document of a tree that is remembered, and whose signer is known to be good.
+    def verify_raw(self, raws: Sequence[bytes], first: int, results: list[Verdict | None]) -> None:
+        """Read envelopes (JSON) and judge them, as `verify` does.
 
-        None: ask the long way, which words what is wrong.  The tree is found by its signature,
-        since hashing the header's text again for each document would cost more than a node.
+        One of a remembered tree, spelled as our client spells it, is proven without being read
+        into objects.
         """
-        find = self._caches.trees.find
-        found = find(entry, payload)
-        if found is None or entry.form != "merkle":
-            return None
+        find = self._caches.trees.find_raw
+        for place, raw in enumerate(raws, first):
+            found = find(raw)
+            if found is not None:
+                results[place] = verdict = self._in_known_tree(found)
+                if verdict is not None:
+                    continue
+            envelope = _read(raw)
+            if isinstance(envelope, SignatureRefusedError):
+                results[place] = Verdict(
+                    status="invalid",
+                    trust_version=self._view.version,
+                    code=envelope.code,
+                    path=envelope.path,
+                    facts=envelope.facts,
+                )
+            else:
+                self.verify((envelope,), place, results)
+
+    def _in_known_tree(self, found: tuple[VerifiedTree, int]) -> Verdict | None:
+        """Return the verdict over a document that is proven to stand in a remembered tree.
+
+        None: ask the long way, which prepares the signer.  What is prepared is found by the
+        tree, since hashing the header's text for each document would cost more than a node.
+        """
         tree, index = found
         whole = self._wholes.get(tree)
         if whole is None:
-            ready = self._prepared.get(entry.protected)
+            ready = self._prepared.get(tree.protected)
             if ready is None or ready.whole is None:
                 return None
             whole = self._wholes[tree] = ready.whole
@@ -326,6 +353,21 @@ def _check(part: Prepared, entry: SignatureEntry, payload: bytes) -> TreeProof |
         check_form(entry)
     part.check(read_signature(entry.signature), part.header + payload)
     return None
+
+
+def _read(raw: bytes) -> Envelope | SignatureRefusedError:
+    """Return the envelope of JSON bytes, or why they are none (its words quote no content)."""
+    try:
+        envelope = _envelopes.decode(raw)
+        repeated = find_duplicate_member(raw)
+    except (ValueError, RecursionError):
+        return SignatureRefusedError("json.malformed", path="$", reason="it is no envelope")
+    if repeated is not None:
+        offset, member = repeated
+        return SignatureRefusedError(
+            "json.duplicate_member", path="$", offset=offset, member=plain(member)
+        )
+    return envelope
 
 
 def _check_count(item: Signed) -> None:
