@@ -278,6 +278,33 @@ FETCH_LOOK_S: Final = 1.0
 KEPT_FILES_MAX: Final = 20_480
 KEPT_FILES_BYTES_MAX: Final = 1_073_741_824
 """Revocation data kept on the disk for the next start."""
+VERDICT_WAIT_S_MAX: Final = 7 * 86_400
+"""How long a document waits for what its verdict lacks (revocation data); then it expires, and
+its sender is told.  A list of revoked certificates is issued anew within that time."""
+VERDICTS_WAITING_MAX: Final = 262_144
+"""Documents that wait for their verdicts at once; beyond, such documents are refused for now."""
+VERDICTS_PER_TURN: Final = 256
+"""Waiting documents that one turn judges."""
+VERDICT_TURN_S: Final = 0.2
+"""After this time a turn begins no further group of documents: others want the store, too."""
+VERDICT_RETRY_S_MIN: Final = 1
+VERDICT_RETRY_S_MAX: Final = 300
+"""A document that is still undecided is judged again after the first time, then after twice as
+long each time, at most after the second; at once when trust or revocation data have changed."""
+VERDICT_LOOK_S: Final = 0.1
+"""How often the daemon looks whether waiting documents can be decided."""
+DUE_LOOKED_PER_TURN: Final = 1_024
+"""Rows of the time index that one turn reads in search of documents that wait, after an opening."""
+VERIFY_DOCUMENTS_MAX: Final = 256
+"""Documents that one call judges without storing them."""
+CERTIFICATES_KEPT_MAX: Final = 65_536
+"""Certificates of signers and of those who issued them that are kept with the verdicts (0.3 KB
+of memory each); beyond, a verdict names them by their SHA-256 only."""
+SIGNER_SPAN_RECORDS: Final = 16_384
+"""That a certificate signed is noted once in so many records of the log, so that its documents
+can be found again without an index of every document."""
+AFFECTED_PAGE_MAX: Final = 1_000
+"""Documents of one page of those that a later revocation concerns."""
 TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
@@ -289,8 +316,8 @@ PATHS_MAX: Final = 8
 PATH_STEPS_MAX: Final = 512
 """Certificates looked at for one signer's paths, and signatures verified between them (at
 most 0.5 ms each): what certificates that sign each other in circles can cost."""
-DISTINGUISHED_NAME_BYTES_MAX: Final = 2_048
-"""Names of subjects and issuers that are compared by RFC 5280 (about 1 ms per 100 bytes)."""
+DISTINGUISHED_NAME_BYTES_MAX: Final = 1_024
+"""Names of subjects and issuers that are compared by RFC 5280 (at worst some 10 ms each)."""
 PARSED_CERTIFICATES_MAX: Final = 128
 """Certificates the path validator keeps parsed, for each thread (some 50 KB each)."""
 PARSED_LISTS_MAX: Final = 32

@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "refuse": "remote",
     "track": "remote",
     "outbox": "remote",
+    "verify": "verify",
     "resolve": "resolving",
     "explain": "remote",
     "whoami": "remote",

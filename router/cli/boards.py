@@ -74,6 +74,9 @@ def _told(one: OutboxEvent) -> str:
         by = f"{word('by')} {one.answered_by}" if one.answered_by else ""
         recipients = count(one.recipients, "recipient", "recipients")
         return "; ".join(part for part in (one.hold, recipients, by, one.reason) if part)
+    if one.kind.startswith("verdict_"):
+        recipients = count(one.recipients, "recipient", "recipients")
+        return f"{recipients}; {one.code}" if one.code else recipients
     if one.kind != "redirected":
         return one.delivery
     more = "+" if one.more else ""

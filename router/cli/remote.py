@@ -122,7 +122,9 @@ def _print_outcome(name: str, outcome: Outcome) -> None:
     said = word("repeated" if outcome.repeated else "accepted")
     print_line(f"{name}: ", (said, "green"), f" {outcome.document_id}")
     recipients = count(outcome.effective, "recipient", "recipients")
-    told = ((outcome.held, "held"), (outcome.excluded, "excluded"))
+    told = (
+        (outcome.held, "held"), (outcome.excluded, "excluded"), (outcome.waiting, "waiting"),
+    )  # fmt: skip
     policy = "".join(f", {some:,} {word(what)}" for some, what in told if some)
     print_line(
         f"{word('key')} {outcome.key}, {recipients}{policy}, {word('lane')} {word(outcome.lane)}, "

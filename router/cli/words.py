@@ -53,6 +53,18 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "approved by": "đã duyệt bởi",
     "hold_expired": "hết hạn duyệt",
     "by": "bởi",
+    # verdicts over signatures
+    "verdict_valid": "chữ ký hợp lệ, đã gửi đi",
+    "verdict_invalid": "chữ ký không hợp lệ, không gửi",
+    "verdict_expired": "hết hạn chờ kiểm tra chữ ký",
+    "signature": "chữ ký",
+    "since then": "từ đó đến nay",
+    "certificate": "chứng thư",
+    "not to be trusted since": "không còn tin cậy từ",
+    "the verdict stands": "kết quả kiểm tra giữ nguyên",
+    "No document is concerned by a later revocation.": (
+        "Không có văn bản nào liên quan đến chứng thư bị thu hồi sau đó."
+    ),
     # refusals kept as evidence
     "Refusals kept as evidence": "Lần từ chối được giữ làm chứng cứ",
     "refused at": "từ chối lúc",

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from router.client import wire
 from router.client.blocking_policy import PolicyCalls
+from router.client.blocking_verdicts import VerdictCalls
 from router.errors import ClosedError, InputError, OverloadedError
 from router.model.answers import (
     Delivery,
@@ -29,7 +30,7 @@ from router.model.requests import ResolveRequest
 from router.model.units import Unit
 
 
-class Client(PolicyCalls):
+class Client(PolicyCalls, VerdictCalls):
     """Speaks to one daemon with one token over one kept connection; a context manager.
 
     Errors of the daemon come back as the classes of `router.errors` with their codes.  A

@@ -11,6 +11,7 @@ from yarl import URL
 
 from router.client import wire
 from router.client.concurrent_policy import AsyncPolicyCalls
+from router.client.concurrent_verdicts import AsyncVerdictCalls
 from router.errors import ClosedError, OverloadedError
 from router.model.answers import (
     Delivery,
@@ -29,7 +30,7 @@ from router.model.requests import ResolveRequest
 from router.model.units import Unit
 
 
-class AsyncClient(AsyncPolicyCalls):
+class AsyncClient(AsyncPolicyCalls, AsyncVerdictCalls):
     """Speaks to one daemon with one token; an asynchronous context manager.
 
     The same calls, answers, errors and repetitions as `Client`; calls may run at once, on

@@ -45,6 +45,7 @@ from router.server.requests import (
 )
 from router.server.seats import CALL
 from router.server.tallies import Tallies, Tally
+from router.server.verdicts import verdict_handlers
 from router.server.waiters import Waiters
 from router.settings import Settings
 
@@ -59,7 +60,11 @@ _PREFIXES: Final = ("/v1/", "/healthz", "/readyz")
 def litestar_app(engine: Engine) -> Litestar:
     """Return the Litestar part of the API (no documentation pages: they load from CDNs)."""
     return Litestar(
-        route_handlers=[*handlers(engine), *hold_handlers(engine)],
+        route_handlers=[
+            *handlers(engine),
+            *hold_handlers(engine),
+            *verdict_handlers(engine),
+        ],
         exception_handlers={Exception: answer_error},
         openapi_config=OpenAPIConfig(
             title=TITLE,

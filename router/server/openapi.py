@@ -59,6 +59,7 @@ from router.model.requests import (
     Settlements,
 )
 from router.model.units import Unit
+from router.model.verdicts import AffectedPage, VerdictShown
 
 API_VERSION: Final = "1.0.0"
 TITLE: Final = "vanban-router"
@@ -67,6 +68,7 @@ _PUBLIC: Final = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 _TYPES: Final = (
     AcknowledgeRequest,
     ActivateRequest,
+    AffectedPage,
     ApproveRequest,
     DenyRequest,
     Document,
@@ -103,6 +105,7 @@ _TYPES: Final = (
     Tracking,
     Unit,
     UnitUnderPolicy,
+    VerdictShown,
 )
 
 
@@ -207,6 +210,12 @@ def _hot_paths() -> dict[str, Any]:
             "Submit many, one envelope a line; each line stands for itself.",
             _content("application/x-ndjson", _ref("Envelope")),
             {"200": _content("application/x-ndjson", outcome)},
+        ),
+        "/v1/verify": _operation(
+            "verify",
+            "Judge one envelope as if it came now; nothing is stored, nothing delivered.",
+            _content("application/json", _ref("Envelope")),
+            {"200": _content("application/json", _ref("VerdictShown"))},
         ),
         "/v1/inbox/lease": _operation(
             "lease",

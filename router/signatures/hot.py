@@ -30,6 +30,7 @@ from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Sign
 from router.signatures.certificates import check_leaf, plain, read_certificate
 from router.signatures.cold import ColdPaths, Flight, path_key
 from router.signatures.jws import check_form, check_header_form, read_header, read_signature
+from router.signatures.renewal import renewed
 from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Missing, SignatureVerdict, TreeProof, Verdict
 
@@ -104,14 +105,14 @@ class Batch:
         caches: Caches,
         cold: ColdPaths,
         view: TrustView,
-        revocation: RevocationSnapshot | None,
+        revocation: RevocationSnapshot,
         at_us: int,
     ) -> None:
         self._caches = caches
         self._cold = cold
         self._view = view
         self._revocation = revocation
-        self._revocation_version = 0 if revocation is None else revocation.version
+        self._revocation_version = revocation.version
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
         self._wholes: dict[VerifiedTree, Verdict] = {}
@@ -232,15 +233,13 @@ class Batch:
 
     def _prepare(self, protected: str) -> Prepared:
         digest = hashlib.sha256(protected.encode("utf-8", "surrogatepass")).digest()
-        known = self._caches.signers.get(digest)
-        signer = known or read_signer(protected)
+        signer = self._caches.signers.get(digest) or read_signer(protected)
         path = signer.path
         if path is None or not self._holds(path):
             path = self._caches.path(signer.path_key)
-            if path is not None and not self._holds(path):
-                path = None
-            if path is None and signer.certificate is None:
-                signer = read_signer(protected)
+            if path is None or not self._holds(path):
+                signer = signer if signer.certificate is not None else read_signer(protected)
+                path = self._renewed(signer, path)
         part = Prepared(protected, signer)
         if path is not None:
             self._judged(part, path)
@@ -248,6 +247,17 @@ class Batch:
                 self._remember(digest, signer, path)
         self._prepared[protected] = part
         return part
+
+    def _renewed(self, signer: Signer, path: KnownPath | None) -> KnownPath | None:
+        """Return a path that was valid with the revocation data of now, if they say so plainly."""
+        view, certificate = self._view, signer.certificate
+        if path is None or path.status != "valid" or path.authorities is not view.authorities:
+            return None
+        assert certificate is not None
+        path = renewed(path, certificate, view, self._revocation, self._at_us)
+        if path is not None:
+            self._caches.keep(signer.path_key, path)
+        return path
 
     def _holds(self, path: KnownPath) -> bool:
         return path.holds(self._view.authorities, self._revocation, self._at_us)
@@ -263,7 +273,7 @@ class Batch:
         """Take over what is known of the path; None: nothing yet, so the document waits."""
         signer = part.signer
         if path is not None and path.status == "invalid":
-            part.refusal = SignatureRefusedError(path.code, path="protected.x5c[0]", **path.facts)
+            part.refusal = SignatureRefusedError(path.code, path=path.where, **path.facts)
             return
         if path is None:
             part.missing = (Missing("path", signer.certificate_sha256, signer.issuer),)

@@ -24,7 +24,7 @@ COMMANDS = (
     "group define", "group end", "token create",
     "token list", "token revoke", "trust add", "trust remove", "trust list", "trust show",
     "trust check", "trust bind", "trust bindings", "queue stats",
-    "queue list", "queue show", "queue shape", "queue redrive", "outbox", "check",
+    "queue list", "queue show", "queue shape", "queue redrive", "outbox", "verify", "check",
     "backup", "restore", "bench run",
 )  # fmt: skip
 SILENT = {"serve"}

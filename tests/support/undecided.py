@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from router.signatures import Missing, TrustStore, Verdict, Verifier, VerifyItem
+from router.signatures import Missing, TrustStore, Verdict, Verifier
+from router.signatures.caches import RevocationSource
+from router.signatures.hot import Signed
 
 
 class Undecided(Verifier):
@@ -24,11 +26,12 @@ class Undecided(Verifier):
         super().__init__(*args, **options)  # type: ignore[arg-type]
         self.asked = []
 
-    def verify_batch(  # type: ignore[override]
-        self, items: Sequence[VerifyItem], trust: TrustStore, at_us: int, **options: object
-    ) -> list[Verdict]:
+    def verify_batch(
+        self, items: Sequence[Signed], trust: TrustStore, revocation: RevocationSource | None,
+        at_us: int,
+    ) -> list[Verdict]:  # fmt: skip
         """Verify, and then forget what can't be known yet."""
-        found = super().verify_batch(items, trust, at_us)
+        found = super().verify_batch(items, trust, revocation, at_us)
         self.asked += [at_us] * len(items)
         return [self._said(one) for one in found]
 

@@ -1,4 +1,4 @@
-"""A revocation that becomes known later turns no verdict, and what it concerns is found."""
+"""A revocation known later turns no verdict, and every document it concerns is found."""
 
 from __future__ import annotations
 
