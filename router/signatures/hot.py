@@ -22,8 +22,8 @@ from msgspec.structs import replace
 from router._json import find_duplicate_member
 from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
-from router.limits import SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
-from router.model.documents import Envelope, SignatureEntry
+from router.limits import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
+from router.model.documents import ENVELOPE_VERSION, Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
@@ -367,6 +367,10 @@ def _check(part: Prepared, entry: SignatureEntry, payload: bytes) -> TreeProof |
 
 def _read(raw: bytes) -> Envelope | SignatureRefusedError:
     """Return the envelope of JSON bytes, or why they are none (its words quote no content)."""
+    if len(raw) > ENVELOPE_BYTES_MAX:
+        return SignatureRefusedError(
+            "envelope.too_large", path="$", size=len(raw), limit=ENVELOPE_BYTES_MAX
+        )
     try:
         envelope = _envelopes.decode(raw)
         repeated = find_duplicate_member(raw)
@@ -377,6 +381,8 @@ def _read(raw: bytes) -> Envelope | SignatureRefusedError:
         return SignatureRefusedError(
             "json.duplicate_member", path="$", offset=offset, member=plain(member)
         )
+    if envelope.version != ENVELOPE_VERSION:
+        return SignatureRefusedError("envelope.version", path="$.version", version=envelope.version)
     return envelope
 
 
@@ -385,7 +391,7 @@ def _check_count(item: Signed) -> None:
         raise SignatureRefusedError("signature.missing")
     if len(item.signatures) > SIGNATURES_MAX:
         raise SignatureRefusedError(
-            "signature.malformed", reason=f"more than {SIGNATURES_MAX} signatures"
+            "signature.count", count=len(item.signatures), limit=SIGNATURES_MAX
         )
 
 
