@@ -20,6 +20,18 @@ cdef struct Spelled:
     Node[4] text
     Py_ssize_t[4] length
 
+cdef struct Read:
+    # One envelope, read: its texts, its place decoded, and 0x00 with the payload decoded.
+    const uint8_t *raw
+    Py_ssize_t size
+    Spelled found
+    uint8_t[680] place
+    Py_ssize_t place_length
+    uint8_t *leaf              # given by the caller, as long as `raw`
+    Py_ssize_t leaf_length
+    bint good
+
+cdef void read_spelled(Read *one) noexcept nogil
 cdef Py_ssize_t decode(
     int alphabet, const uint8_t *text, Py_ssize_t length, uint8_t *out
 ) noexcept nogil

@@ -9,6 +9,10 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, strlen
 
 cdef uint32_t[2][4][256] LETTERS   # by alphabet and place in its group of four
+cdef enum:
+    SIGNATURE_CHARS_MAX = 2048
+    PLACE_CHARS_MAX = 907        # of 680 bytes in base64url
+    PAYLOAD_CHARS_MAX = 174764   # of limits.PAYLOAD_BYTES_MAX in base64
 cdef uint32_t BAD = 0x1000000      # no letter of the alphabet
 
 
@@ -104,3 +108,27 @@ cdef bint find_parts(const uint8_t *raw, Py_ssize_t size, Spelled *found) noexce
         found.length[part] = quote - at
         at = quote
     return False
+
+
+cdef void read_spelled(Read *one) noexcept nogil:
+    """Read one envelope of that spelling, or say that it is not good."""
+    cdef const uint8_t *text
+    cdef Py_ssize_t length
+    one.good = False
+    if not find_parts(one.raw, one.size, &one.found):
+        return
+    if one.found.length[SIGNATURE] > SIGNATURE_CHARS_MAX or (
+        one.found.length[PLACE] > PLACE_CHARS_MAX
+        or one.found.length[PAYLOAD] > PAYLOAD_CHARS_MAX
+    ):
+        return
+    one.place_length = decode(URL, one.found.text[PLACE], one.found.length[PLACE], one.place)
+    text = one.found.text[PAYLOAD]
+    length = one.found.length[PAYLOAD]
+    if one.place_length < 0 or length & 3 or not length:
+        return
+    while text[length - 1] == c"=" and length & 3 != 2:
+        length -= 1
+    one.leaf[0] = 0
+    one.leaf_length = decode(STANDARD, text, length, one.leaf + 1) + 1
+    one.good = one.leaf_length > 0

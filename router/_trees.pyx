@@ -17,11 +17,11 @@ import hashlib
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
 from router._tree_texts cimport (
-    PAYLOAD, PLACE, PROTECTED, SIGNATURE, STANDARD, URL, Node, Spelled, decode, find_parts,
+    PROTECTED, SIGNATURE, URL, Node, Read, Spelled, decode, read_spelled,
 )
 
 __all__ = ["VerifiedTree", "VerifiedTrees"]
@@ -40,12 +40,11 @@ cdef enum:
     HEAD = 40            # size, index, root
     LEVELS_MAX = 20      # of 2^20 documents
     PLACE_MAX = 680      # HEAD + LEVELS_MAX * HASH
-    STEP = 2046          # bytes of payload hashed at once without letting the GIL go
+    STEP = 2047          # bytes hashed at once without letting the GIL go
+    READ_COUNT = 32      # envelopes read at once,
+    READ_BYTES = 131072   # or bytes of them: what is read stays in the cache
     LET_GO = 8192        # from here on it is worth it
-    LARGE_STEP = 98304   # what is decoded and hashed at once then; both divide by three
-    SIGNATURE_CHARS_MAX = 2048
     PLACE_CHARS_MAX = 907   # PLACE_MAX in base64url
-    PAYLOAD_CHARS_MAX = 174764   # limits.PAYLOAD_BYTES_MAX in base64
     BAND_MAX = 10        # levels that share one block of memory
 
 cdef object sha256 = hashlib.sha256
@@ -59,60 +58,40 @@ cdef inline uint32_t big_endian(const uint8_t *data) noexcept nogil:
     )
 
 
-cdef int hash_leaf(bytes payload, uint8_t *out) except -1:
-    """Write SHA-256(0x00 || payload).
+cdef int hash_leaf(const uint8_t *leaf, Py_ssize_t size, uint8_t *out) except -1:
+    """Write the SHA-256 of a leaf: 0x00 and the payload.
 
-    hashlib lets the GIL go from 2,048 bytes on.  For one document that costs two threads more
-    than the hash itself, so small payloads are handed over in steps below that.
+    hashlib lets the GIL go from 2,048 bytes on.  For one small document that costs two threads
+    more than the hash itself, so it is handed over in steps below that.
     """
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
     cdef Py_ssize_t step = size if size > LET_GO else STEP
     cdef Py_ssize_t at = min(size, step)
     cdef Py_ssize_t end
-    cdef const char *text = PyBytes_AS_STRING(payload)
-    cdef bytes first = PyBytes_FromStringAndSize(NULL, at + 1)
-    cdef char *data = PyBytes_AS_STRING(first)
-    cdef object hasher
-    data[0] = 0
-    memcpy(data + 1, text, at)
-    hasher = PyObject_CallOneArg(sha256, first)
+    cdef object hasher = PyObject_CallOneArg(
+        sha256, PyBytes_FromStringAndSize(<const char *>leaf, at)
+    )
     while at < size:
         end = min(size, at + step)
-        PyObject_CallMethodOneArg(hasher, UPDATE, PyBytes_FromStringAndSize(text + at, end - at))
+        PyObject_CallMethodOneArg(
+            hasher, UPDATE, PyBytes_FromStringAndSize(<const char *>leaf + at, end - at)
+        )
         at = end
     return write_digest(hasher, out)
 
 
-cdef int hash_leaf_of_text(const uint8_t *text, Py_ssize_t length, uint8_t *out) except -2:
-    """Write the leaf hash of a payload in padded base64; return 0, or -1 when it is not that.
-
-    Each step is decoded into its own bytes and handed over; see `hash_leaf`.
-    """
-    cdef Py_ssize_t step = STEP if length <= LET_GO * 4 // 3 else LARGE_STEP
-    cdef Py_ssize_t piece
-    cdef Py_ssize_t prefix = 1
-    cdef bytes data
-    cdef uint8_t *place
-    cdef object hasher = None
-    if length & 3 or not length:
-        return -1
-    while text[length - 1] == c"=" and length & 3 != 2:
-        length -= 1
-    while length or hasher is None:
-        piece = min(length, step // 3 * 4)
-        data = PyBytes_FromStringAndSize(NULL, prefix + piece * 3 // 4)
-        place = <uint8_t *>PyBytes_AS_STRING(data)
-        place[0] = 0
-        if decode(STANDARD, text, piece, place + prefix) != piece * 3 // 4:
-            return -1
-        if hasher is None:
-            hasher = PyObject_CallOneArg(sha256, data)
-        else:
-            PyObject_CallMethodOneArg(hasher, UPDATE, data)
-        text += piece
-        length -= piece
-        prefix = 0
-    return write_digest(hasher, out)
+cdef int hash_payload(bytes payload, uint8_t *out) except -1:
+    """Write the leaf hash of a payload."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
+    cdef uint8_t *leaf = <uint8_t *>malloc(size + 1)
+    if leaf == NULL:
+        raise MemoryError
+    try:
+        leaf[0] = 0
+        memcpy(leaf + 1, PyBytes_AS_STRING(payload), size)
+        hash_leaf(leaf, size + 1, out)
+    finally:
+        free(leaf)
+    return 0
 
 
 cdef int hash_node(const uint8_t *left, const uint8_t *right, uint8_t *out) except -1:
@@ -354,39 +333,72 @@ cdef class VerifiedTrees:
         length = decode(URL, <const uint8_t *>PyUnicode_DATA(place), length, decoded)
         if not tree.lay_out(decoded, length, &climb):
             return None
-        hash_leaf(payload, climb.found[0])
+        hash_payload(payload, climb.found[0])
         return self.settled(tree, &climb, big_endian(decoded + 4))
 
-    def prove_raw(self, bytes raw):
-        """Return the same for an envelope in JSON, spelled as our encoder does, else None.
+    def prove_raw(self, list raws not None):
+        """Return the same of envelopes in JSON, spelled as our encoder does; None for others.
 
-        The payload is decoded into what is hashed; no other object is made of it.
+        They are read without the GIL, some at a time, so that other threads hash meanwhile; no
+        object is made of a payload but what is hashed.
         """
-        cdef Spelled found
-        cdef VerifiedTree tree
-        cdef uint8_t[PLACE_MAX] decoded
+        cdef list found = []
+        cdef Py_ssize_t first = 0
+        cdef Py_ssize_t end
+        cdef Py_ssize_t total
+        while first < len(raws):
+            total = 0
+            end = first
+            while end < len(raws) and end - first < READ_COUNT and total < READ_BYTES:
+                total += len(<bytes?>raws[end])
+                end += 1
+            self.prove_some(raws, first, end, total, found)
+            first = end
+        return found
+
+    cdef int prove_some(
+        self, list raws, Py_ssize_t first, Py_ssize_t end, Py_ssize_t total, list found
+    ) except -1:
+        """Append the answers for a run of envelopes of `total` bytes."""
+        cdef Read[READ_COUNT] read
+        cdef Py_ssize_t count = end - first
+        cdef Py_ssize_t place
+        cdef bytes raw
+        cdef uint8_t *leaves = <uint8_t *>malloc(total or 1)
+        if leaves == NULL:
+            raise MemoryError
+        try:
+            total = 0
+            for place in range(count):
+                raw = raws[first + place]
+                read[place].raw = <const uint8_t *>PyBytes_AS_STRING(raw)
+                read[place].size = PyBytes_GET_SIZE(raw)
+                read[place].leaf = leaves + total
+                total += read[place].size
+            with nogil:
+                for place in range(count):
+                    read_spelled(&read[place])
+            for place in range(count):
+                found.append(self.proven(&read[place]) if read[place].good else None)
+        finally:
+            free(leaves)
+        return 0
+
+    cdef object proven(self, Read *one):
+        """Return (tree, index) for one envelope that was read, or None."""
+        cdef VerifiedTree tree = self.latest
         cdef Climb climb
-        cdef Py_ssize_t length
-        if not find_parts(
-            <const uint8_t *>PyBytes_AS_STRING(raw), PyBytes_GET_SIZE(raw), &found
-        ) or found.length[SIGNATURE] > SIGNATURE_CHARS_MAX:
-            return None
-        tree = self.latest
-        if tree is None or tree.left or not tree.is_signed(&found):
+        if tree is None or tree.left or not tree.is_signed(&one.found):
             tree = self.trees.get(PyUnicode_DecodeLatin1(
-                <const char *>found.text[SIGNATURE], found.length[SIGNATURE], NULL
+                <const char *>one.found.text[SIGNATURE], one.found.length[SIGNATURE], NULL
             ))
-            if tree is None or not tree.is_signed(&found):
+            if tree is None or not tree.is_signed(&one.found):
                 return None
             self.latest = tree
-        if found.length[PLACE] > PLACE_CHARS_MAX or found.length[PAYLOAD] > PAYLOAD_CHARS_MAX:
+        if not tree.lay_out(one.place, one.place_length, &climb):
             return None
-        length = decode(URL, found.text[PLACE], found.length[PLACE], decoded)
-        if not tree.lay_out(decoded, length, &climb):
-            return None
-        if hash_leaf_of_text(found.text[PAYLOAD], found.length[PAYLOAD], climb.found[0]) < 0:
-            return None
-        return self.settled(tree, &climb, big_endian(decoded + 4))
+        hash_leaf(one.leaf, one.leaf_length, climb.found[0])
+        return self.settled(tree, &climb, big_endian(one.place + 4))
 
     cdef object settled(self, VerifiedTree tree, Climb *climb, uint32_t index):
         """Return (tree, index) and remember what was proven, or None."""

@@ -22,7 +22,12 @@ from msgspec.structs import replace
 from router._json import find_duplicate_member
 from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
-from router.limits import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
+from router.limits import (
+    ENVELOPE_BYTES_MAX,
+    SIGNATURES_MAX,
+    TREES_UNJUDGED_BYTES_MAX,
+    VERIFY_CHUNK_DOCUMENTS,
+)
 from router.model.documents import ENVELOPE_VERSION, Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
@@ -116,6 +121,7 @@ class Batch:
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
         self._wholes: dict[VerifiedTree, Verdict] = {}
+        self._run = 1  # how many envelopes are asked about at once; threads may overwrite it
         self.pending: list[Pending] = []
 
     def verify(self, items: Sequence[Signed], first: int, results: list[Verdict | None]) -> None:
@@ -152,27 +158,35 @@ class Batch:
     def verify_raw(self, raws: Sequence[bytes], first: int, results: list[Verdict | None]) -> None:
         """Read envelopes (JSON) and judge them, as `verify` does.
 
-        One of a remembered tree, spelled as our client spells it, is proven without being read
-        into objects.
+        Those of a remembered tree, spelled as our client spells them, are proven without being
+        read into objects; in runs that begin with one, since the first of a tree is not.
         """
-        find = self._caches.trees.find_raw
-        for place, raw in enumerate(raws, first):
-            found = find(raw)
-            if found is not None:
-                results[place] = verdict = self._in_known_tree(found)
-                if verdict is not None:
-                    continue
-            envelope = _read(raw)
-            if isinstance(envelope, SignatureRefusedError):
-                results[place] = Verdict(
-                    status="invalid",
-                    trust_version=self._view.version,
-                    code=envelope.code,
-                    path=envelope.path,
-                    facts=envelope.facts,
-                )
-            else:
-                self.verify((envelope,), place, results)
+        at = 0
+        while at < len(raws):
+            some = raws[at : at + self._run]
+            run = min(2 * self._run, VERIFY_CHUNK_DOCUMENTS)
+            for place, found in enumerate(self._caches.trees.find_raw(some), first + at):
+                verdict = None if found is None else self._in_known_tree(found)
+                if verdict is None:
+                    run = 1
+                    self._verify_one(raws[place - first], place, results)
+                else:
+                    results[place] = verdict
+            at += len(some)
+            self._run = run
+
+    def _verify_one(self, raw: bytes, place: int, results: list[Verdict | None]) -> None:
+        envelope = _read(raw)
+        if isinstance(envelope, SignatureRefusedError):
+            results[place] = Verdict(
+                status="invalid",
+                trust_version=self._view.version,
+                code=envelope.code,
+                path=envelope.path,
+                facts=envelope.facts,
+            )
+        else:
+            self.verify((envelope,), place, results)
 
     def _in_known_tree(self, found: tuple[VerifiedTree, int]) -> Verdict | None:
         """Return the verdict over a document that is proven to stand in a remembered tree.
