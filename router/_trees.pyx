@@ -15,6 +15,7 @@ go only inside hashlib, so everything is looked up again after each hash.
 
 import hashlib
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -128,6 +129,7 @@ cdef inline bint is_text(str text, const uint8_t *letters, Py_ssize_t length) no
     )
 
 
+@cython.final
 cdef class VerifiedTree:
     """One tree whose root's signature was verified, and the nodes proven so far.
 
@@ -152,7 +154,10 @@ cdef class VerifiedTree:
     cdef Py_ssize_t[20] first_slot    # where it begins in each block,
     cdef int[20] shift                # and how many of its places a block has, as a power of two
 
-    def __cinit__(self, str protected, str signature, uint32_t size, bytes root, object told):
+    cdef int fill(
+        self, str protected, str signature, uint32_t size, bytes root, object told
+    ) except -1:
+        """Set up what `add` has made."""
         cdef int level, rise
         cdef Py_ssize_t first = 0
         if PyBytes_GET_SIZE(root) != HASH or not 1 <= size <= <uint32_t>1 << LEVELS_MAX:
@@ -184,6 +189,7 @@ cdef class VerifiedTree:
             self.blocks = <uint8_t **>calloc(self.block_count, sizeof(void *))
             if self.blocks == NULL:
                 raise MemoryError
+        return 0
 
     def __dealloc__(self):
         cdef Py_ssize_t place
@@ -299,6 +305,7 @@ cdef class VerifiedTree:
         return 0
 
 
+@cython.final
 cdef class VerifiedTrees:
     """The trees remembered, by their signature; bounded in bytes and in number."""
 
@@ -309,7 +316,7 @@ cdef class VerifiedTrees:
     cdef Py_ssize_t trees_max
     cdef uint64_t tick
 
-    def __cinit__(self, size_t bytes_max, Py_ssize_t trees_max):
+    def __init__(self, size_t bytes_max, Py_ssize_t trees_max):
         self.trees = {}
         self.bytes_max = bytes_max
         self.trees_max = trees_max
@@ -420,8 +427,9 @@ cdef class VerifiedTrees:
 
     def add(self, str protected, str signature, uint32_t size, bytes root, object told):
         """Remember a tree: the caller has verified this signature over its root statement."""
-        cdef VerifiedTree tree = VerifiedTree(protected, signature, size, root, told)
+        cdef VerifiedTree tree = VerifiedTree.__new__(VerifiedTree)
         cdef VerifiedTree known = self.trees.get(signature)
+        tree.fill(protected, signature, size, root, told)
         if known is not None:
             if known.protected == protected and known.size == size and known.root == root:
                 return
