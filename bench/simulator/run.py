@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from router.queue import MemoryStore
+from vanban_bench.simulator.awaited import learn
 from vanban_bench.simulator.books import check_books
 from vanban_bench.simulator.clients import STEPS
 from vanban_bench.simulator.documents import WrongError
@@ -65,6 +66,7 @@ def run_seed(seed: int, steps: int | None = None, open_store: OpenStore = Memory
             session.latest_us = max(session.latest_us, session.now_us())
             action = session.random.choices(actions, weights)[0]
             action(session)
+            learn(session)
             check_books(session)
             if session.random.random() < 0.02:
                 session.check_disk()
