@@ -196,6 +196,15 @@ class OwnerError(StorageError):
     """
 
 
+class SigningError(VanbanError):
+    """A key can't be used: its file, token, driver or PIN; who sits there must act.
+
+    Nothing was signed.  No error of this kind carries a PIN or a password.
+    """
+
+    status = 503
+
+
 class SettingsError(VanbanError):
     """The configuration is wrong; the path names the setting."""
 

@@ -202,6 +202,8 @@ VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""
 VERIFY_THREADS_MAX: Final = 64
+PIN_CHARS_MAX: Final = 256
+"""PIN of a token, or password of a key's file."""
 VERDICT_WAIT_S_MAX: Final = 7 * 86_400
 """How long a document waits for what its verdict lacks (revocation data); then it expires, and
 its sender is told.  A list of revoked certificates is issued anew within that time."""
@@ -229,6 +231,53 @@ SIGNER_SPAN_RECORDS: Final = 16_384
 can be found again without an index of every document."""
 AFFECTED_PAGE_MAX: Final = 1_000
 """Documents of one page of those that a later revocation concerns."""
+CRL_BYTES_MAX: Final = 67_108_864
+CRL_ENTRIES_MAX: Final = 1_000_000
+"""Entries of one list; each takes 17 bytes and its serial number in memory."""
+CRL_ENTRIES_TO_PATHS_MAX: Final = 1_000
+"""Lists up to this size are also kept as they are, for the validation of paths."""
+OCSP_BYTES_MAX: Final = 65_536
+OCSP_CERTIFICATES_MAX: Final = 8
+"""Certificates in one response that are looked at for its responder's."""
+OCSP_FRESH_S: Final = 3_600
+"""How long a response serves that does not say when the next one comes."""
+REVOCATION_LISTS_MAX: Final = 4_096
+REVOCATION_LISTS_BYTES_MAX: Final = 268_435_456
+"""Memory of all lists: their indexes, and the small ones as they are."""
+REVOCATION_RESPONSES_MAX: Final = 16_384
+REVOCATION_RESPONSES_BYTES_MAX: Final = 67_108_864
+REVOCATION_SKEW_S: Final = 300
+"""How far ahead of our clock the clock of an authority may be."""
+REVOCATION_GRACE_S_DEFAULT: Final = 86_400
+REVOCATION_GRACE_S_MAX: Final = 2_592_000
+REVOCATION_REFRESH_S_DEFAULT: Final = 3_600
+REVOCATION_REFRESH_S_MAX: Final = 604_800
+REVOCATION_RETRY_S: Final = 60
+"""How soon data is asked for again whose successor should be there and is not."""
+REVOCATION_LEAD_S_MAX: Final = 3_600
+"""Data is asked for again this long before its nextUpdate, or a tenth of its life."""
+REVOCATION_ADDRESSES_MAX: Final = 16
+"""Addresses of lists of one authority that are learned from certificates."""
+REVOCATION_MIRRORS_MAX: Final = 4
+REVOCATION_SEEN_MAX: Final = 16_384
+"""Certificates whose responders are remembered; the least used leave first."""
+REVOCATION_SEEN_S: Final = 2_592_000
+"""They are forgotten after this time without a document."""
+REVOCATION_SEEN_AUTHORITIES_MAX: Final = 1_024
+"""Intermediate authorities known from documents only."""
+REVOCATION_WANTED_MAX: Final = 256
+REVOCATION_HOSTS_MAX: Final = 64
+URL_CHARS_MAX: Final = 2_048
+FETCH_TIMEOUT_S_DEFAULT: Final = 30
+FETCH_TIMEOUT_S_MAX: Final = 600
+FETCH_PAUSE_S_MIN: Final = 5
+FETCH_PAUSE_S_MAX: Final = 900
+"""After a failed attempt: the first, then twice as long at each, at most the second."""
+FETCH_LOOK_S: Final = 1.0
+"""How often the daemon looks for what should be fetched."""
+KEPT_FILES_MAX: Final = 20_480
+KEPT_FILES_BYTES_MAX: Final = 1_073_741_824
+"""Revocation data kept on the disk for the next start."""
 TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
@@ -242,6 +291,10 @@ PATH_STEPS_MAX: Final = 512
 most 0.5 ms each): what certificates that sign each other in circles can cost."""
 DISTINGUISHED_NAME_BYTES_MAX: Final = 2_048
 """Names of subjects and issuers that are compared by RFC 5280 (about 1 ms per 100 bytes)."""
+PARSED_CERTIFICATES_MAX: Final = 128
+"""Certificates the path validator keeps parsed, for each thread (some 50 KB each)."""
+PARSED_LISTS_MAX: Final = 32
+"""Revocation lists it keeps parsed, for each thread (up to 2 MB each, of 1,000 entries)."""
 TRUST_WEBS_MAX: Final = 4
 """Trust views whose index of names is kept for the search for paths."""
 TREE_MEMORY_BYTES_MAX: Final = 134_217_728
@@ -449,6 +502,10 @@ assert TRUST_BUNDLE_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX
 assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, (
     "a bundle is one group"
 )
+assert REVOCATION_LISTS_MAX + REVOCATION_RESPONSES_MAX <= KEPT_FILES_MAX
+assert OCSP_BYTES_MAX < CRL_BYTES_MAX < KEPT_FILES_BYTES_MAX
+assert CRL_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX, "a list fits one call of another process"
+assert FETCH_PAUSE_S_MIN <= FETCH_PAUSE_S_MAX
 assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes each"
 assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
     "the longest proof fits"

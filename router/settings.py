@@ -8,6 +8,7 @@ left at its default.  Secrets are read from files or the environment and never s
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,11 @@ ENVIRONMENT_PREFIX: Final = "VANBAN__"
 SECRET_BYTES_MAX: Final = 4_096
 TOKEN_PREFIX: Final = b"vb1."
 """What every access token begins with; the clients check the rest of its form."""
+_HOST: Final = re.compile(
+    r"([a-z0-9]([a-z0-9_.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?"
+)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_ADDRESS: Final = re.compile(r"https?://[!-~]{1,2000}")
 
 
 class Secret:
@@ -117,6 +123,38 @@ class SignatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     verify_threads: Annotated[int, Meta(ge=1, le=256)] | None = None
 
 
+class RevocationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Revocation data (CRLs, OCSP): how it is had and how long it serves.
+
+    The daemon fetches only from `allowed_hosts` (``host`` for the usual port of http or https,
+    ``host:port`` for another; text divided by commas is taken, too): without any, and with
+    `fetch` off, nothing is fetched.  `refresh_s` is how often data that is still good is asked
+    for again, `grace_s` how long it serves after its nextUpdate, `timeout_s` the time for one
+    answer.  `addresses` names the lists of an authority, by the SHA-256 of its certificate, in
+    place of those that certificates name.
+    """
+
+    fetch: bool = True
+    allowed_hosts: tuple[str, ...] | str = ()
+    refresh_s: Annotated[int, Meta(ge=60, le=limits.REVOCATION_REFRESH_S_MAX)] = (
+        limits.REVOCATION_REFRESH_S_DEFAULT
+    )
+    grace_s: Annotated[int, Meta(ge=0, le=limits.REVOCATION_GRACE_S_MAX)] = (
+        limits.REVOCATION_GRACE_S_DEFAULT
+    )
+    timeout_s: Annotated[float, Meta(gt=0, le=limits.FETCH_TIMEOUT_S_MAX)] = float(
+        limits.FETCH_TIMEOUT_S_DEFAULT
+    )
+    addresses: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The allowed hosts in lower case, without blanks."""
+        given = self.allowed_hosts
+        named = given.split(",") if isinstance(given, str) else given
+        return frozenset(one.strip().lower() for one in named if one.strip())
+
+
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The daemon's log on standard error: `level` is the least severity written."""
 
@@ -163,6 +201,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     inbox: InboxSettings = InboxSettings()
     store: StoreSettings = StoreSettings()
     signatures: SignatureSettings = SignatureSettings()
+    revocation: RevocationSettings = RevocationSettings()
     log: LogSettings = LogSettings()
     client: ClientSettings = ClientSettings()
 
@@ -170,6 +209,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def verify_threads(self) -> int | None:
         """Return the size of the verification pool; None for one thread a processor."""
         return self.signatures.verify_threads
+
+
+_CHECKED: Final = (
+    ("http", HttpSettings),
+    ("inbox", InboxSettings),
+    ("store", StoreSettings),
+    ("revocation", RevocationSettings),
+)
 
 
 def load_settings(
@@ -200,7 +247,7 @@ def checked(settings: Settings) -> Settings:
     Structs made in code are not checked field by field; the bounds that matter are.  Raises
     SettingsError `settings.invalid`, which names setting and remedy.
     """
-    for table, kind in (("http", HttpSettings), ("inbox", InboxSettings), ("store", StoreSettings)):
+    for table, kind in _CHECKED:
         try:
             msgspec.convert(msgspec.to_builtins(getattr(settings, table)), kind)
         except msgspec.ValidationError as error:
@@ -210,6 +257,7 @@ def checked(settings: Settings) -> Settings:
         least = limits.BODY_BYTES_WAITING_MIN
         reason = f"not even one small document would fit; give at least {least}"
         raise _invalid("http.body_bytes_waiting_max", reason)
+    _check_revocation(settings.revocation)
     memory = _memory_bytes()
     for path, size in (
         ("http.body_bytes_waiting_max", settings.http.body_bytes_waiting_max),
@@ -219,6 +267,24 @@ def checked(settings: Settings) -> Settings:
             reason = f"{size} bytes, but this machine has {memory} bytes of memory; give less"
             raise _invalid(path, reason)
     return settings
+
+
+def _check_revocation(given: RevocationSettings) -> None:
+    hosts = given.hosts
+    if len(hosts) > limits.REVOCATION_HOSTS_MAX:
+        reason = f"at most {limits.REVOCATION_HOSTS_MAX} hosts"
+        raise _invalid("revocation.allowed_hosts", reason)
+    for host in sorted(hosts):
+        if not _HOST.fullmatch(host):
+            reason = f"“{host}” is no host: write ca.example or ca.example:8080, without http://"
+            raise _invalid("revocation.allowed_hosts", reason)
+    for authority, urls in given.addresses.items():
+        if not _SHA256.fullmatch(authority):
+            reason = "an authority is named by the SHA-256 of its certificate in hex"
+            raise _invalid("revocation.addresses", reason)
+        if len(urls) > limits.REVOCATION_ADDRESSES_MAX or not all(map(_ADDRESS.fullmatch, urls)):
+            reason = f"up to {limits.REVOCATION_ADDRESSES_MAX} addresses that begin with http"
+            raise _invalid(f"revocation.addresses.{authority}", reason)
 
 
 def _memory_bytes() -> int:

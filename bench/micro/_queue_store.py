@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import select
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from router.errors import OverloadedError
 from router.queue import LogStore, Queue
 from router.queue.transport import NAMES
 from vanban_bench.peers.base import DuplicateError, bytes_below
@@ -20,6 +22,7 @@ _SECOND_US: Final = 1_000_000
 _LEASE_US: Final = 3_600 * _SECOND_US
 _TOGETHER: Final = 64
 _NEW: Final = 0
+_TRIES: Final = 60
 
 
 class OurStore:
@@ -66,8 +69,19 @@ class OurStore:
         self.accept_records(group.records)
 
     def accept_records(self, records: list[bytes]) -> None:
-        """Store encoded acceptances as one group.  Raises `DuplicateError`."""
-        for kind, _, _ in self.store.take(records):
+        """Store encoded acceptances as one group.  Raises `DuplicateError`.
+
+        A disk that does not keep up is waited for, as a sender would; the wait is measured.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                answers = self.store.take(records)
+                break
+            except OverloadedError as error:
+                if not left:
+                    raise
+                time.sleep(float(error.facts["retry_after_s"]))
+        for kind, _, _ in answers:
             if kind != _NEW:
                 raise DuplicateError(str(kind))
 

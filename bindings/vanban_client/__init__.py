@@ -1,6 +1,6 @@
 """The Python client under its own installed name: talk to a daemon, sign documents.
 
-    from vanban_client import Client, Signer, make_envelope
+    from vanban_client import Client, Signer, make_envelope, make_envelopes
 
 Nothing here opens a data directory; the engine itself is `router.Engine`.
 """
@@ -10,7 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.client import Client
-from router.client.signing import Signer, encode_document, make_envelope
+from router.client.signing import (
+    SignedTree,
+    Signer,
+    encode_document,
+    make_envelope,
+    make_envelopes,
+)
 from router.model.answers import Delivery, Outbox, OutboxEvent, Problem, Receipt
 from router.model.documents import Attachment, Document, Envelope, InlineContent
 from router.model.instants import VIETNAM_TIME
@@ -31,9 +37,11 @@ __all__ = [
     "OutboxEvent",
     "Problem",
     "Receipt",
+    "SignedTree",
     "Signer",
     "encode_document",
     "make_envelope",
+    "make_envelopes",
 ]
 
 

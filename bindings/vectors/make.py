@@ -16,67 +16,25 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from making import AT, PKI, Json, Vector, agency, document, envelope
+from trees import bad_places, bad_tree_signatures, good_trees
 
-from router.client.signing import Signer, encode_document, make_envelope
-from router.model.documents import Attachment, Document, SignatureEntry
+from router.client.signing import Signer, encode_document
+from router.model.documents import Attachment, SignatureEntry
 from router.model.instants import VIETNAM_TIME, instant_of, show_instant
 from router.signatures.algorithms import ALGORITHMS, SigningKey, sign_raw
 from router.signatures.encoding import decode_url, encode_url
 from router.signatures.jws import signing_input
-from vanban_bench.workloads.test_pki import TestPki, key_usage, unit_subject
+from vanban_bench.workloads.test_pki import key_usage, unit_subject
 
 HERE = Path(__file__).parent
-AT = datetime(2024, 9, 4, 8, 0, tzinfo=VIETNAM_TIME)
 FILE = "Nội dung tệp đính kèm\n".encode()
 SIGNER = "$.signatures[0].protected.x5c[0]"
-PKI = TestPki.load()
-
-Json = dict[str, Any]
-
-
-class Vector(NamedTuple):
-    """One file: what is sent, when it arrives, and what must be answered."""
-
-    name: str
-    about: str
-    envelope: Json | str
-    code: str = ""
-    path: str = ""
-    stage: str = "signature"
-
-
-def document(**changes: object) -> Document:
-    """Return a plain decision of Hà Giang for all units directly below it."""
-    fields: Json = {
-        "format": 1,
-        "sender": "H22",
-        "document_id": "H22,2024/09/04,05/QĐ-UBND",
-        "number": "05",
-        "notation": "QĐ-UBND",
-        "document_type": "Quyết định",
-        "subject": "Về việc giao chỉ tiêu kế hoạch năm 2024",
-        "issued_at": datetime(2024, 9, 4, 7, 45, tzinfo=VIETNAM_TIME),
-        "recipients": "children(H22)",
-    }
-    return Document(**(fields | changes))
-
-
-def agency(**options: Any) -> Signer:
-    """Return the agency's signer (P-256 unless said otherwise)."""
-    return PKI.issue(1, "H22", "UBND tỉnh Hà Giang", **({"kind": "ec", "index": 0} | options))
-
-
-def envelope(
-    content: Document | bytes | None = None, *signers: Signer, contents: tuple[bytes, ...] = ()
-) -> Json:
-    """Return a signed envelope as a JSON object."""
-    made = make_envelope(content or document(), signers or (agency(),), contents)
-    return dict(msgspec.to_builtins(made))
 
 
 def signed_header(change: Callable[[Json], object]) -> Json:
@@ -225,7 +183,7 @@ def bad_signatures() -> Iterator[Vector]:
     yield Vector("protected-padded", "base64url with padding.",
                  with_entry(protected=entry["protected"] + "="),
                  "signature.malformed", "$.signatures[0].protected")  # fmt: skip
-    yield Vector("form-merkle", "The form merkle is reserved.", with_entry(form="merkle"),
+    yield Vector("form-unknown", "No form of that name.", with_entry(form="cms"),
                  "signature.form", "$.signatures[0].form")  # fmt: skip
     yield Vector("second-bad", "The first signature is good, the second is not.",
                  made | {"signatures": [entry, entry | {"signature": encode_url(bytes(64))}]},
@@ -410,10 +368,19 @@ def write(folder: str, vector: Vector) -> None:
 def main() -> None:
     """Write all vectors and the CA they need."""
     for folder, makers in (
-        ("good", (good,)),
+        ("good", (good, good_trees)),
         (
             "bad",
-            (bad_headers, bad_signatures, bad_certificates, bad_documents, bad_texts, bad_others),
+            (
+                bad_headers,
+                bad_signatures,
+                bad_places,
+                bad_tree_signatures,
+                bad_certificates,
+                bad_documents,
+                bad_texts,
+                bad_others,
+            ),
         ),
     ):
         shutil.rmtree(HERE / folder, ignore_errors=True)

@@ -11,6 +11,7 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "demo",
     "init": "manage",
     "serve": "serve",
+    "sign": "sign",
     "submit": "remote",
     "inbox": "remote",
     "ack": "remote",

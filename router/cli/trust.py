@@ -17,6 +17,7 @@ from router.model.trust import AuthorityShown, BindingShown, CertificateChecked,
 
 _PREFIX = 12
 """Characters of a SHA-256 that tables show: enough to name a certificate by."""
+_EVERY = ("all of them",)
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _file = click.Path(exists=True, dir_okay=False)
 
@@ -100,7 +101,7 @@ def list_authorities(at_us: int | None, data: str, as_json: bool) -> None:
         return
     rows = [
         (one.sha256[:_PREFIX], word(one.role), word(one.state), one.generation or "–",
-         one.subject, _during(one), word(one.revocation), one.bound)
+         one.subject, _during(one), _revocation(one), one.bound)
         for one in found
     ]  # fmt: skip
     names = ("sha256", "role", "state", "generation", "~name", "trusted", "revocation", "#bound")
@@ -126,8 +127,9 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
         "role": f"{word(one.role)}, {word(one.state)}",
         "generation": one.generation or word("leads to no root"),
         "trusted": _during(one),
-        "purposes": ", ".join(word(name) for name in one.purposes) or word("all of them"),
-        "revocation": word(one.revocation),
+        "purposes": ", ".join(word(name.replace("_", " ")) for name in one.purposes)
+        or word("all of them"),
+        "revocation": _revocation(one),
         "issuer": one.issuer,
         "signed by": ", ".join(sha256[:_PREFIX] for sha256 in one.issued_by) or "–",
         "serial": one.serial,
@@ -138,6 +140,10 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
     }
     for name, said in facts.items():
         print_line(f"{word(name)}: {said}", indent=2)
+
+
+def _revocation(one: AuthorityShown) -> str:
+    return word(one.revocation.replace("_", " "))
 
 
 def _during(one: AuthorityShown) -> str:
@@ -227,7 +233,7 @@ def bind(
     if as_json:
         print_json({"unit": unit, "bound": True})
     else:
-        print_line(f"bound to {unit}")
+        print_line(f"{word('bound to')} {unit}")
 
 
 @trust.command("bindings", epilog="Example: vanban trust bindings --expiring 2026-12-31")
@@ -270,7 +276,7 @@ def bindings(
 def _binding_row(one: BindingShown) -> tuple[str, ...]:
     return (
         one.certificate_sha256[:_PREFIX], one.code, f"#{one.unit}", word(one.state),
-        shown_text(one.valid_from), shown_text(one.valid_to) or "–",
+        shown_text(one.valid_from) or "–", shown_text(one.valid_to) or "–",
         shown_text(one.expires)[:10] or "–", one.issuer or "–",
     )  # fmt: skip
 

@@ -2,13 +2,21 @@
 
 A `Signer` holds one key and its certificate and signs payload bytes.  The bytes that are
 signed are the bytes that are sent: encode a document once, sign that, send that.
+
+Many documents are signed together (`Signer.sign_many`, `make_envelopes`): one signature over
+the root of their tree, for up to 2^20 of them, so that a token is asked once and the receiver
+verifies one signature.  Each envelope carries its own proof and travels alone.
+
+Keys come from files here, from a PKCS #11 token by `router.client.signing_tokens`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Protocol, overload
 
 import msgspec
 from cryptography import x509
@@ -25,22 +33,78 @@ from router.model.documents import (
 )
 from router.signatures.algorithms import (
     ALGORITHMS,
+    Algorithm,
     SigningKey,
-    check_fit,
+    VerifyingKey,
     check_key,
+    checker,
     default_algorithm,
     sign_raw,
 )
 from router.signatures.certificates import read_certificate
 from router.signatures.encoding import encode_url
 from router.signatures.jws import signing_input, write_header
+from router.signatures.trees import Tree, leaf_hash, root_statement
 
 _document_encoder = msgspec.json.Encoder()
+
+
+class HeldKey(Protocol):
+    """A private key that is held elsewhere (a token, a signing service)."""
+
+    def sign_message(self, algorithm: Algorithm, message: bytes) -> bytes:
+        """Return a signature over the message, in the form of JWS (ECDSA: r then s)."""
+
+
+class SignedTree(Sequence[SignatureEntry]):
+    """The entries of documents that were signed together, in their order.
+
+    Holds 64 bytes a document; an entry is made when it is asked for.
+    """
+
+    def __init__(self, tree: Tree, protected: str, signature: str) -> None:
+        self._tree = tree
+        self._protected = protected
+        self._signature = signature
+
+    def __len__(self) -> int:
+        return self._tree.size
+
+    @overload
+    def __getitem__(self, place: int) -> SignatureEntry: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[SignatureEntry]: ...
+
+    def __getitem__(self, place: int | slice) -> SignatureEntry | list[SignatureEntry]:
+        """Return the entry of one document, or of several.  Raises IndexError."""
+        places = range(self._tree.size)[place]
+        if isinstance(places, range):
+            return [self._entry(one) for one in places]
+        return self._entry(places)
+
+    def of(self, index: int, payload: bytes) -> SignatureEntry:
+        """Return the entry of one document, seeing that it is the one that was signed.
+
+        Raises SignatureRefusedError `tree.index`, `tree.proof`.
+        """
+        if leaf_hash(payload) != self._tree.leaf(index):
+            raise SignatureRefusedError("tree.proof", path=f"documents[{index}]")
+        return self._entry(index)
+
+    def _entry(self, index: int) -> SignatureEntry:
+        return SignatureEntry(
+            form="merkle",
+            protected=self._protected,
+            signature=self._signature,
+            tree=self._tree.place(index),
+        )
 
 
 class Signer:
     """One private key with its certificate; immutable, safe to share between threads.
 
+    `key` is a private key of `cryptography`, or one that is held elsewhere (`HeldKey`).
     `certificates` is the signer's certificate in DER, or a sequence that begins with it (up
     to five; the engine needs the signer's only).  `algorithm` is a name such as "PS256";
     without it RS256, ES256, ES384 or EdDSA is taken, as the key is.  ECDSA is deterministic
@@ -53,23 +117,22 @@ class Signer:
 
     def __init__(
         self,
-        key: SigningKey,
+        key: SigningKey | HeldKey,
         certificates: bytes | Sequence[bytes],
         algorithm: str | None = None,
     ) -> None:
         chain = (certificates,) if isinstance(certificates, bytes) else tuple(certificates)
         own = read_certificate(chain[0])
         public = check_key(own.parsed.public_key())
-        if _spki(public) != _spki(key.public_key()):
-            raise SignatureRefusedError("signature.key", reason="it is not the certificate's")
         if algorithm is not None and algorithm not in ALGORITHMS:
             raise SignatureRefusedError("signature.algorithm", algorithm=algorithm)
         chosen = ALGORITHMS[algorithm] if algorithm else default_algorithm(public)
-        check_fit(chosen, public)
-        self._key = key
+        verify = checker(chosen, public)
         self._algorithm = chosen
         self._certificate = own
+        self._chain = chain
         self._protected = write_header(chosen, chain)
+        self._sign = _signing(key, chosen, public, verify)
 
     @classmethod
     def from_files(
@@ -89,12 +152,19 @@ class Signer:
             key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
         ):
             raise SignatureRefusedError("signature.key", reason="unknown kind of key")
-        raw = Path(certificate_file).read_bytes()
+        return cls(key, cls.read_certificates(certificate_file), algorithm)
+
+    @staticmethod
+    def read_certificates(file: str | Path) -> list[bytes]:
+        """Return the certificates of a PEM or DER file in DER, in their order.
+
+        Raises OSError, ValueError for PEM that holds none.
+        """
+        raw = Path(file).read_bytes()
         if not raw.lstrip().startswith(b"-----BEGIN"):
-            return cls(key, raw, algorithm)
+            return [raw]
         chain = x509.load_pem_x509_certificates(raw)
-        der = [one.public_bytes(serialization.Encoding.DER) for one in chain]
-        return cls(key, der, algorithm)
+        return [one.public_bytes(serialization.Encoding.DER) for one in chain]
 
     @property
     def algorithm(self) -> str:
@@ -118,10 +188,25 @@ class Signer:
 
     def sign(self, payload: bytes) -> SignatureEntry:
         """Return a signature entry of form "jws" over exactly these bytes."""
-        signature = sign_raw(self._algorithm, self._key, signing_input(self._protected, payload))
+        signature = self._sign(signing_input(self._protected, payload))
         return SignatureEntry(
             form="jws", protected=self._protected, signature=encode_url(signature)
         )
+
+    def sign_many(self, payloads: Iterable[bytes]) -> SignedTree:
+        """Return the entries of form "merkle" of many documents, with one signature in all.
+
+        The payloads are read once, in their order, and not kept.  Raises SignatureRefusedError
+        `tree.size` for none of them, or more than 2^20.
+        """
+        return self.sign_tree(Tree(map(leaf_hash, payloads)))
+
+    def sign_tree(self, tree: Tree) -> SignedTree:
+        """Return the entries of the documents of a tree that was built before."""
+        protected = write_header(self._algorithm, self._chain, "merkle")
+        statement = root_statement(tree.size, tree.root)
+        signature = self._sign(signing_input(protected, statement))
+        return SignedTree(tree, protected, encode_url(signature))
 
 
 def encode_document(document: Document) -> bytes:
@@ -143,7 +228,7 @@ def make_envelope(
     `contents` are the bytes of attachments that travel inline; each is joined by its SHA-256
     to an attachment the document names.
     """
-    payload = document if isinstance(document, bytes) else encode_document(document)
+    payload = _payload(document)
     return Envelope(
         version=ENVELOPE_VERSION,
         payload=payload,
@@ -153,13 +238,83 @@ def make_envelope(
     )
 
 
+def make_envelopes(
+    documents: Sequence[Document | bytes],
+    signers: Iterable[Signer],
+    contents: Sequence[Iterable[bytes | InlineContent]] = (),
+) -> Iterator[Envelope]:
+    """Return an iterator of the signed envelopes of many documents, in their order.
+
+    Every signer signs once, for all of them together.  `contents` are the inline attachments
+    of each document, or nothing at all.  The signatures are made at once, the envelopes one by
+    one: `documents` is gone through twice and may make its items anew (a sequence over files,
+    say), so that memory stays at 64 bytes a document.
+
+    Raises SignatureRefusedError `tree.size` for none, or more than 2^20, and `tree.proof`, when
+    its turn comes, for a document that is another one the second time.
+    """
+    if contents and len(contents) != len(documents):
+        raise ValueError("contents are given for all documents or for none")
+    tree = Tree(leaf_hash(_payload(document)) for document in documents)
+    signed = [signer.sign_tree(tree) for signer in signers]
+    return _envelopes(documents, signed, contents)
+
+
+def _envelopes(
+    documents: Sequence[Document | bytes],
+    signed: Sequence[SignedTree],
+    contents: Sequence[Iterable[bytes | InlineContent]],
+) -> Iterator[Envelope]:
+    for index, document in enumerate(documents):
+        payload = _payload(document)
+        yield Envelope(
+            version=ENVELOPE_VERSION,
+            payload=payload,
+            signatures=tuple(entries.of(index, payload) for entries in signed),
+            contents=tuple(_content(one) for one in (contents[index] if contents else ())),
+        )
+
+
+def _payload(document: Document | bytes) -> bytes:
+    return document if isinstance(document, bytes) else encode_document(document)
+
+
 def _content(content: bytes | InlineContent) -> InlineContent:
     if isinstance(content, InlineContent):
         return content
     return InlineContent(sha256=hashlib.sha256(content).hexdigest(), content=content)
 
 
-def _spki(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> bytes:
+def _signing(
+    key: SigningKey | HeldKey,
+    algorithm: Algorithm,
+    public: VerifyingKey,
+    verify: Callable[[bytes, bytes], None],
+) -> Callable[[bytes], bytes]:
+    """Return what signs a message.
+
+    A key at hand is compared with the certificate's now.  What a key held elsewhere signs is
+    verified before it leaves: its public half may not be told, and tokens fail in silence.
+    """
+    if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
+        if _spki(public) != _spki(key.public_key()):
+            raise SignatureRefusedError("signature.key", reason="it is not the certificate's")
+        return partial(sign_raw, algorithm, key)
+
+    def sign(message: bytes) -> bytes:
+        signature = key.sign_message(algorithm, message)
+        try:
+            verify(signature, message)
+        except SignatureRefusedError:
+            raise SignatureRefusedError(
+                "signature.key", reason="it is not the certificate's"
+            ) from None
+        return signature
+
+    return sign
+
+
+def _spki(key: VerifyingKey) -> bytes:
     return key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -26,6 +26,7 @@ from router.engine.migrating import migrate_if_needed
 from router.engine.operations import OperationsFace
 from router.engine.policy_face import PolicyFace
 from router.engine.pressure import PressureFace, set_bounds
+from router.engine.revocation import RevocationFace
 from router.engine.revoked import Revoked
 from router.engine.rights_face import RightsFace
 from router.engine.state import Rooms
@@ -59,8 +60,8 @@ _log = logging.getLogger("router.engine")
 
 
 class Engine(
-    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, TrustFace, PolicyFace, PressureFace,
-    OperationsFace, VerdictsFace,
+    DeliveriesFace, HoldsFace, RightsFace, DirectoryFace, TrustFace, RevocationFace, PolicyFace,
+    PressureFace, OperationsFace, VerdictsFace,
 ):  # fmt: skip
     """A routing engine over one data directory.  Use as a context manager, or `close()`.
 
@@ -104,6 +105,7 @@ class Engine(
         self._face_rights(self._queue, self._clock, chance)
         self._face_policy(self._rooms, self._queue, self._clock, self._tracker)
         self._face_pressure(self._rooms)
+        self._face_revocation(store)
         self._listeners: list[Listener] = []
         self._closed = False
         self._process = os.getpid()
@@ -393,6 +395,7 @@ class Engine(
             "stored": self._stored_counts(),
             "pressure": {} if self._closed or self._forked else self.pressure(),
             "fault": self._fault_codes(),
+            "revocation": {} if self._closed or self._forked else self._revocation_counts(),
         }
 
     def _fault_codes(self) -> dict[str, int]:

@@ -180,7 +180,7 @@ def sent_along(entries: Sequence[SignatureEntry]) -> Iterator[tuple[str, bytes]]
     """Yield (SHA-256, DER) of the certificates in the headers of signatures."""
     for entry in entries:
         try:
-            header = read_header(entry.protected, entry.form)
+            header = read_header(entry.protected)
         except SignatureRefusedError:
             continue
         for der in header.certificates:

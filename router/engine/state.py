@@ -19,7 +19,7 @@ from router.engine.policies import Policies
 from router.errors import ForbiddenError, NotFoundError, StorageError
 from router.model.units import Unit
 from router.queue import Queue, RoomRecord
-from router.signatures import TrustStore
+from router.signatures import RevocationStore, TrustStore
 from router.signatures import decode_change as decode_trust
 
 DIRECTORY = "directory"
@@ -51,12 +51,15 @@ class Rooms:
     queue's group or view would wait for the very flush that waits for it.  Reads need no
     lock: the directory guards itself, trust, tokens and rights take each change in one step, and
     the list of snapshots only grows.
+
+    `revocation` is no state of the log: what it knows can be fetched again (engine/revocation.py).
     """
 
     def __init__(self, queue: Queue) -> None:
         self.lock = threading.RLock()
         self.directory = Directory()
         self.trust = TrustStore()
+        self.revocation = RevocationStore()
         self.tokens = tokens.Tokens()
         self.rights = rights.Rights()
         self.policies = Policies()

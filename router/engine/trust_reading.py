@@ -133,7 +133,7 @@ class TrustReader:
             code=self._code(one.unit, now_us),
             certificate_sha256=one.certificate_sha256,
             state="not-yet" if now_us < one.valid_from else state,
-            valid_from=show_instant(one.valid_from),
+            valid_from=show_instant(one.valid_from) if one.valid_from else "",
             valid_to="" if one.valid_to is None else show_instant(one.valid_to),
             expires=show_instant(one.expires) if one.expires else "",
             issuer=names.get(one.issuer, ""),

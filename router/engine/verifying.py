@@ -6,12 +6,13 @@ The one place that knows what the verifier needs beside the documents.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from router.engine.state import Rooms
 from router.model.documents import SignatureEntry
 from router.queue import Queue, RoomRecord
 from router.signatures import Verdict, Verifier, VerifyItem
+from router.signatures.revocation_view import RevocationView
 
 
 class Signed(NamedTuple):
@@ -46,15 +47,16 @@ class Verification:
 
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
-        return self._verifier.verify_batch(items, self._rooms.trust, None, at_us)
+        return self._verifier.verify_batch(items, self._rooms.trust, self._rooms.revocation, at_us)
 
-    def revocation_view(self) -> Any:
-        """Return what is known of revocation now; None when nothing is."""
-        return None
+    def revocation_view(self) -> RevocationView | None:
+        """Return what is known of revocation now; None when nothing ever was."""
+        view = self._rooms.revocation.view
+        return view if view.version else None
 
     def asked(self) -> Asked:
         """Return what verdicts depend on now; bindings alone change none."""
-        return Asked(self._rooms.trust.view.authorities, 0)
+        return Asked(self._rooms.trust.view.authorities, self._rooms.revocation.view.version)
 
     def changed(self, known: Asked | None) -> bool:
         """Say whether verdicts may differ from those of an earlier moment."""

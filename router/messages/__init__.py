@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 from router.errors import SheetProblem, VanbanError
-from router.messages import documents, lists, operation, policies, recipients, trust
+from router.messages import (
+    documents,
+    lists,
+    operation,
+    policies,
+    recipients,
+    revocation,
+    signing,
+    trust,
+)
 from router.messages.words import Words
 from router.model.answers import Problem
 
@@ -19,6 +28,8 @@ PROBLEM_TYPE_PREFIX: Final = "urn:vanban-router:problem:"
 TABLE: Final[dict[str, Words]] = {
     **documents.INPUT,
     **documents.SIGNATURES,
+    **revocation.REVOCATION,
+    **signing.SIGNING,
     **recipients.RECIPIENTS,
     **lists.LISTS,
     **policies.POLICIES,

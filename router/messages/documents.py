@@ -182,6 +182,12 @@ SIGNATURES: Final[dict[str, Words]] = {
         "A tree's signature belongs in the form “merkle”, a document's own in the form “jws”.",
         "Chữ ký của cây dùng dạng “merkle”, chữ ký riêng của văn bản dùng dạng “jws”.",
     ),
+    "signature.length": Words(
+        "The signature is not {wanted} bytes long, as its algorithm asks for.",
+        "Độ dài chữ ký không phải {wanted} byte như thuật toán yêu cầu.",
+        "Send ECDSA as r then s in full length, not in DER; RSA as long as the key.",
+        "Gửi ECDSA dạng r rồi s đủ độ dài, không dùng DER; RSA dài bằng khóa.",
+    ),
     "certificate.malformed": Words(
         "The certificate can't be read: {reason}.", "Không đọc được chứng thư: {reason}.",
         "Send the DER certificate in base64 (x5c).", "Gửi chứng thư DER dạng base64 (x5c).",
@@ -190,6 +196,23 @@ SIGNATURES: Final[dict[str, Words]] = {
         "The certificate's issuer is not trusted here: {issuer}.",
         "Nơi cấp chứng thư không được tin cậy: {issuer}.",
         "Have the operator import the issuing CA.", "Đề nghị quản trị nhập CA cấp chứng thư.",
+    ),
+    "certificate.paths": Words(
+        "The certificates allow more paths to a root than the {paths} that are tried.",
+        "Chứng thư cho phép nhiều đường dẫn đến CA gốc hơn {paths} đường dẫn được thử.",
+        "Send only the signer's certificate and the CAs above it.",
+        "Chỉ gửi chứng thư của người ký và các CA cấp trên.",
+    ),
+    "certificate.revoked": Words(
+        "The certificate of {subject} was revoked; it is invalid since {since} ({reason}).",
+        "Chứng thư của {subject} đã bị thu hồi; không còn giá trị từ {since} ({reason}).",
+        "Sign with a certificate that is in force.", "Ký bằng chứng thư còn hiệu lực.",
+    ),
+    "certificate.constraints": Words(
+        "The certificate of {subject} breaks a limit its issuer set: {constraint}.",
+        "Chứng thư của {subject} vượt giới hạn do nơi cấp đặt ra: {constraint}.",
+        "Ask the CA for a certificate within its limits.",
+        "Đề nghị CA cấp chứng thư trong phạm vi được phép.",
     ),
     "certificate.expired": Words(
         "The certificate was valid until {until}.", "Chứng thư hết hạn từ {until}.",

@@ -55,7 +55,7 @@ class BindingShown(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     certificate_sha256: str
     state: str
-    valid_from: str
+    valid_from: str = ""
     valid_to: str = ""
     expires: str = ""
     issuer: str = ""

@@ -5,11 +5,16 @@ one step each: `encoding` (strict base64), `algorithms` (keys and raw signatures
 `certificates`, `jws` (the signature entry), `authorities`, `trust` (what the log says),
 `trust_checks` (what may be said), `trees`, `verdicts`, `verifier` with `hot` (signatures), `cold`
 (paths) and `caches`.
+
+`RevocationStore` knows which certificates were revoked: `lists` (CRLs), `responses` (OCSP),
+`revocation_sources` (where to ask), `revocation_view` (what judges ask), `revocation`.
 """
 
 from router.signatures.authorities import Authority, Revocation, Role, TrustView
 from router.signatures.caches import RevocationSnapshot, RevocationSource, Sizes
 from router.signatures.hot import VerifyItem
+from router.signatures.revocation import RevocationStore
+from router.signatures.revocation_view import RevocationStatus, RevocationView
 from router.signatures.trust import (
     AuthorityDistrusted,
     AuthorityTrusted,
@@ -43,6 +48,9 @@ __all__ = [
     "Revocation",
     "RevocationSnapshot",
     "RevocationSource",
+    "RevocationStatus",
+    "RevocationStore",
+    "RevocationView",
     "Role",
     "SignatureVerdict",
     "Sizes",

@@ -17,14 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
-    encode_dss_signature,
 )
 
+from router._spelling import ecdsa_der
 from router.errors import SignatureRefusedError
 from router.limits import RSA_KEY_BITS_MAX, RSA_KEY_BITS_MIN
 
 VerifyingKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+ED25519_SIGNATURE_BYTES: Final = 64
 
 
 class Algorithm(NamedTuple):
@@ -94,8 +97,9 @@ def checker(algorithm: Algorithm, key: VerifyingKey) -> Callable[[bytes, bytes],
 
     `signature` is as in JWS: for ECDSA the integers r and s one after the other, each of full
     length (RFC 7518, section 3.4).  PSS salts are as long as the digest (section 3.5).  The
-    check raises SignatureRefusedError `signature.invalid` and never returns a truth value that
-    could go unread.  Raises `signature.key` when the key is of another kind than the algorithm.
+    check raises SignatureRefusedError `signature.invalid` or `signature.length` and never
+    returns a truth value that could go unread.  Raises `signature.key` when the key is of
+    another kind than the algorithm.
     """
     check_fit(algorithm, key)
     digest = algorithm.digest
@@ -111,6 +115,8 @@ def _ed25519_checker(key: ed25519.Ed25519PublicKey) -> Callable[[bytes, bytes], 
     verify = key.verify
 
     def check(signature: bytes, message: bytes) -> None:
+        if len(signature) != ED25519_SIGNATURE_BYTES:
+            raise _not_in_full_length(ED25519_SIGNATURE_BYTES)
         try:
             verify(signature, message)
         except InvalidSignature:
@@ -126,9 +132,11 @@ def _ecdsa_checker(
 
     def check(signature: bytes, message: bytes) -> None:
         try:
-            verify(_der_of(signature, size), message, scheme)
+            verify(ecdsa_der(signature, size), message, scheme)
         except InvalidSignature:
             raise _invalid() from None
+        except ValueError:
+            raise _not_in_full_length(2 * size) from None
 
     return check
 
@@ -137,8 +145,11 @@ def _rsa_checker(
     key: rsa.RSAPublicKey, scheme: padding.AsymmetricPadding, digest: hashes.HashAlgorithm
 ) -> Callable[[bytes, bytes], None]:
     verify = key.verify
+    size = (key.key_size + 7) // 8
 
     def check(signature: bytes, message: bytes) -> None:
+        if len(signature) != size:
+            raise _not_in_full_length(size)
         try:
             verify(signature, message, scheme, digest)
         except InvalidSignature:
@@ -189,13 +200,9 @@ def _rsa_padding(algorithm: Algorithm) -> padding.AsymmetricPadding:
     return padding.PSS(padding.MGF1(algorithm.digest), padding.PSS.DIGEST_LENGTH)
 
 
-def _der_of(signature: bytes, size: int) -> bytes:
-    if len(signature) != 2 * size:
-        raise _invalid()
-    first = int.from_bytes(signature[:size], "big")
-    second = int.from_bytes(signature[size:], "big")
-    return encode_dss_signature(first, second)
-
-
 def _invalid() -> SignatureRefusedError:
     return SignatureRefusedError("signature.invalid", path="signature")
+
+
+def _not_in_full_length(size: int) -> SignatureRefusedError:
+    return SignatureRefusedError("signature.length", path="signature", wanted=size)

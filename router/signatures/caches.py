@@ -1,7 +1,8 @@
 """What the verifier remembers between batches, bounded, and how much of it there is.
 
-Two things repeat from document to document: a signer's protected header, letter for letter,
-and the path from a signer's certificate to a trusted root.  Both are remembered by a digest.
+Three things repeat from document to document: a signer's protected header, letter for letter,
+the path from a signer's certificate to a trusted root, and the tree a document was signed in
+(`trees`).  The first two are remembered by a digest.
 What was found good and what was refused are kept apart, so that junk can't push out what is
 used; of equals the one not used since the hand came by last goes first (the clock algorithm).
 """
@@ -15,8 +16,14 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from router.limits import PATH_CACHE_ENTRIES_MAX, PATH_REFUSALS_MAX, SIGNER_CACHE_ENTRIES_MAX
+from router.limits import (
+    PATH_CACHE_ENTRIES_MAX,
+    PATH_REFUSALS_MAX,
+    SIGNER_CACHE_ENTRIES_MAX,
+    TREES_REMEMBERED_MAX,
+)
 from router.signatures.certificates import Certificate
+from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Evidence, Missing, Status
 
 SIGNER_BYTES: Final = 5_200
@@ -97,11 +104,13 @@ class KnownPath(Entry):
 class Signer(Entry):
     """A protected header that was read: how to check a signature under it, and who signs.
 
-    `check(signature, message)` raises SignatureRefusedError.  `path_key` is the digest of the
+    `check(signature, message)` raises SignatureRefusedError; `form` is the form of entries the
+    header is for.  `path_key` is the digest of the
     certificates sent along; `certificate` and `others` (DER) are let go once the path is known.
     """
 
     check: Check
+    form: str
     algorithm: str
     certificate_sha256: str
     subject: str
@@ -125,6 +134,8 @@ class Sizes(msgspec.Struct, frozen=True):
     paths_max: int
     refusals: int
     refusals_max: int
+    trees: int
+    trees_max: int
     cold_waiting: int
     cold_waiting_max: int
     bytes: int
@@ -176,6 +187,7 @@ class Caches:
         self.signers: Cache[Signer] = Cache(SIGNER_CACHE_ENTRIES_MAX)
         self.paths: Cache[KnownPath] = Cache(PATH_CACHE_ENTRIES_MAX)
         self.refusals: Cache[KnownPath] = Cache(PATH_REFUSALS_MAX)
+        self.trees = TreeMemory()
 
     def path(self, key: bytes) -> KnownPath | None:
         """Return the path remembered under the digest of its certificates, good or not."""
@@ -197,9 +209,13 @@ class Caches:
             paths_max=self.paths.entries_max,
             refusals=refusals,
             refusals_max=self.refusals.entries_max,
+            trees=len(self.trees),
+            trees_max=TREES_REMEMBERED_MAX,
             cold_waiting=cold_waiting,
             cold_waiting_max=cold_waiting_max,
-            bytes=len(self.signers) * SIGNER_BYTES + (paths + refusals) * PATH_BYTES,
+            bytes=len(self.signers) * SIGNER_BYTES
+            + (paths + refusals) * PATH_BYTES
+            + self.trees.nbytes,
         )
 
 

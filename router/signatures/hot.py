@@ -4,26 +4,33 @@ Everything that is the same for all documents of a signer in one batch is made o
 (`Prepared`); a document costs one look-up, the spelling of its signature, and the signature
 itself, which `cryptography` checks without the interpreter's lock.  A signer whose path is not
 known yet is put aside (`Pending`), after his signature was found good.
+
+A document signed in a tree costs its hash and about one more (`trees`).  What is proven of a
+tree is remembered between batches only for signers whose path is valid; all others have a
+memory of their own that ends with the batch, so that junk can't push out what is used.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
+from router._json import find_duplicate_member
 from router.errors import SignatureRefusedError
-from router.limits import SIGNATURES_MAX
-from router.model.documents import SignatureEntry
+from router.limits import SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
+from router.model.documents import Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
 from router.signatures.certificates import check_leaf, plain, read_certificate
 from router.signatures.cold import ColdPaths, Flight, path_key
-from router.signatures.jws import check_form, read_header, read_signature
-from router.signatures.verdicts import Missing, SignatureVerdict, Verdict
+from router.signatures.jws import check_form, check_header_form, read_header, read_signature
+from router.signatures.trees import TreeMemory
+from router.signatures.verdicts import Missing, SignatureVerdict, TreeProof, Verdict
 
 
 class VerifyItem(msgspec.Struct, frozen=True):
@@ -31,6 +38,9 @@ class VerifyItem(msgspec.Struct, frozen=True):
 
     payload: bytes
     signatures: tuple[SignatureEntry, ...]
+
+
+_envelopes: Final = msgspec.json.Decoder(Envelope)
 
 
 class Signed(Protocol):
@@ -49,14 +59,19 @@ class Prepared:
     """What is the same for every document of one protected header in one batch.
 
     Of `verdict` and `refusal` one is set when the path is known; `whole` is the verdict over
-    a document that has this signature only.  Threads share it without a lock: what two of them
-    make at once is equal.
+    a document that has this signature only, but for its place in a tree.  Threads share it
+    without a lock: what two of them make at once is equal.
     """
 
-    __slots__ = ("check", "flight", "header", "missing", "refusal", "signer", "verdict", "whole")
+    __slots__ = (
+        "check", "flight", "form", "header", "missing", "refusal", "signer", "trees", "verdict",
+        "whole",
+    )  # fmt: skip
 
     def __init__(self, protected: str, signer: Signer) -> None:
         self.check = signer.check
+        self.form = signer.form
+        self.trees = TreeMemory(TREES_UNJUDGED_BYTES_MAX) if signer.form == "merkle" else None
         self.header = protected.encode("ascii") + b"."
         self.signer = signer
         self.verdict: SignatureVerdict | None = None
@@ -66,12 +81,16 @@ class Prepared:
         self.flight: Flight | None = None
 
 
+Found: TypeAlias = tuple[Prepared, TreeProof | None]
+"""Whose a good signature is, and where the document stands in the tree that was signed."""
+
+
 class Pending:
     """A document all of whose signatures are good, with signers whose path is being checked."""
 
     __slots__ = ("parts", "place")
 
-    def __init__(self, place: int, parts: list[Prepared]) -> None:
+    def __init__(self, place: int, parts: list[Found]) -> None:
         self.place = place
         self.parts = parts
 
@@ -107,15 +126,30 @@ class Batch:
             if len(entries) == 1:
                 entry = entries[0]
                 ready = prepared.get(entry.protected)
-                if ready is not None and ready.whole is not None and _is_plain(entry):
+                if ready is not None and ready.whole is not None and entry.form == ready.form:
                     try:
-                        ready.check(read_signature(entry.signature), ready.header + item.payload)
+                        tree = _check(ready, entry, item.payload)
                     except SignatureRefusedError as error:
                         results[place] = self._refused(error, 0)
                     else:
-                        results[place] = ready.whole
+                        results[place] = ready.whole if tree is None else _placed(ready, tree)
                     continue
             results[place] = self._verify(item, place)
+
+    def verify_raw(self, raws: Sequence[bytes], first: int, results: list[Verdict | None]) -> None:
+        """Read envelopes (JSON) and judge them, as `verify` does."""
+        for place, raw in enumerate(raws, first):
+            envelope = _read(raw)
+            if isinstance(envelope, SignatureRefusedError):
+                results[place] = Verdict(
+                    status="invalid",
+                    trust_version=self._view.version,
+                    code=envelope.code,
+                    path=envelope.path,
+                    facts=envelope.facts,
+                )
+            else:
+                self.verify((envelope,), place, results)
 
     def settle(self, until: float, results: list[Verdict | None]) -> None:
         """Give what is pending its verdict, waiting for paths until `until` (monotonic)."""
@@ -123,7 +157,7 @@ class Batch:
             results[pending.place] = self._settle(pending, until)
 
     def _settle(self, pending: Pending, until: float) -> Verdict:
-        for index, part in enumerate(pending.parts):
+        for index, (part, _) in enumerate(pending.parts):
             if part.verdict is None and part.refusal is None:
                 path = None if part.flight is None else part.flight.wait(until)
                 self._judged(part, path if path is not None and self._holds(path) else None)
@@ -133,31 +167,30 @@ class Batch:
 
     def _verify(self, item: Signed, place: int) -> Verdict | None:
         index = -1
-        parts: list[Prepared] = []
+        parts: list[Found] = []
         try:
             _check_count(item)
             for index, entry in enumerate(item.signatures):  # noqa: B007 (the except needs it)
                 parts.append(self._verify_entry(entry, item.payload))
         except SignatureRefusedError as error:
             return self._refused(error, index)
-        if any(part.verdict is None for part in parts):
+        if any(part.verdict is None for part, _ in parts):
             self.pending.append(Pending(place, parts))
             return None
         return self._good(parts)
 
-    def _verify_entry(self, entry: SignatureEntry, payload: bytes) -> Prepared:
+    def _verify_entry(self, entry: SignatureEntry, payload: bytes) -> Found:
         check_form(entry)
-        if not _is_plain(entry):
-            raise SignatureRefusedError("signature.form", path="form", form=plain(entry.form))
         part = self._prepared.get(entry.protected)
         if part is None:
             part = self._prepare(entry.protected)
+        check_header_form(entry, part.form)
         if part.refusal is not None:
             raise _again(part.refusal)
-        part.check(read_signature(entry.signature), part.header + payload)
+        tree = _check(part, entry, payload)
         if part.verdict is None and part.flight is None:
             part.flight = self._cold.ask(part.signer, self._view, self._revocation, self._at_us)
-        return part
+        return part, tree
 
     def _prepare(self, protected: str) -> Prepared:
         digest = hashlib.sha256(protected.encode("utf-8", "surrogatepass")).digest()
@@ -214,17 +247,23 @@ class Batch:
             signed_at=self._at_us,
         )
         if path is not None and path.status == "valid":
-            part.whole = self._good([part])
+            if part.trees is not None:
+                part.trees = self._caches.trees
+            part.whole = self._good([(part, None)])
 
-    def _good(self, parts: Sequence[Prepared]) -> Verdict:
+    def _good(self, parts: Sequence[Found]) -> Verdict:
         """Return the verdict over a document whose signatures are all good."""
-        signatures = tuple(part.verdict for part in parts if part.verdict is not None)
+        signatures = tuple(
+            part.verdict if tree is None else replace(part.verdict, tree=tree)
+            for part, tree in parts
+            if part.verdict is not None
+        )
         waits = any(one.status == "indeterminate" for one in signatures)
         return Verdict(
             status="indeterminate" if waits else "valid",
             trust_version=self._view.version,
             signatures=signatures,
-            missing=tuple(missing for part in parts for missing in part.missing),
+            missing=tuple(missing for part, _ in parts for missing in part.missing),
             revocation_version=self._revocation_version,
         )
 
@@ -254,6 +293,7 @@ def read_signer(protected: str) -> Signer:
         raise
     return Signer(
         check=check,
+        form=header.form,
         algorithm=header.algorithm.name,
         certificate_sha256=certificate.sha256.hex(),
         subject=certificate.subject,
@@ -267,8 +307,36 @@ def read_signer(protected: str) -> Signer:
     )
 
 
-def _is_plain(entry: SignatureEntry) -> bool:
-    return entry.form == "jws" and not entry.tree
+def _check(part: Prepared, entry: SignatureEntry, payload: bytes) -> TreeProof | None:
+    """See that the signature is good; return the document's place in a tree, if it has one."""
+    if part.trees is not None:
+        return part.trees.check(entry, payload, part.check)
+    if entry.tree:
+        check_form(entry)
+    part.check(read_signature(entry.signature), part.header + payload)
+    return None
+
+
+def _placed(part: Prepared, tree: TreeProof) -> Verdict:
+    """Return the verdict over a document of a tree that has no other signature."""
+    assert part.whole is not None
+    signature = replace(part.whole.signatures[0], tree=tree)
+    return replace(part.whole, signatures=(signature,))
+
+
+def _read(raw: bytes) -> Envelope | SignatureRefusedError:
+    """Return the envelope of JSON bytes, or why they are none (its words quote no content)."""
+    try:
+        envelope = _envelopes.decode(raw)
+        repeated = find_duplicate_member(raw)
+    except (ValueError, RecursionError):
+        return SignatureRefusedError("json.malformed", path="$", reason="it is no envelope")
+    if repeated is not None:
+        offset, member = repeated
+        return SignatureRefusedError(
+            "json.duplicate_member", path="$", offset=offset, member=plain(member)
+        )
+    return envelope
 
 
 def _check_count(item: Signed) -> None:

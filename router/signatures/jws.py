@@ -40,10 +40,11 @@ _CRITICAL: Final = {"jws": ["b64"], "merkle": ["b64", "tree"]}
 
 
 class Header(NamedTuple):
-    """What a protected header says: the algorithm and the certificates in DER, leaf first."""
+    """What a protected header says: algorithm, certificates in DER (leaf first), and form."""
 
     algorithm: Algorithm
     certificates: tuple[bytes, ...]
+    form: str = "jws"
 
 
 def signing_input(protected: str, payload: bytes) -> bytes:
@@ -78,15 +79,14 @@ def check_form(entry: SignatureEntry) -> None:
         )
 
 
-def read_header(protected: str, form: str = "jws") -> Header:
-    """Read the protected header of an entry of that form.
+def read_header(protected: str) -> Header:
+    """Read a protected header; its `crit` says which form it is for, and no header is for two.
 
-    Raises SignatureRefusedError `signature.malformed`, `signature.critical`, `tree.header` (it
-    is of the other form), `signature.algorithm` or `certificate.malformed`; the path is
-    relative to the entry.
+    Raises SignatureRefusedError `signature.malformed`, `signature.critical`,
+    `signature.algorithm` or `certificate.malformed`; the path is relative to the entry.
     """
     members = _members(protected)
-    _check_critical(members, form)
+    form = _form(members)
     wanted = _MEMBERS[form]
     unknown = sorted(members.keys() - wanted)
     if unknown:
@@ -107,7 +107,16 @@ def read_header(protected: str, form: str = "jws") -> Header:
     thumbprint = encode_url(hashlib.sha256(certificates[0]).digest())
     if members["x5t#S256"] != thumbprint:
         _refuse("x5t#S256 is not the hash of the first certificate")
-    return Header(ALGORITHMS[name], certificates)
+    return Header(ALGORITHMS[name], certificates, form)
+
+
+def check_header_form(entry: SignatureEntry, form: str) -> None:
+    """See that the entry's header is one for its form: a tree's signature is no document's.
+
+    Raises SignatureRefusedError `tree.header`.
+    """
+    if entry.form != form:
+        raise SignatureRefusedError("tree.header", path="protected.crit", form=entry.form)
 
 
 def read_signature(text: str) -> bytes:
@@ -143,17 +152,16 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _check_critical(members: dict[str, object], form: str) -> None:
-    critical, wanted = members.get("crit"), _CRITICAL[form]
-    if critical == wanted:
-        return
-    if critical in _CRITICAL.values():
-        raise SignatureRefusedError("tree.header", path="protected.crit", form=form)
+def _form(members: dict[str, object]) -> str:
+    critical = members.get("crit")
+    for form, names in _CRITICAL.items():
+        if critical == names:
+            return form
     if critical is None:
         reason = "crit is missing"
     elif isinstance(critical, list):
-        others = [name for name in critical if name not in wanted]
-        reason = _quoted(others[0]) if others else f"it must be exactly {', '.join(wanted)}"
+        others = [name for name in critical if name not in ("b64", "tree")]
+        reason = _quoted(others[0]) if others else "it must be exactly b64, or b64 and tree"
     else:
         reason = "it is no list"
     raise SignatureRefusedError("signature.critical", path="protected.crit", reason=reason)

@@ -179,6 +179,11 @@ class Tree:
             index >>= 1
         return tuple(found)
 
+    def leaf(self, index: int) -> bytes:
+        """Return the leaf hash at that place.  Raises SignatureRefusedError `tree.index`."""
+        check_place(index, self.size)
+        return self._levels[0][index * HASH_BYTES : (index + 1) * HASH_BYTES]
+
     def place(self, index: int) -> str:
         """Return the `tree` member of the entry of the document at that place.
 
@@ -280,10 +285,10 @@ def _level_above(level: bytes) -> bytes:
     pair = 2 * HASH_BYTES
     whole = len(level) - len(level) % pair
     sha256 = hashlib.sha256
-    above = b"".join(
-        [sha256(b"\x01" + level[at : at + pair]).digest() for at in range(0, whole, pair)]
-    )
-    return above + level[whole:]
+    above = bytearray()
+    for at in range(0, whole, pair):
+        above += sha256(b"\x01" + level[at : at + pair]).digest()
+    return bytes(above) + level[whole:]
 
 
 def _malformed(reason: str) -> SignatureRefusedError:

@@ -18,9 +18,9 @@ from router.signatures.certificates import (
     Certificate,
     check_leaf,
     is_ca,
-    issued_by,
     issuer_flaw,
     read_certificate,
+    signed_itself,
     weak_hash,
 )
 from router.signatures.trust import (
@@ -92,7 +92,7 @@ def check_authorities(
 
 def role_of(certificate: Certificate) -> Role:
     """Return what a CA's certificate is when nobody says: a root when it signed itself."""
-    return "root" if issued_by(certificate, certificate) else "intermediate"
+    return "root" if signed_itself(certificate) else "intermediate"
 
 
 def check_removal(store: TrustStore, sha256: str, since: int) -> AuthorityDistrusted:

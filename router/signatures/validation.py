@@ -14,15 +14,17 @@ What it leaves open is closed here:
 - constraints of a trusted root are not part of the algorithm (RFC 5280, 6.1): an operator who
   trusts a subordinate CA directly means it with its limits (RFC 5937), so they are given as
   the start of the path;
-- its objects fill themselves while they are read, so no two threads share one.
+- its objects fill themselves while they are read, so each thread has its own (`_Parsed`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from asn1crypto import algos, crl, keys, ocsp, x509
@@ -59,9 +61,16 @@ from pyhanko_certvalidator.sig_validate import (
 from pyhanko_certvalidator.validate import async_validate_path
 
 from router.errors import SignatureRefusedError
-from router.limits import DISTINGUISHED_NAME_BYTES_MAX, RSA_KEY_BITS_MAX, RSA_KEY_BITS_MIN
+from router.limits import (
+    DISTINGUISHED_NAME_BYTES_MAX,
+    PARSED_CERTIFICATES_MAX,
+    PARSED_LISTS_MAX,
+    RSA_KEY_BITS_MAX,
+    RSA_KEY_BITS_MIN,
+)
 from router.model.instants import SECOND_US, instant_of
 from router.signatures.certificates import Certificate
+from router.signatures.paths import PolicyInputs
 from router.signatures.verdicts import Evidence
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,34 +89,28 @@ class Links(NamedTuple):
     """What joins certificates to a path: names as RFC 5280 (7.1) compares them, and key ids.
 
     Two names are equal when their hashes here are: letter case, blanks and the kind of string
-    make no difference.
+    make no difference.  `key` is a hash over the public key.
     """
 
+    key: bytes
     subject: bytes
     issuer: bytes
     key_id: bytes | None
     authority_key_id: bytes | None
 
 
-class PolicyInputs(NamedTuple):
-    """What a path is started with (RFC 5280, 6.1.1 c to g); the default asks for nothing.
+class _Parsed(threading.local):
+    """What a thread has parsed lately: CAs and their lists come with signer after signer."""
 
-    `policies` are the policies (dotted) of which one must be left at the end when
-    `explicit_policy` is set; empty means any.
-    """
-
-    policies: frozenset[str] = frozenset()
-    explicit_policy: bool = False
-    inhibit_mapping: bool = False
-    inhibit_any: bool = False
-
-
-ANY_POLICY: Final = PolicyInputs()
+    def __init__(self) -> None:
+        self.certificate = lru_cache(PARSED_CERTIFICATES_MAX)(_load_certificate)
+        self.list = lru_cache(PARSED_LISTS_MAX)(_load_list)
 
 
 class Revoked(NamedTuple):
     """A certificate was revoked: at which instant, and why (a name of RFC 5280, 5.3.1)."""
 
+    kind: Literal["crl", "ocsp"]
     at: int
     reason: str
 
@@ -134,8 +137,10 @@ def links_of(certificate: Certificate) -> Links:
         if len(name) > DISTINGUISHED_NAME_BYTES_MAX:
             raise _malformed(f"a name of over {DISTINGUISHED_NAME_BYTES_MAX} bytes")
     try:
-        parsed = _parsed(certificate)
+        # Not kept: whoever sends junk must not push out what is used.
+        parsed = _load_certificate(certificate)
         return Links(
+            hashlib.sha256(parsed.public_key.dump()).digest(),
             _comparable(parsed.subject),
             _comparable(parsed.issuer),
             parsed.key_identifier,
@@ -185,22 +190,26 @@ class RevocationCheck:
         """
         try:
             self._path = _path_of(chain)
+            self._questions: list[tuple[Literal["crl", "ocsp"], Any]] = []
             self._certificates = list(reversed(list(self._path.iter_certs(include_root=True))))
-            parsed_lists = [crl.CertificateList.load(der, strict=True) for der in lists]
+            parsed_lists = [_parsed.list(der) for der in lists]
             parsed_responses = [ocsp.OCSPResponse.load(der, strict=True) for der in responses]
+            if parsed_responses:
+                self._questions.append(("ocsp", verify_ocsp_response))
+            if parsed_lists:
+                self._questions.append(("crl", verify_crl))
             newest = [at_us, *map(_list_date, parsed_lists)]
             newest += [date for one in parsed_responses for date in _response_dates(one)]
-            material = {
-                "crls": parsed_lists,
-                "ocsps": parsed_responses,
-                "grace": timedelta(microseconds=grace_us),
-            }
-            others = [_parsed(one) for one in helpers]
+            grace = timedelta(microseconds=grace_us)
+            others = [_parsed.certificate(one) for one in helpers]
             # Material newer than the instant, and who signed it, may be good only since then.
             self._contexts = [
-                _context(self._path, moment, REQUIRE_REVINFO, others, **material)
+                _context(
+                    self._path, moment, REQUIRE_REVINFO, others,
+                    crls=parsed_lists, ocsps=parsed_responses, grace=grace,
+                )
                 for moment in sorted({at_us, max(newest)})
-            ]
+            ]  # fmt: skip
         except Exception as error:  # as in `links_of`
             raise ValueError("revocation material can't be read") from error
 
@@ -208,7 +217,8 @@ class RevocationCheck:
         """Take the certificate at that place (signer's: 0) as good: its check is switched off."""
         path = self._path_to(place)
         for context in self._contexts:
-            context.record_validation(self._certificates[place], path)
+            record: Any = context.record_validation  # it has no types
+            record(self._certificates[place], path)
 
     def outcome(self, place: int) -> Literal["crl", "ocsp"] | Revoked | None:
         """Return what says that the certificate is good, that it is revoked, or None: unknown.
@@ -216,16 +226,12 @@ class RevocationCheck:
         Who is revoked only later than now is for the caller to judge by the instant.
         """
         certificate = self._certificates[place]
-        questions: tuple[tuple[Literal["crl", "ocsp"], Any], ...] = (
-            ("ocsp", verify_ocsp_response),
-            ("crl", verify_crl),
-        )
         for context in self._contexts:
-            for kind, question in questions:
+            for kind, question in self._questions:
                 try:
                     run(question(certificate, self._path, context))
                 except RevokedError as error:
-                    return Revoked(instant_of(error.revocation_dt), _reason(error))
+                    return Revoked(kind, instant_of(error.revocation_dt), _reason(error))
                 except (CRLValidationError, OCSPValidationError, ValidationError):
                     continue
                 except Exception:  # noqa: S112 (as in `links_of`; no answer is "unknown")
@@ -252,10 +258,11 @@ class ListFacts(NamedTuple):
     keeps_expired: bool
 
 
+@lru_cache(PARSED_LISTS_MAX)
 def list_facts(der: bytes) -> ListFacts:
     """Read the head of a revocation list.  Raises ValueError."""
     try:
-        parsed = crl.CertificateList.load(der)
+        parsed = _parsed.list(der)
         head = parsed["tbs_cert_list"]
         until = head["next_update"].native
         number = parsed.crl_number_value
@@ -347,12 +354,20 @@ def _fits(algorithm: algos.SignedDigestAlgorithm, key: keys.PublicKeyInfo) -> bo
     if algorithm.hash_algo not in _HASHES:
         return False
     if name == "ecdsa":
-        return key.curve[0] == "named" and key.curve[1] in _CURVES
-    return RSA_KEY_BITS_MIN <= key.bit_size <= RSA_KEY_BITS_MAX
+        kind, curve = key.curve
+        return kind == "named" and curve in _CURVES
+    return bool(RSA_KEY_BITS_MIN <= key.bit_size <= RSA_KEY_BITS_MAX)
 
 
-def _parsed(certificate: Certificate) -> x509.Certificate:
+def _load_certificate(certificate: Certificate) -> x509.Certificate:
     return x509.Certificate.load(certificate.der, strict=True)
+
+
+def _load_list(der: bytes) -> crl.CertificateList:
+    return crl.CertificateList.load(der, strict=True)
+
+
+_parsed: Final = _Parsed()
 
 
 def _comparable(name: x509.Name) -> bytes:
@@ -360,7 +375,7 @@ def _comparable(name: x509.Name) -> bytes:
 
 
 def _path_of(chain: Sequence[Certificate]) -> ValidationPath:
-    leaf, *middle, root = map(_parsed, chain)
+    leaf, *middle, root = map(_parsed.certificate, chain)
     length = root.max_path_length
     # Without a second length the validator would count down from None.
     limits = TrustQualifiers(max_path_length=length, max_aa_path_length=length)
@@ -370,7 +385,7 @@ def _path_of(chain: Sequence[Certificate]) -> ValidationPath:
 
 def _parameters(root: Certificate, inputs: PolicyInputs) -> PKIXValidationParams:
     permitted, excluded = default_permitted_subtrees(), None
-    limits = _parsed(root).name_constraints_value
+    limits = _parsed.certificate(root).name_constraints_value
     if limits is not None:
         if isinstance(limits["permitted_subtrees"], x509.GeneralSubtrees):
             permitted |= process_general_subtrees(limits["permitted_subtrees"])

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
+from typing import TypeVar
 
 from router.errors import ClosedError
 from router.limits import (
@@ -32,6 +33,8 @@ from router.signatures.cold import ColdPaths, judge_directly_issued
 from router.signatures.hot import Batch, Signed
 from router.signatures.trust import TrustStore
 from router.signatures.verdicts import Verdict
+
+_T = TypeVar("_T")
 
 
 class Verifier:
@@ -65,19 +68,21 @@ class Verifier:
         Trust and revocation are looked at once, so that all verdicts are of one version of
         each.  Never raises for what a document holds.  Raises ClosedError `engine.closed`.
         """
-        if self._closed:
-            raise ClosedError("engine.closed")
-        view = None if revocation is None else revocation.view
-        batch = Batch(self._caches, self._cold, trust.view, view, at_us)
-        results: list[Verdict | None] = [None] * len(items)
+        return self._judge(items, Batch.verify, trust, revocation, at_us)
 
-        def verify(first: int, end: int) -> None:
-            batch.verify(items[first:end], first, results)
+    def verify_envelopes(
+        self,
+        raws: Sequence[bytes],
+        trust: TrustStore,
+        revocation: RevocationSource | None,
+        at_us: int,
+    ) -> list[Verdict]:
+        """Return the verdicts over envelopes as they travel (JSON), read by the pool.
 
-        self._spread(len(items), verify)
-        if batch.pending:
-            batch.settle(monotonic() + self._cold_wait_s, results)
-        return [verdict for verdict in results if verdict is not None]
+        Reads what signatures need only: whether the document itself is one that is taken is
+        not asked.  What is no envelope is "invalid".  Else as `verify_batch`.
+        """
+        return self._judge(raws, Batch.verify_raw, trust, revocation, at_us)
 
     def sizes(self) -> Sizes:
         """Return how much is remembered, and how many paths wait to be checked."""
@@ -91,6 +96,28 @@ class Verifier:
         if pool is not None:
             pool.shutdown()
         self._cold.close()
+
+    def _judge(
+        self,
+        items: Sequence[_T],
+        judge: Callable[[Batch, Sequence[_T], int, list[Verdict | None]], None],
+        trust: TrustStore,
+        revocation: RevocationSource | None,
+        at_us: int,
+    ) -> list[Verdict]:
+        if self._closed:
+            raise ClosedError("engine.closed")
+        view = None if revocation is None else revocation.view
+        batch = Batch(self._caches, self._cold, trust.view, view, at_us)
+        results: list[Verdict | None] = [None] * len(items)
+
+        def verify(first: int, end: int) -> None:
+            judge(batch, items[first:end], first, results)
+
+        self._spread(len(items), verify)
+        if batch.pending:
+            batch.settle(monotonic() + self._cold_wait_s, results)
+        return [verdict for verdict in results if verdict is not None]
 
     def _spread(self, count: int, verify: Callable[[int, int], None]) -> None:
         """Have `verify` called for every chunk of `count` documents, by all threads.

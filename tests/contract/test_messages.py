@@ -18,7 +18,16 @@ from support.error_codes import (
 from support.sources import ROOT, source_files
 
 from router import errors, messages
-from router.messages import documents, lists, operation, policies, recipients, trust
+from router.messages import (
+    documents,
+    lists,
+    operation,
+    policies,
+    recipients,
+    revocation,
+    signing,
+    trust,
+)
 
 MESSAGES = ROOT / "router" / "messages"
 PYTHON = [
@@ -65,7 +74,16 @@ def test_a_row_says_the_same_in_both_languages(code: str) -> None:
 def test_no_two_tables_give_words_for_one_code() -> None:
     parts = [
         value
-        for module in (documents, recipients, lists, operation, policies, trust)
+        for module in (
+            documents,
+            recipients,
+            revocation,
+            lists,
+            operation,
+            policies,
+            signing,
+            trust,
+        )
         for name, value in vars(module).items()
         if isinstance(value, dict) and name.isupper()
     ]

@@ -13,9 +13,10 @@ from support.house import KEY, made
 from router.engine import Engine
 
 COMMANDS = (
-    "demo", "init", "serve", "submit", "inbox", "ack", "refuse", "track", "resolve", "explain",
-    "whoami", "directory import", "directory close", "directory show", "directory history",
-    "directory export", "directory diff", "directory check", "directory impact",
+    "demo", "init", "serve", "sign", "submit", "inbox", "ack", "refuse", "track", "resolve",
+    "explain", "whoami", "directory import", "directory close", "directory show",
+    "directory history", "directory export", "directory diff", "directory check",
+    "directory impact",
     "right grant", "right list", "right revoke", "policy check", "policy test", "policy impact",
     "hold list", "hold show", "hold approve", "hold deny", "quarantine list", "quarantine show",
     "policy activate", "policy rollback", "policy versions", "policy show", "policy explain",

@@ -37,6 +37,7 @@ HEIGHTS = {
     "router._postings": 30,
     "router._register": 30,
     "router._rollup": 30,
+    "router._spelling": 30,
     "router._tables": 30,
     "router._trees": 30,
     "router.messages": 21,

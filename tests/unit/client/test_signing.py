@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from support.pki import PAYLOAD, document, leaf, pki, verdict_of
 
-from router.client.signing import Signer, encode_document, make_envelope
+from router.client.signing import Signer, encode_document, make_envelope, make_envelopes
 from router.errors import SignatureRefusedError
 from router.model.documents import Document, Envelope, InlineContent
+from router.signatures.algorithms import Algorithm, sign_raw
 from vanban_bench.workloads.test_pki import TestPki
 
 
@@ -116,3 +117,75 @@ def test_certificates_of_the_test_pki_differ_by_unit_and_name_it() -> None:
     assert len({signer.certificate_sha256 for signer in signers}) == len(signers)
     assert {signer.algorithm for signer in signers} == {"RS256", "ES256"}
     assert "H22.7" in signers[6].subject
+
+
+def test_documents_signed_together_are_verified_each_alone() -> None:
+    signers = [pki().issue(1, "H22", "Chủ tịch", kind="rsa"), pki().issue(2, "H22", "UBND tỉnh")]
+    documents = [document(number=str(number)) for number in range(1, 12)]
+    envelopes = list(make_envelopes(documents, signers))
+    assert [one.payload for one in envelopes] == [encode_document(one) for one in documents]
+    for index, envelope in enumerate(envelopes):
+        back = msgspec.json.decode(msgspec.json.encode(envelope), type=Envelope, strict=True)
+        verdict = verdict_of(*back.signatures, payload=back.payload)
+        assert verdict.status == "valid"
+        trees = [one.tree for one in verdict.signatures]
+        assert [(tree.size, tree.index) for tree in trees if tree] == [(11, index)] * 2
+        swapped = verdict_of(*back.signatures, payload=envelopes[index - 1].payload)
+        assert swapped.code == "tree.proof"
+
+
+def test_a_batch_is_signed_once_and_its_payloads_are_read_once() -> None:
+    asked = []
+
+    class Held:
+        def sign_message(self, algorithm: Algorithm, message: bytes) -> bytes:
+            asked.append(message)
+            return sign_raw(algorithm, ec_key(), message)
+
+    signed = Signer(Held(), leaf(ec_key())).sign_many(b"%d" % number for number in range(100))
+    assert (len(signed), len(asked)) == (100, 1)
+    assert len(asked[0]) < 2_000, "the root is signed, not the documents"
+    assert verdict_of(signed[42], payload=b"42").status == "valid"
+    assert signed[-1] == signed[99] == list(signed)[99]
+    assert signed[98:] == [signed[98], signed[99]]
+    with pytest.raises(IndexError):
+        signed[100]
+
+
+def test_a_key_held_elsewhere_must_be_the_certificates() -> None:
+    class Held:
+        def sign_message(self, algorithm: Algorithm, message: bytes) -> bytes:
+            other = pki().key("ec", 6)
+            return sign_raw(algorithm, other, message)
+
+    signer = Signer(Held(), leaf(ec_key()))
+    for sign in (lambda: signer.sign(b"x"), lambda: signer.sign_many([b"x"])):
+        with pytest.raises(SignatureRefusedError) as caught:
+            sign()
+        assert caught.value.code == "signature.key"
+
+
+def test_an_empty_batch_is_refused() -> None:
+    signer = pki().issue(1, "H22", "UBND tỉnh")
+    for sign in (lambda: signer.sign_many([]), lambda: make_envelopes([], [signer])):
+        with pytest.raises(SignatureRefusedError) as caught:
+            sign()
+        assert caught.value.code == "tree.size"
+
+
+def test_a_document_that_changes_while_it_is_signed_is_noticed() -> None:
+    documents: list[Document | bytes] = [b"a", b"b", b"c"]
+    envelopes = make_envelopes(documents, [pki().issue(1, "H22", "UBND tỉnh")])
+    next(envelopes)
+    documents[1] = b"x"
+    with pytest.raises(SignatureRefusedError) as caught:
+        next(envelopes)
+    assert (caught.value.code, caught.value.path) == ("tree.proof", "documents[1]")
+
+
+def test_attachments_travel_with_their_documents_of_a_batch() -> None:
+    signer = pki().issue(1, "H22", "UBND tỉnh")
+    envelopes = list(make_envelopes([b"a", b"b"], [signer], [[], [b"file"]]))
+    assert [len(one.contents) for one in envelopes] == [0, 1]
+    with pytest.raises(ValueError, match="all documents or for none"):
+        make_envelopes([b"a", b"b"], [signer], [[]])

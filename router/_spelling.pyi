@@ -1,0 +1,6 @@
+"""Strict base64url, and the two spellings of an ECDSA signature."""
+
+__all__ = ["decode_url", "ecdsa_der"]
+
+def decode_url(text: str) -> bytes: ...
+def ecdsa_der(signature: bytes, integer_bytes: int) -> bytes: ...

@@ -1,0 +1,148 @@
+"""Paths: whether a signer's certificate was good at the instant of signing, and what says so.
+
+`judge_path` finds the paths from the signer's certificate to a root trusted at the instant
+(`path_search`), validates them by RFC 5280, section 6.1 (`validation`), and asks for each
+certificate but the root whether it was revoked (`path_judge`):
+
+- the index of the revocation data (`RevocationView.status`) is asked first;
+- lists and responses that are handed out are given to the validator as well, which judges
+  who signed them and what they cover; for data that is only in the index (large lists, which
+  were judged when they came) the validator's check of that certificate is off;
+- no answer, for a certificate whose issuer's revocation is required, keeps the verdict
+  indeterminate.  There is no soft failure.
+
+Revoked after the instant is not revoked for this document; revoked at it or before, or with
+an invalidity date at it or before, is.
+
+Nothing here reads a clock, a file or the network, and nothing a certificate holds makes it
+raise.  One call takes some milliseconds: it belongs on the pool for cold paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from router.errors import Fact, SignatureRefusedError
+from router.model.instants import INSTANT_MAX
+from router.signatures.authorities import TrustView
+from router.signatures.certificates import Certificate
+from router.signatures.verdicts import Evidence, Missing, Status
+
+
+class PolicyInputs(NamedTuple):
+    """What a path is started with (RFC 5280, 6.1.1 c to g); the default asks for nothing.
+
+    `policies` are the policies (dotted) of which one must be left at the end when
+    `explicit_policy` is set; empty means any.
+    """
+
+    policies: frozenset[str] = frozenset()
+    explicit_policy: bool = False
+    inhibit_mapping: bool = False
+    inhibit_any: bool = False
+
+
+class RevocationStatus(Protocol):
+    """What is known about one certificate at an instant.
+
+    `kind` is "revoked" when it was by then; what is "good" may have been revoked later, and
+    then `revoked_at` or `invalidity_at` (RFC 5280, 5.3.2) say when.
+    """
+
+    @property
+    def kind(self) -> Literal["good", "revoked", "unknown"]:
+        """Whether it was revoked, was not, or nothing that is fresh enough says."""
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What says so; None when unknown."""
+
+    @property
+    def revoked_at(self) -> int | None:
+        """The instant of revocation; None when it never was."""
+
+    @property
+    def invalidity_at(self) -> int | None:
+        """Since when the key may have been lost, if the CA says."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was revoked, e.g. key_compromise."""
+
+
+class RevocationView(Protocol):
+    """An immutable snapshot of the revocation data, every piece judged when it came."""
+
+    @property
+    def grace_us(self) -> int:
+        """How long after its nextUpdate a piece still serves."""
+
+    def status(
+        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate
+    ) -> RevocationStatus:
+        """Return what is known about the certificate of that issuer and serial number."""
+
+    def lists_for(self, issuer: Certificate, at_us: int) -> tuple[bytes, ...]:
+        """Return small lists (DER) that may speak about the issuer's certificates."""
+
+    def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:
+        """Return OCSP responses (DER) about one certificate."""
+
+    def notice(self, certificate: Certificate, issuer: Certificate, at_us: int) -> None:
+        """Note that the revocation of a certificate on a path to a root is of interest."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathVerdict:
+    """What was found about a signer's certificate at an instant.
+
+    `chain` is the path judged, the signer's certificate first, the root last; empty when none
+    was found.  `code`, `path` (within the signature entry) and `facts` say why it is invalid:
+    the fact `certificate` is "signer", "authority" or "root", with `subject` and `serial`.
+    When it is indeterminate, `missing` says which revocation data would decide.
+
+    The verdict is the same for every signing instant from `good_from` up to `good_until`
+    (exclusive) as long as trust and revocation data are.
+    """
+
+    status: Status
+    code: str = ""
+    facts: dict[str, Fact] = field(default_factory=dict)
+    chain: tuple[Certificate, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    good_from: int = 0
+    good_until: int = INSTANT_MAX
+    path: str = "protected.x5c[0]"
+
+    def as_error(self) -> SignatureRefusedError:
+        """Return the refusal an invalid verdict stands for."""
+        assert self.status == "invalid"
+        return SignatureRefusedError(self.code, path=self.path, **self.facts)
+
+
+def judge_path(
+    leaf: Certificate,
+    others: Sequence[Certificate],
+    view: TrustView,
+    revocation: RevocationView,
+    at_us: int,
+    *,
+    inputs: PolicyInputs = PolicyInputs(),  # noqa: B008 (it is immutable)
+) -> PathVerdict:
+    """Judge a signer's certificate at the instant of signing.
+
+    `others` are the certificates the sender sent beside it (x5c without the first): they may
+    help to find a path, but are trusted for nothing.  `inputs` starts the policies of the path
+    (RFC 5280, 6.1.1); by default none is asked for.
+
+    Invalid verdicts have the codes `certificate.algorithm`, `.constraints`, `.expired`,
+    `.malformed`, `.not_yet_valid`, `.paths`, `.revoked`, `.untrusted`, `.usage` and
+    `signature.key`.
+    """
+    # The validator and all it brings along are loaded with the first judgement, not before.
+    from router.signatures.path_judge import PathJudge
+
+    return PathJudge(leaf, others, view, revocation, at_us, inputs).judge()

@@ -1,0 +1,479 @@
+"""Revocation data: taken in when it is proven good, asked through snapshots, wanted in time.
+
+`RevocationStore` judges each CRL and OCSP response once, when it arrives from wherever it may:
+fetched by the daemon, brought by an operator, or read back from kept files.  What it cannot
+prove to come from an authority of the trust store it refuses by name; what is older than what
+it has, too.  It touches no file and no network, and takes the time from its callers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from router.errors import InputError
+from router.limits import (
+    CRL_ENTRIES_TO_PATHS_MAX,
+    REVOCATION_GRACE_S_DEFAULT,
+    REVOCATION_LEAD_S_MAX,
+    REVOCATION_LISTS_BYTES_MAX,
+    REVOCATION_LISTS_MAX,
+    REVOCATION_REFRESH_S_DEFAULT,
+    REVOCATION_RESPONSES_BYTES_MAX,
+    REVOCATION_RESPONSES_MAX,
+    REVOCATION_RETRY_S,
+    REVOCATION_SKEW_S,
+    REVOCATION_WANTED_MAX,
+)
+from router.model.instants import SECOND_US, show_instant
+from router.model.revocation import Added, AuthorityRevocation, Freshness, RevocationKind, Wanted
+from router.signatures.authorities import TrustView
+from router.signatures.certificates import Certificate, plain
+from router.signatures.lists import (
+    Entries,
+    ReadList,
+    check_signature,
+    issuer_key,
+    may_sign_lists,
+    read_entries,
+    read_list,
+)
+from router.signatures.responses import (
+    Answer,
+    ReadResponse,
+    answer_of,
+    check_responder,
+    read_response,
+    request_for,
+)
+from router.signatures.revocation_sources import Mirrors, Sources
+from router.signatures.revocation_view import (
+    KnownList,
+    KnownResponse,
+    RevocationView,
+    authority_id,
+)
+from router.signatures.verdicts import Evidence
+
+_SLOT_CHARS: Final = 40
+_CHECKED_MAX: Final = 4 * REVOCATION_RESPONSES_MAX
+
+
+class RevocationStore:
+    """What is known about revocation; thread-safe, bounded in memory.
+
+    `grace_s` is how long data serves after its nextUpdate, `refresh_s` how often data that is
+    still good is asked for again, `addresses` names lists for authorities (SHA-256 of their
+    certificates in hex) in place of what certificates say.
+    """
+
+    def __init__(
+        self,
+        grace_s: int = REVOCATION_GRACE_S_DEFAULT,
+        refresh_s: int = REVOCATION_REFRESH_S_DEFAULT,
+        addresses: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self._lock = threading.RLock()  # orders changes; guards all below but the view
+        self._sources = Sources()
+        self._addresses = dict(addresses or {})
+        self._refresh_us = refresh_s * SECOND_US
+        self._checked: dict[str, int] = {}  # by slot and by address: when it last came
+        self._gave: dict[str, str] = {}  # which slot an address filled
+        self._failures: dict[str, tuple[int, str]] = {}
+        self._view = RevocationView({}, {}, 0, grace_s * SECOND_US, self._sources.notice)
+
+    def configure(
+        self, grace_s: int, refresh_s: int, addresses: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        """Take other settings from now on; see the class."""
+        with self._lock:
+            self._addresses = dict(addresses)
+            self._refresh_us = refresh_s * SECOND_US
+            view = self._view
+            self._view = RevocationView(
+                view.lists, view.responses, view.version, grace_s * SECOND_US, self._sources.notice
+            )
+
+    @property
+    def view(self) -> RevocationView:
+        """What is known now; use one for a whole batch."""
+        return self._view
+
+    def add(
+        self,
+        der: bytes,
+        trust: TrustView,
+        at_us: int,
+        *,
+        kind: RevocationKind | None = None,
+        url: str = "",
+    ) -> Added:
+        """Take in a CRL or an OCSP response in DER; `kind` refuses the other one.
+
+        `url` is where it was fetched.  Raises InputError: `revocation.malformed`,
+        `revocation.critical`, `revocation.unanswered`, `revocation.untrusted` (of no
+        trusted authority), `revocation.signature`, `revocation.algorithm`, `revocation.usage`,
+        `revocation.responder`, `revocation.early` (made in the future), `revocation.older`,
+        `revocation.scope` (a large list of a kind that the index can't answer from),
+        `revocation.full`; TooLargeError `revocation.too_large`.  Then nothing has changed.
+        """
+        with self._lock:
+            read: ReadList | ReadResponse
+            if kind == "ocsp":
+                read = read_response(der)
+            elif kind == "crl":
+                read = read_list(der)
+            else:
+                read = _read_either(der)
+            if isinstance(read, ReadList):
+                added = self._add_list(read, der, trust, at_us)
+            else:
+                added = self._add_response(read, der, trust, at_us)
+            self._note_checked(added, url, at_us)
+            return added
+
+    def _note_checked(self, added: Added, url: str, at_us: int) -> None:
+        if len(self._checked) > _CHECKED_MAX:  # all is fetched once more
+            self._checked.clear()
+            self._gave.clear()
+        self._checked[added.slot] = at_us
+        if url:
+            self._checked[url] = at_us
+            self._gave[url] = added.slot
+        self._failures.pop(added.issuer_sha256, None)
+
+    def failed(self, issuer_sha256: str, reason: str, at_us: int) -> None:
+        """Note that fetching an authority's data failed; told by `states` until it succeeds."""
+        with self._lock:
+            if len(self._failures) >= REVOCATION_LISTS_MAX:
+                self._failures.clear()
+            self._failures[issuer_sha256] = (at_us, plain(reason))
+
+    # Lists.
+
+    def _add_list(self, read: ReadList, der: bytes, trust: TrustView, at_us: int) -> Added:
+        signer = self._signer_of(read, trust)
+        _check_early(read.produced_at, at_us)
+        slot = _slot("crl", authority_id(signer), read.scope.digest)
+        known = self._view.lists.get(slot)
+        if known is not None and known.evidence.sha256 == read.sha256:
+            return _added_list(known, new=False)
+        if known is not None:
+            self._check_newer(read, known, at_us)
+        entries = read_entries(read)
+        small = len(entries) <= CRL_ENTRIES_TO_PATHS_MAX
+        if not (small or read.scope.indexed):
+            raise InputError(
+                "revocation.scope", scope=read.scope.words, entries=len(entries),
+                limit=CRL_ENTRIES_TO_PATHS_MAX,
+            )  # fmt: skip
+        made = self._made_list(read, slot, signer, entries, der if small else b"")
+        self._install(made, at_us)
+        return _added_list(made, new=True)
+
+    def _signer_of(self, read: ReadList, trust: TrustView) -> Certificate:
+        """Return the authority that signed the list and was allowed to."""
+        named = self._sources.signers_named(trust, read.name)
+        if not named:
+            raise InputError("revocation.untrusted", issuer=plain(read.issuer))
+        signers: dict[str, bool] = {}
+        flaw = "revocation.signature"
+        for one in named:
+            key = authority_id(one)
+            if key not in signers:
+                signers[key] = check_signature(read, one)
+            if not signers[key]:
+                continue
+            if not may_sign_lists(one):
+                flaw = "revocation.usage"
+            elif one.valid_from <= read.produced_at < one.valid_to + SECOND_US:
+                return one
+            elif flaw == "revocation.signature":
+                flaw = "revocation.untrusted"
+        if flaw == "revocation.usage":
+            raise InputError("revocation.usage", issuer=plain(read.issuer))
+        if flaw == "revocation.untrusted":
+            raise InputError("revocation.untrusted", issuer=plain(read.issuer))
+        raise InputError("revocation.signature", issuer=plain(read.issuer))
+
+    def _check_newer(self, read: ReadList, known: KnownList, at_us: int) -> None:
+        """Refuse what would go back: a lower number, or the same (or none) made earlier.
+
+        An authority that was rebuilt may begin its numbers again once what it had published
+        before serves no longer.
+        """
+        older = read.produced_at < known.evidence.produced_at
+        if read.number is not None and known.number is not None and read.number != known.number:
+            over = at_us >= known.evidence.fresh_until + self._view.grace_us
+            older = read.number < known.number and (older or not over)
+        if older:
+            raise InputError(
+                "revocation.older", issuer=plain(read.issuer),
+                made=show_instant(read.produced_at), known=show_instant(known.evidence.produced_at),
+                number=str(read.number), known_number=str(known.number),
+            )  # fmt: skip
+
+    def _made_list(
+        self, read: ReadList, slot: str, signer: Certificate, entries: Entries, der: bytes
+    ) -> KnownList:
+        self_issued = signer.subject_name == signer.issuer_name
+        return KnownList(
+            slot=slot,
+            name=read.name,
+            signer=authority_id(signer),
+            parent="" if self_issued else issuer_key(signer),
+            authority=signer,
+            scope=read.scope,
+            entries=entries if read.scope.indexed else None,
+            count=len(entries),
+            der=der,
+            evidence=Evidence(
+                certificate_sha256="",
+                kind="crl",
+                issuer=signer.subject,
+                sha256=read.sha256,
+                number="" if read.number is None else str(read.number),
+                produced_at=read.produced_at,
+                fresh_until=read.fresh_until,
+            ),
+            number=read.number,
+            stamp=self._view.version + 1,
+        )
+
+    def _install(self, made: KnownList, at_us: int) -> None:
+        lists = {**self._view.lists, made.slot: made}
+        held = sum(one.memory_bytes for one in lists.values())
+        if len(lists) > REVOCATION_LISTS_MAX or held > REVOCATION_LISTS_BYTES_MAX:
+            for slot, one in list(lists.items()):
+                if slot != made.slot and at_us >= one.evidence.fresh_until + self._view.grace_us:
+                    held -= lists.pop(slot).memory_bytes
+        if len(lists) > REVOCATION_LISTS_MAX or held > REVOCATION_LISTS_BYTES_MAX:
+            raise InputError("revocation.full", limit=REVOCATION_LISTS_BYTES_MAX)
+        view = self._view
+        self._view = RevocationView(
+            lists, view.responses, made.stamp, view.grace_us, self._sources.notice
+        )
+
+    # Responses.
+
+    def _add_response(self, read: ReadResponse, der: bytes, trust: TrustView, at_us: int) -> Added:
+        issuer, answer = self._asked_of(read, trust)
+        check_responder(read, issuer, lambda serial: self._is_good(issuer, serial, read.made_at))
+        _check_early(answer.produced_at, at_us)
+        key = (authority_id(issuer), answer.serial)
+        known = self._view.responses.get(key)
+        if known is not None and known.evidence.sha256 == read.sha256:
+            return _added_response(known, new=False)
+        if known is not None and answer.produced_at < known.answer.produced_at:
+            raise InputError(
+                "revocation.older", issuer=issuer.subject, made=show_instant(answer.produced_at),
+                known=show_instant(known.answer.produced_at), number="", known_number="",
+            )  # fmt: skip
+        evidence = Evidence(
+            certificate_sha256="",
+            kind="ocsp",
+            issuer=issuer.subject,
+            sha256=read.sha256,
+            produced_at=answer.produced_at,
+            fresh_until=answer.fresh_until,
+        )
+        slot = _slot("ocsp", key[0], f"{answer.serial:x}")
+        made = KnownResponse(slot, key[0], issuer, answer, der, evidence, self._view.version + 1)
+        self._make_room()
+        self._view = self._view.with_response(made, made.stamp)
+        return _added_response(made, new=True)
+
+    def _asked_of(self, read: ReadResponse, trust: TrustView) -> tuple[Certificate, Answer]:
+        for issuer in self._sources.issuers(trust):
+            answer = answer_of(read, issuer)
+            if answer is not None:
+                return issuer, answer
+        raise InputError("revocation.untrusted", issuer="of the answer")
+
+    def _is_good(self, issuer: Certificate, serial: int, at_us: int) -> bool:
+        """Say whether a list shows a responder's certificate as not revoked."""
+        status = self._view.status(issuer, serial, at_us)
+        found = status.evidence
+        return status.kind == "good" and found is not None and found.kind == "crl"
+
+    def _make_room(self) -> None:
+        """Forget a tenth of the responses when they are too many: the longest out of date."""
+        known = self._view.responses
+        held = sum(len(one.der) for one in known.values()) if len(known) % 64 == 0 else 0
+        if len(known) < REVOCATION_RESPONSES_MAX and held < REVOCATION_RESPONSES_BYTES_MAX:
+            return
+        kept = sorted(known.items(), key=lambda pair: -pair[1].answer.fresh_until)
+        view = self._view
+        self._view = RevocationView(
+            view.lists, dict(kept[: len(kept) * 9 // 10]), view.version, view.grace_us,
+            self._sources.notice,
+        )  # fmt: skip
+
+    # What to fetch.
+
+    def wanted(self, trust: TrustView, at_us: int) -> tuple[Wanted, ...]:
+        """Return what should be fetched now, at most REVOCATION_WANTED_MAX.
+
+        The lists of each authority whose certificates must be shown not to be revoked, and
+        responses about certificates seen that no list speaks about.
+        """
+        found: list[Wanted] = []
+        with self._lock:
+            for authority, certificate in self._sources.wanting(trust):
+                sha256 = certificate.sha256.hex()
+                for mirrors in self._mirrors(trust, authority, certificate):
+                    if self._due_list(mirrors, at_us):
+                        found.append(Wanted("crl", mirrors, sha256))
+                        if len(found) >= REVOCATION_WANTED_MAX:
+                            return tuple(found)
+            for one in self._sources.seen(at_us):
+                serial = one.certificate.parsed.serial_number
+                if self._due_response(one.certificate, one.issuer, at_us):
+                    body = request_for(one.issuer, serial)
+                    found.append(Wanted("ocsp", one.responders, one.issuer.sha256.hex(), body))
+                    if len(found) >= REVOCATION_WANTED_MAX:
+                        break
+        return tuple(found)
+
+    def _mirrors(
+        self, trust: TrustView, authority: str, certificate: Certificate
+    ) -> tuple[Mirrors, ...]:
+        named = self._addresses.get(certificate.sha256.hex())
+        if named is not None:
+            return tuple((url,) for url in named)
+        return self._sources.lists_of(trust, authority)
+
+    def _due_list(self, mirrors: Mirrors, at_us: int) -> bool:
+        latest = max(mirrors, key=lambda url: self._checked.get(url, 0))
+        checked = self._checked.get(latest, 0)
+        known = self._view.lists.get(self._gave.get(latest, ""))
+        if not checked:
+            return True
+        evidence = None if known is None else known.evidence
+        return at_us >= _due_at(evidence, checked, self._refresh_us)
+
+    def _due_response(self, certificate: Certificate, issuer: Certificate, at_us: int) -> bool:
+        serial = certificate.parsed.serial_number
+        status = self._view.status(issuer, serial, at_us, certificate)
+        evidence = status.evidence
+        if evidence is not None and evidence.kind == "crl" and not evidence.grace:
+            return False
+        known = self._view.responses.get((authority_id(issuer), serial))
+        checked = self._checked.get(_slot("ocsp", authority_id(issuer), f"{serial:x}"), 0)
+        if known is None or not checked:
+            return True
+        half = (known.answer.fresh_until - known.answer.produced_at) // 2
+        return at_us >= _due_at(known.evidence, checked, max(half, self._refresh_us))
+
+    # What operators are told.
+
+    def states(self, trust: TrustView, at_us: int) -> tuple[AuthorityRevocation, ...]:
+        """Return how fresh the data of each authority is, in the order of the trust store."""
+        with self._lock:
+            required = dict(self._sources.wanting(trust))
+            named = {authority_id(one.certificate): one.certificate for one in trust.authorities}
+            about: dict[str, list[KnownResponse]] = {}
+            for response in self._view.responses.values():
+                about.setdefault(response.issuer, []).append(response)
+            return tuple(
+                self._state(certificate, about.get(name, ()), trust, at_us, name in required)
+                for name, certificate in {**named, **required}.items()
+            )
+
+    def _state(
+        self,
+        certificate: Certificate,
+        responses: Sequence[KnownResponse],
+        trust: TrustView,
+        at_us: int,
+        required: bool,
+    ) -> AuthorityRevocation:
+        view, authority = self._view, authority_id(certificate)
+        lists = view.lists_of(certificate)
+        slots = [one.slot for one in lists] + [one.slot for one in responses]
+        evidences = [one.evidence for one in (lists or responses)]
+        newest = max(evidences, key=lambda one: one.fresh_until, default=None)
+        failed_at, failure = self._failures.get(certificate.sha256.hex(), (0, ""))
+        mirrors = self._mirrors(trust, authority, certificate)
+        return AuthorityRevocation(
+            sha256=certificate.sha256.hex(),
+            subject=certificate.subject,
+            state=_freshness(newest, at_us, view.grace_us) if required else "not_checked",
+            lists=len(lists),
+            entries=sum(one.count for one in lists),
+            responses=len(responses),
+            memory_bytes=sum(one.memory_bytes for one in lists)
+            + sum(len(one.der) for one in responses),
+            number="" if newest is None else newest.number,
+            produced_at=0 if newest is None else newest.produced_at,
+            fresh_until=0 if newest is None else newest.fresh_until,
+            serves_until=0 if newest is None else newest.fresh_until + view.grace_us,
+            addresses=tuple(url for one in mirrors for url in one),
+            checked_at=max((self._checked.get(slot, 0) for slot in slots), default=0),
+            failure=failure,
+            failed_at=failed_at,
+        )  # fmt: skip
+
+
+def _freshness(newest: Evidence | None, at_us: int, grace_us: int) -> Freshness:
+    if newest is None:
+        return "missing"
+    if at_us < newest.fresh_until:
+        return "fresh"
+    return "grace" if at_us < newest.fresh_until + grace_us else "expired"
+
+
+def _due_at(evidence: Evidence | None, checked: int, refresh_us: int) -> int:
+    """Return when to ask again for data that was last asked for at `checked`.
+
+    Every `refresh_us`; sooner and sooner towards the end of its life, when the next should be
+    there, and each REVOCATION_RETRY_S from then on.
+    """
+    retry_us = REVOCATION_RETRY_S * SECOND_US
+    if evidence is None:
+        return checked + retry_us
+    life = evidence.fresh_until - evidence.produced_at
+    begins = evidence.fresh_until - min(REVOCATION_LEAD_S_MAX * SECOND_US, life // 10)
+    return max(checked + retry_us, min(checked + refresh_us, begins))
+
+
+def _read_either(der: bytes) -> ReadList | ReadResponse:
+    try:
+        return read_list(der)
+    except InputError as error:
+        if error.code != "revocation.malformed":
+            raise
+        try:
+            return read_response(der)
+        except InputError as other:
+            if other.code != "revocation.malformed":
+                raise
+        raise error from None
+
+
+def _check_early(produced_at: int, at_us: int) -> None:
+    if produced_at > at_us + REVOCATION_SKEW_S * SECOND_US:
+        raise InputError("revocation.early", made=show_instant(produced_at))
+
+
+def _slot(kind: Literal["crl", "ocsp"], authority: str, part: str) -> str:
+    """Return the name of the place of a list or response, the same at every start."""
+    return hashlib.sha256(f"{kind}|{authority}|{part}".encode()).hexdigest()[:_SLOT_CHARS]
+
+
+def _added_list(known: KnownList, *, new: bool) -> Added:
+    evidence = known.evidence
+    return Added(
+        "crl", evidence.issuer, known.authority.sha256.hex(), known.slot, known.count,
+        evidence.produced_at, evidence.fresh_until, evidence.number, known.scope.words, new,
+    )  # fmt: skip
+
+
+def _added_response(known: KnownResponse, *, new: bool) -> Added:
+    evidence = known.evidence
+    return Added(
+        "ocsp", evidence.issuer, known.authority.sha256.hex(), known.slot, 1,
+        evidence.produced_at, evidence.fresh_until, new=new,
+    )  # fmt: skip
