@@ -289,8 +289,8 @@ PATHS_MAX: Final = 8
 PATH_STEPS_MAX: Final = 512
 """Certificates looked at for one signer's paths, and signatures verified between them (at
 most 0.5 ms each): what certificates that sign each other in circles can cost."""
-DISTINGUISHED_NAME_BYTES_MAX: Final = 2_048
-"""Names of subjects and issuers that are compared by RFC 5280 (about 1 ms per 100 bytes)."""
+DISTINGUISHED_NAME_BYTES_MAX: Final = 1_024
+"""Names of subjects and issuers that are compared by RFC 5280 (at worst some 10 ms each)."""
 PARSED_CERTIFICATES_MAX: Final = 128
 """Certificates the path validator keeps parsed, for each thread (some 50 KB each)."""
 PARSED_LISTS_MAX: Final = 32

@@ -20,10 +20,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
-from router.client.signing import Signer, encode_document, make_envelope
-from router.model.documents import Attachment, Document
+from router.client.signing import Signer, encode_document
+from router.model.documents import (
+    ENVELOPE_VERSION,
+    Attachment,
+    Document,
+    Envelope,
+    SignatureEntry,
+)
 from router.model.instants import VIETNAM_TIME, instant_of
-from router.signatures.algorithms import SigningKey
+from router.signatures.algorithms import SigningKey, VerifyingKey
+from router.signatures.certificates import check_leaf, read_certificate
 from vanban_bench.workloads.test_pki import TestCa, TestPki, key_usage, unit_subject
 
 AT: Final = datetime(2024, 9, 4, 8, 0, tzinfo=VIETNAM_TIME)
@@ -38,11 +45,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Sent(NamedTuple):
-    """One envelope as JSON, and what its signer would hand to a bare loop."""
+    """One envelope as JSON, and what it is made of; `key` belongs to its one signature."""
 
     raw: bytes
     payload: bytes
-    signer: Signer
+    entry: SignatureEntry
+    key: VerifyingKey
 
 
 class Authorities:
@@ -87,17 +95,44 @@ class Authorities:
 
 
 def documents(
-    signers: Sequence[Signer], count: int, seed: int = 6, *, first: int = 0
+    signers: Sequence[Signer], count: int, seed: int = 6, *, faulty_each: int
 ) -> list[Sent]:
-    """Return so many envelopes of documents of `DOCUMENT_BYTES`, signed by chance's choice."""
-    chance = Random(f"{seed}/{first}")
-    return [signed(chance.choice(signers), first + number) for number in range(count)]
+    """Return envelopes of documents of `DOCUMENT_BYTES`, signed by chance's choice.
+
+    The last of each `faulty_each` documents was changed after it was signed.
+    """
+    chance = Random(f"{seed}")
+    found = []
+    for number in range(count):
+        one = signed(chance.choice(signers), number)
+        if number % faulty_each == faulty_each - 1:
+            changed = one.payload.replace(b"H22,2024", b"H22,2023", 1)
+            one = _sent(changed, one.entry, one.key)
+        found.append(one)
+    return found
 
 
 def signed(signer: Signer, number: int) -> Sent:
     """Return the envelope of document `number`."""
     payload = _payload(number)
-    return Sent(_encode(make_envelope(payload, [signer])), payload, signer)
+    return _sent(payload, signer.sign(payload), _key_of(signer))
+
+
+def tree_of(signer: Signer, count: int, first: int) -> list[Sent]:
+    """Return the envelopes of the documents from `first` on, signed as one tree."""
+    payloads = [_payload(first + number) for number in range(count)]
+    entries = signer.sign_many(payloads)
+    key = _key_of(signer)
+    return [_sent(payload, entry, key) for payload, entry in zip(payloads, entries, strict=True)]
+
+
+def _sent(payload: bytes, entry: SignatureEntry, key: VerifyingKey) -> Sent:
+    envelope = Envelope(version=ENVELOPE_VERSION, payload=payload, signatures=(entry,))
+    return Sent(_encode(envelope), payload, entry, key)
+
+
+def _key_of(signer: Signer) -> VerifyingKey:
+    return check_leaf(read_certificate(signer.certificate_der))
 
 
 def _payload(number: int) -> bytes:

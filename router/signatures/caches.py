@@ -20,9 +20,11 @@ from router.limits import (
     PATH_CACHE_ENTRIES_MAX,
     PATH_REFUSALS_MAX,
     SIGNER_CACHE_ENTRIES_MAX,
+    TREE_MEMORY_BYTES_MAX,
     TREES_REMEMBERED_MAX,
 )
 from router.signatures.certificates import Certificate
+from router.signatures.paths import RevocationView
 from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Evidence, Missing, Status
 
@@ -34,8 +36,8 @@ PATH_BYTES: Final = 2_400
 Check = Callable[[bytes, bytes], None]
 
 
-class RevocationSnapshot(Protocol):
-    """What is known of revocation at one moment (immutable), as far as caches ask."""
+class RevocationSnapshot(RevocationView, Protocol):
+    """What is known of revocation at one moment, with what caches need to hear of changes."""
 
     @property
     def version(self) -> int:
@@ -67,13 +69,15 @@ class KnownPath(Entry):
     """A judged path, and for what it holds: these authorities, this window, these stamps.
 
     `chain` has the SHA-256 (hex) of signer's certificate to root, `links` the issuer and the
-    serial number of each certificate below the root.  A path is asked about again only when a
-    stamp changed; one that is not valid, whenever anything was learned.
+    serial number of each certificate below the root; `where` is the certificate's place in the
+    entry.  `good_until` still belongs to the window.  A path is asked about again only when a stamp
+    changed; one that is not valid, whenever anything was learned.
     """
 
     status: Status
     code: str
     facts: dict[str, str | int]
+    where: str
     chain: tuple[str, ...]
     links: tuple[tuple[Certificate, int], ...]
     evidence: tuple[Evidence, ...]
@@ -85,16 +89,14 @@ class KnownPath(Entry):
     revocation_version: int
     used: bool = False
 
-    def holds(self, authorities: object, revocation: RevocationSnapshot | None, at_us: int) -> bool:
+    def holds(self, authorities: object, revocation: RevocationSnapshot, at_us: int) -> bool:
         """Say whether the path would be judged alike with these, at that signing instant."""
         if self.authorities is not authorities or not self.good_from <= at_us <= self.good_until:
             return False
-        version = 0 if revocation is None else revocation.version
+        version = revocation.version
         if version == self.revocation_version:
             return True
-        if revocation is None or self.status != "valid":
-            return False
-        if stamps_of(self.links, revocation) != self.stamps:
+        if self.status != "valid" or stamps_of(self.links, revocation) != self.stamps:
             return False
         self.revocation_version = version
         return True
@@ -126,7 +128,7 @@ class Signer(Entry):
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is remembered and under way; `bytes` is an estimate of the memory it takes."""
+    """How much is remembered and under way; `bytes` is about the memory it takes."""
 
     signers: int
     signers_max: int
@@ -139,6 +141,7 @@ class Sizes(msgspec.Struct, frozen=True):
     cold_waiting: int
     cold_waiting_max: int
     bytes: int
+    bytes_max: int
 
 
 _E = TypeVar("_E", bound=Entry)
@@ -216,13 +219,14 @@ class Caches:
             bytes=len(self.signers) * SIGNER_BYTES
             + (paths + refusals) * PATH_BYTES
             + self.trees.nbytes,
+            bytes_max=self.signers.entries_max * SIGNER_BYTES
+            + (self.paths.entries_max + self.refusals.entries_max) * PATH_BYTES
+            + TREE_MEMORY_BYTES_MAX,
         )
 
 
 def stamps_of(
-    links: tuple[tuple[Certificate, int], ...], revocation: RevocationSnapshot | None
+    links: tuple[tuple[Certificate, int], ...], revocation: RevocationSnapshot
 ) -> tuple[int, ...]:
     """Return the stamps of every certificate of a path below its root."""
-    if revocation is None:
-        return ()
     return tuple(revocation.stamp(issuer, serial) for issuer, serial in links)

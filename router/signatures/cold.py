@@ -15,11 +15,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 from router.errors import SignatureRefusedError
 from router.limits import COLD_PATHS_MAX
-from router.model.instants import SECOND_US
 from router.signatures.authorities import TrustView
 from router.signatures.caches import (
     Caches,
@@ -28,28 +27,15 @@ from router.signatures.caches import (
     Signer,
     stamps_of,
 )
-from router.signatures.certificates import Certificate, check_validity, read_certificate
-from router.signatures.verdicts import Evidence, Missing, Status
+from router.signatures.certificates import Certificate, read_certificate
+from router.signatures.paths import PathVerdict
 
 _log = logging.getLogger("router.signatures")
 _COLD_THREADS: Final = 1
 
 
-class PathVerdict(NamedTuple):
-    """What was found about a path from a certificate to a trusted root."""
-
-    status: Status
-    code: str
-    facts: dict[str, str | int]
-    chain: tuple[Certificate, ...]
-    evidence: tuple[Evidence, ...]
-    missing: tuple[Missing, ...]
-    good_from: int
-    good_until: int
-
-
 Judge = Callable[
-    [Certificate, Sequence[Certificate], TrustView, RevocationSnapshot | None, int], PathVerdict
+    [Certificate, Sequence[Certificate], TrustView, RevocationSnapshot, int], PathVerdict
 ]
 
 
@@ -95,7 +81,7 @@ class ColdPaths:
         self,
         signer: Signer,
         view: TrustView,
-        revocation: RevocationSnapshot | None,
+        revocation: RevocationSnapshot,
         at_us: int,
     ) -> Flight | None:
         """Put a check in the line, or join the one under way; None when the line is full.
@@ -144,7 +130,7 @@ class ColdPaths:
         certificate: Certificate,
         others: tuple[bytes, ...],
         view: TrustView,
-        revocation: RevocationSnapshot | None,
+        revocation: RevocationSnapshot,
         at_us: int,
     ) -> None:
         path = None
@@ -172,15 +158,18 @@ def known_path(
     verdict: PathVerdict,
     leaf: Certificate,
     authorities: object,
-    revocation: RevocationSnapshot | None,
+    revocation: RevocationSnapshot,
 ) -> KnownPath:
     """Return a verdict in the form that is remembered."""
     chain = verdict.chain
-    links = tuple((issuer, int(certificate.serial, 16)) for certificate, issuer in pairwise(chain))
+    links = tuple(
+        (issuer, certificate.parsed.serial_number) for certificate, issuer in pairwise(chain)
+    )
     return KnownPath(
         status=verdict.status,
         code=verdict.code,
         facts=verdict.facts,
+        where=verdict.path,
         chain=tuple(one.sha256.hex() for one in chain) or (leaf.sha256.hex(),),
         links=links,
         evidence=verdict.evidence,
@@ -189,30 +178,8 @@ def known_path(
         good_until=verdict.good_until,
         authorities=authorities,
         stamps=stamps_of(links, revocation),
-        revocation_version=0 if revocation is None else revocation.version,
+        revocation_version=revocation.version,
     )
-
-
-def judge_directly_issued(
-    leaf: Certificate,
-    _others: Sequence[Certificate],
-    view: TrustView,
-    _revocation: RevocationSnapshot | None,
-    at_us: int,
-) -> PathVerdict:
-    """Judge a certificate that a trusted authority issued itself; revocation is not asked for."""
-    found: tuple[Certificate, ...] = (leaf,)
-    try:
-        issuer = view.issuer_of(leaf, at_us)
-        found = (leaf, issuer)
-        check_validity(leaf, at_us, "signer")
-        check_validity(issuer, at_us, "issuer")
-    except SignatureRefusedError as error:
-        code, facts = error.code, error.facts
-        return PathVerdict("invalid", code, facts, found, (), (), at_us, at_us)
-    good_from = max(one.valid_from for one in found)
-    good_until = min(one.valid_to for one in found) + SECOND_US - 1
-    return PathVerdict("valid", "", {}, found, (), (), good_from, good_until)
 
 
 def _readable(others: Sequence[bytes]) -> list[Certificate]:

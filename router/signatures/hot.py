@@ -21,14 +21,15 @@ from msgspec.structs import replace
 
 from router._json import find_duplicate_member
 from router.errors import SignatureRefusedError
-from router.limits import SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
-from router.model.documents import Envelope, SignatureEntry
+from router.limits import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
+from router.model.documents import ENVELOPE_VERSION, Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
 from router.signatures.certificates import check_leaf, plain, read_certificate
 from router.signatures.cold import ColdPaths, Flight, path_key
 from router.signatures.jws import check_form, check_header_form, read_header, read_signature
+from router.signatures.renewal import renewed
 from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Missing, SignatureVerdict, TreeProof, Verdict
 
@@ -103,14 +104,14 @@ class Batch:
         caches: Caches,
         cold: ColdPaths,
         view: TrustView,
-        revocation: RevocationSnapshot | None,
+        revocation: RevocationSnapshot,
         at_us: int,
     ) -> None:
         self._caches = caches
         self._cold = cold
         self._view = view
         self._revocation = revocation
-        self._revocation_version = 0 if revocation is None else revocation.version
+        self._revocation_version = revocation.version
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
         self.pending: list[Pending] = []
@@ -194,15 +195,13 @@ class Batch:
 
     def _prepare(self, protected: str) -> Prepared:
         digest = hashlib.sha256(protected.encode("utf-8", "surrogatepass")).digest()
-        known = self._caches.signers.get(digest)
-        signer = known or read_signer(protected)
+        signer = self._caches.signers.get(digest) or read_signer(protected)
         path = signer.path
         if path is None or not self._holds(path):
             path = self._caches.path(signer.path_key)
-            if path is not None and not self._holds(path):
-                path = None
-            if path is None and signer.certificate is None:
-                signer = read_signer(protected)
+            if path is None or not self._holds(path):
+                signer = signer if signer.certificate is not None else read_signer(protected)
+                path = self._renewed(signer, path)
         part = Prepared(protected, signer)
         if path is not None:
             self._judged(part, path)
@@ -210,6 +209,17 @@ class Batch:
                 self._remember(digest, signer, path)
         self._prepared[protected] = part
         return part
+
+    def _renewed(self, signer: Signer, path: KnownPath | None) -> KnownPath | None:
+        """Return a path that was valid with the revocation data of now, if they say so plainly."""
+        view, certificate = self._view, signer.certificate
+        if path is None or path.status != "valid" or path.authorities is not view.authorities:
+            return None
+        assert certificate is not None
+        path = renewed(path, certificate, view, self._revocation, self._at_us)
+        if path is not None:
+            self._caches.keep(signer.path_key, path)
+        return path
 
     def _holds(self, path: KnownPath) -> bool:
         return path.holds(self._view.authorities, self._revocation, self._at_us)
@@ -225,7 +235,7 @@ class Batch:
         """Take over what is known of the path; None: nothing yet, so the document waits."""
         signer = part.signer
         if path is not None and path.status == "invalid":
-            part.refusal = SignatureRefusedError(path.code, path="protected.x5c[0]", **path.facts)
+            part.refusal = SignatureRefusedError(path.code, path=path.where, **path.facts)
             return
         if path is None:
             part.missing = (Missing("path", signer.certificate_sha256, signer.issuer),)
@@ -326,6 +336,10 @@ def _placed(part: Prepared, tree: TreeProof) -> Verdict:
 
 def _read(raw: bytes) -> Envelope | SignatureRefusedError:
     """Return the envelope of JSON bytes, or why they are none (its words quote no content)."""
+    if len(raw) > ENVELOPE_BYTES_MAX:
+        return SignatureRefusedError(
+            "envelope.too_large", path="$", size=len(raw), limit=ENVELOPE_BYTES_MAX
+        )
     try:
         envelope = _envelopes.decode(raw)
         repeated = find_duplicate_member(raw)
@@ -336,6 +350,8 @@ def _read(raw: bytes) -> Envelope | SignatureRefusedError:
         return SignatureRefusedError(
             "json.duplicate_member", path="$", offset=offset, member=plain(member)
         )
+    if envelope.version != ENVELOPE_VERSION:
+        return SignatureRefusedError("envelope.version", path="$.version", version=envelope.version)
     return envelope
 
 
@@ -344,7 +360,7 @@ def _check_count(item: Signed) -> None:
         raise SignatureRefusedError("signature.missing")
     if len(item.signatures) > SIGNATURES_MAX:
         raise SignatureRefusedError(
-            "signature.malformed", reason=f"more than {SIGNATURES_MAX} signatures"
+            "signature.count", count=len(item.signatures), limit=SIGNATURES_MAX
         )
 
 

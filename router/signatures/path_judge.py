@@ -24,7 +24,7 @@ from router.signatures.path_search import (
     validity,
     web_of,
 )
-from router.signatures.paths import PathVerdict, PolicyInputs, RevocationView
+from router.signatures.paths import NOTHING_KNOWN, PathVerdict, PolicyInputs, RevocationView
 from router.signatures.validation import (
     ListFacts,
     RevocationCheck,
@@ -79,7 +79,7 @@ class PathJudge:
         leaf: Certificate,
         others: Sequence[Certificate],
         view: TrustView,
-        revocation: RevocationView,
+        revocation: RevocationView | None,
         at_us: int,
         inputs: PolicyInputs,
     ) -> None:
@@ -87,7 +87,7 @@ class PathJudge:
         self._leaf = leaf
         self._others = others
         self._view = view
-        self._revocation = revocation
+        self._revocation = revocation or NOTHING_KNOWN
         self._at_us = at_us
         self._inputs = inputs
 
@@ -175,7 +175,7 @@ class PathJudge:
             evidence=finding.evidence,
             missing=finding.missing,
             good_from=window.start,
-            good_until=window.end,
+            good_until=window.end - 1,
         )
         return verdict, verdict.status == "valid"
 
@@ -242,9 +242,10 @@ class PathJudge:
             if outcome.at <= self._at_us:
                 raise _RevokedError(place, outcome.at, outcome.reason)
             return known or _evidence_of(outcome.kind, certificate, handed), outcome.at
-        if outcome is None:
-            return None, None
-        return known or _evidence_of(outcome, certificate, handed), None
+        if outcome is None or known is not None:
+            return (known if outcome else None), None
+        # Without the index nobody says whether it was revoked an instant later.
+        return _evidence_of(outcome, certificate, handed), self._at_us + 1
 
     def _must_be_checked(self, issuer: Certificate) -> bool:
         authority = self._view.authority(issuer.sha256)
@@ -328,7 +329,7 @@ class PathJudge:
             },
             chain=chain,
             good_from=window.start,
-            good_until=window.end,
+            good_until=window.end - 1,
             path=f"protected.x5c[{named}]",
         )
 

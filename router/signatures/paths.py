@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from router.errors import Fact, SignatureRefusedError
 from router.model.instants import INSTANT_MAX
@@ -94,6 +94,42 @@ class RevocationView(Protocol):
         """Note that the revocation of a certificate on a path to a root is of interest."""
 
 
+class _Unknown(NamedTuple):
+    """The status of a certificate of which nothing is known."""
+
+    kind: Literal["good", "revoked", "unknown"] = "unknown"
+    evidence: Evidence | None = None
+    revoked_at: int | None = None
+    invalidity_at: int | None = None
+    reason: str = ""
+
+
+class _NothingKnown:
+    """A view without any revocation data."""
+
+    grace_us = 0
+
+    def status(
+        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate
+    ) -> RevocationStatus:
+        del issuer, serial, at_us, certificate
+        return _Unknown()
+
+    def lists_for(self, issuer: Certificate, at_us: int) -> tuple[bytes, ...]:
+        del issuer, at_us
+        return ()
+
+    def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:
+        del issuer, serial, at_us
+        return ()
+
+    def notice(self, certificate: Certificate, issuer: Certificate, at_us: int) -> None:
+        del certificate, issuer, at_us
+
+
+NOTHING_KNOWN: Final[RevocationView] = _NothingKnown()
+
+
 @dataclass(frozen=True, slots=True)
 class PathVerdict:
     """What was found about a signer's certificate at an instant.
@@ -103,8 +139,8 @@ class PathVerdict:
     the fact `certificate` is "signer", "authority" or "root", with `subject` and `serial`.
     When it is indeterminate, `missing` says which revocation data would decide.
 
-    The verdict is the same for every signing instant from `good_from` up to `good_until`
-    (exclusive) as long as trust and revocation data are.
+    The verdict is the same for every signing instant from `good_from` to `good_until` (both
+    belong to it) as long as trust and revocation data are.
     """
 
     status: Status
@@ -127,7 +163,7 @@ def judge_path(
     leaf: Certificate,
     others: Sequence[Certificate],
     view: TrustView,
-    revocation: RevocationView,
+    revocation: RevocationView | None,
     at_us: int,
     *,
     inputs: PolicyInputs = PolicyInputs(),  # noqa: B008 (it is immutable)
@@ -135,7 +171,8 @@ def judge_path(
     """Judge a signer's certificate at the instant of signing.
 
     `others` are the certificates the sender sent beside it (x5c without the first): they may
-    help to find a path, but are trusted for nothing.  `inputs` starts the policies of the path
+    help to find a path, but are trusted for nothing.  No `revocation` means that nothing is
+    known: whose revocation must be checked waits.  `inputs` starts the policies of the path
     (RFC 5280, 6.1.1); by default none is asked for.
 
     Invalid verdicts have the codes `certificate.algorithm`, `.constraints`, `.expired`,

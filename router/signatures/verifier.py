@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from router.errors import ClosedError
 from router.limits import (
@@ -29,12 +29,15 @@ from router.limits import (
     VERIFY_THREADS_MAX,
 )
 from router.signatures.caches import Caches, RevocationSource, Sizes
-from router.signatures.cold import ColdPaths, judge_directly_issued
+from router.signatures.cold import ColdPaths
 from router.signatures.hot import Batch, Signed
+from router.signatures.paths import judge_path
+from router.signatures.revocation_view import RevocationView
 from router.signatures.trust import TrustStore
 from router.signatures.verdicts import Verdict
 
 _T = TypeVar("_T")
+_NOTHING_KNOWN: Final = RevocationView({}, {}, 0, 0)
 
 
 class Verifier:
@@ -54,7 +57,7 @@ class Verifier:
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
         self._caches = Caches()
-        self._cold = ColdPaths(self._caches, judge_directly_issued)
+        self._cold = ColdPaths(self._caches, judge_path)
 
     def verify_batch(
         self,
@@ -107,8 +110,8 @@ class Verifier:
     ) -> list[Verdict]:
         if self._closed:
             raise ClosedError("engine.closed")
-        view = None if revocation is None else revocation.view
-        batch = Batch(self._caches, self._cold, trust.view, view, at_us)
+        known = _NOTHING_KNOWN if revocation is None else revocation.view
+        batch = Batch(self._caches, self._cold, trust.view, known, at_us)
         results: list[Verdict | None] = [None] * len(items)
 
         def verify(first: int, end: int) -> None:

@@ -50,6 +50,3 @@ class View:
 
     def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:
         return self.responses
-
-
-NOTHING_KNOWN = View()

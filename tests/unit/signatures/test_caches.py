@@ -27,7 +27,7 @@ def test_what_was_used_since_stays() -> None:
 
 def path(status: str) -> KnownPath:
     return KnownPath(
-        status=status, code="", facts={}, chain=(), links=(), evidence=(), missing=(),  # type: ignore[arg-type]
+        status=status, code="", facts={}, where="", chain=(), links=(), evidence=(), missing=(),  # type: ignore[arg-type]
         good_from=10, good_until=20, authorities=(), stamps=(), revocation_version=1,
     )  # fmt: skip
 

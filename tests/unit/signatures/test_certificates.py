@@ -179,7 +179,7 @@ def test_an_expired_issuer_is_refused() -> None:
         old.certify(pki().key("ec", 0).public_key(), unit_subject("H22", "UBND"), serial=3),
     )
     verdict = verdict_of(signer.sign(PAYLOAD), trust=trust_of(old.der))
-    assert (verdict.code, verdict.facts["certificate"]) == ("certificate.expired", "issuer")
+    assert (verdict.code, verdict.facts["certificate"]) == ("certificate.expired", "root")
     early = instant_of(datetime(2023, 6, 1, tzinfo=VIETNAM_TIME))
     assert verdict_of(signer.sign(PAYLOAD), trust=trust_of(old.der), at_us=early).code == ""
     renewed = make_ca(key, "CA cũ", (2023, 2040))

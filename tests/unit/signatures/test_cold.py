@@ -12,8 +12,10 @@ from support.pki import AT_US, PAYLOAD, pki, trust_of
 
 from router.signatures import Verifier, VerifyItem, cold
 from router.signatures.authorities import TrustView
+from router.signatures.caches import RevocationSnapshot
 from router.signatures.certificates import Certificate
-from router.signatures.cold import ColdPaths, PathVerdict, judge_directly_issued
+from router.signatures.cold import ColdPaths
+from router.signatures.paths import PathVerdict, judge_path
 
 
 class Gate:
@@ -29,13 +31,13 @@ class Gate:
         leaf: Certificate,
         others: Sequence[Certificate],
         view: TrustView,
-        revocation: object,
+        revocation: RevocationSnapshot,
         at_us: int,
     ) -> PathVerdict:
         self.entered.set()
         self.open.wait(60)
         self.judged.append(leaf.subject)
-        return judge_directly_issued(leaf, others, view, None, at_us)
+        return judge_path(leaf, others, view, revocation, at_us)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import pytest
 from cryptography import x509
 from support.pki import pki
 from support.revocation import NOW_US, Ca, root, usage
-from support.revocation_views import NOTHING_KNOWN
 
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -22,7 +21,7 @@ from router.signatures import path_search
 from router.signatures.authorities import Authority, TrustView
 from router.signatures.certificates import Certificate, signed_by
 from router.signatures.path_search import Search, web_of
-from router.signatures.paths import judge_path
+from router.signatures.paths import NOTHING_KNOWN, judge_path
 from router.signatures.validation import links_of, run
 
 CA_EXTENSIONS = [

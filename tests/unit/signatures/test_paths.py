@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from support.pki import pki
-from support.revocation import HOUR, NOW, NOW_US, Ca, entry, named, root, usage
-from support.revocation_views import NOTHING_KNOWN, Status, View
+from support.revocation import HOUR, HOUR_US, NOW, NOW_US, Ca, entry, named, root, usage
+from support.revocation_views import Status, View
 
 from router.limits import DISTINGUISHED_NAME_BYTES_MAX
 from router.model.instants import SECOND_US, VIETNAM_TIME, instant_of
 from router.signatures.authorities import Authority, TrustView
 from router.signatures.certificates import Certificate, read_certificate
-from router.signatures.paths import PathVerdict, RevocationView, judge_path
+from router.signatures.paths import NOTHING_KNOWN, PathVerdict, RevocationView, judge_path
 from router.signatures.verdicts import Evidence
 
 ROOT = root()
@@ -67,7 +67,7 @@ def judged(
     others: tuple[Certificate, ...] = (),
 ) -> PathVerdict:
     verdict = judge_path(leaf, others, view, revocation, at_us)
-    assert verdict.good_from <= at_us < verdict.good_until
+    assert verdict.good_from <= at_us <= verdict.good_until
     if verdict.status == "invalid":
         assert {"certificate", "subject", "serial"} <= verdict.facts.keys()
         str(verdict.as_error())
@@ -78,10 +78,12 @@ def sha256(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def good(der: bytes = b"", **changes: Any) -> Status:
-    """An answer of the index: not revoked."""
-    until = NOW_US + DAY_US
-    evidence = Evidence("", "crl", sha256=sha256(der), produced_at=NOW_US, fresh_until=until)
+def good(der: bytes = b"", since_us: int = 0, until_us: int = 0, **changes: Any) -> Status:
+    """An answer of the index: not revoked, by a list with these dates (from NOW_US)."""
+    evidence = Evidence(
+        "", "crl", sha256=sha256(der), produced_at=NOW_US + since_us,
+        fresh_until=NOW_US + (until_us or DAY_US),
+    )  # fmt: skip
     return Status("good", evidence, **changes)
 
 
@@ -108,8 +110,17 @@ def test_a_good_path_names_its_certificates_and_what_says_they_were_not_revoked(
         (MIDDLE.certificate.sha256.hex(), "crl", sha256(ROOT_LIST)),
     ]
     assert verdict.evidence[0].number == "1"
-    # The list ends first.
-    assert verdict.good_until == instant_of(NOW + 23 * HOUR)
+    assert verdict.good_from == MIDDLE.certificate.valid_from
+    # The index has not said that it was not revoked later.
+    assert verdict.good_until == NOW_US
+
+
+def test_a_verdict_holds_until_the_first_of_its_evidence_ends() -> None:
+    serial = MIDDLE.certificate.parsed.serial_number
+    answers = {7: good(MIDDLE_LIST), serial: good(ROOT_LIST)}
+    verdict = judged(revocation=View(lists=LISTS.lists, answers=answers))
+    assert verdict.status == "valid"
+    assert verdict.good_until == NOW_US + DAY_US - 1
     assert verdict.good_from == MIDDLE.certificate.valid_from
 
 
@@ -205,13 +216,14 @@ def test_revoked_later_is_good_until_then() -> None:
     later = NOW + HOUR
     listed = View(lists=(ROOT_LIST, MIDDLE.crl([entry(7, at=later)], made=NOW + 2 * HOUR)))
     assert judged(revocation=listed).status == "valid"
-    told = View(lists=(ROOT_LIST,), answers={7: good(revoked_at=instant_of(later))})
-    verdict = judged(revocation=told)
+    above = {MIDDLE.certificate.parsed.serial_number: good(ROOT_LIST)}
+    told = good(revoked_at=instant_of(later))
+    verdict = judged(revocation=View(lists=(ROOT_LIST,), answers=above | {7: told}))
     assert verdict.status == "valid"
-    assert verdict.good_until == instant_of(later)
+    assert verdict.good_until == instant_of(later) - 1
     lost = good(revoked_at=NOW_US + DAY_US, invalidity_at=NOW_US + 5 * SECOND_US)
-    verdict = judged(revocation=View(lists=(ROOT_LIST,), answers={7: lost}))
-    assert verdict.good_until == NOW_US + 5 * SECOND_US
+    verdict = judged(revocation=View(lists=(ROOT_LIST,), answers=above | {7: lost}))
+    assert verdict.good_until == NOW_US + 5 * SECOND_US - 1
 
 
 def test_a_key_lost_before_it_was_revoked_is_invalid_since_then() -> None:
@@ -254,9 +266,12 @@ def test_stale_lists_serve_within_the_grace_only() -> None:
     assert judged(revocation=View(lists=stale)).status == "indeterminate"
     short = View(lists=stale, grace_us=30 * 60 * SECOND_US)
     assert judged(revocation=short).status == "indeterminate"
-    long = judged(revocation=View(lists=stale, grace_us=7_200 * SECOND_US))
+    told = good(stale[1], since_us=-30 * HOUR_US, until_us=-HOUR_US)
+    answers = {7: told, MIDDLE.certificate.parsed.serial_number: good(ROOT_LIST)}
+    long = judged(revocation=View(lists=stale, answers=answers, grace_us=2 * HOUR_US))
     assert long.status == "valid"
-    assert long.good_until == instant_of(NOW + HOUR)
+    assert long.good_from == NOW_US - HOUR_US
+    assert long.good_until == NOW_US + HOUR_US - 1
 
 
 def test_a_list_signed_with_a_weak_hash_is_not_believed() -> None:
@@ -293,9 +308,10 @@ def test_a_response_of_a_responder_that_did_not_exist_at_the_instant_decides() -
         LEAF, responder=responder, made=NOW + 3 * HOUR,
         status=ocsp.OCSPCertStatus.REVOKED, revoked=NOW + 2 * HOUR,
     )  # fmt: skip
-    verdict = judged(revocation=View(lists=(ROOT_LIST,), responses=(later,)))
+    above = {MIDDLE.certificate.parsed.serial_number: good(ROOT_LIST)}
+    verdict = judged(revocation=View(lists=(ROOT_LIST,), responses=(later,), answers=above))
     assert verdict.status == "valid"
-    assert verdict.good_until == instant_of(NOW + 2 * HOUR)
+    assert verdict.good_until == instant_of(NOW + 2 * HOUR) - 1
 
 
 def test_a_response_signed_by_a_stranger_is_not_believed() -> None:
@@ -335,7 +351,7 @@ def test_dates_are_judged_for_every_certificate_of_the_path() -> None:
     assert judged(old).code == "certificate.expired"
     assert judged(old).good_from == instant_of(past) + SECOND_US
     assert judged(young).code == "certificate.not_yet_valid"
-    assert judged(young).good_until == instant_of(later)
+    assert judged(young).good_until == instant_of(later) - 1
     middle = ROOT.child("Old CA", 36, ends=past)
     verdict = judged(middle.leaf(11), trust(ROOT, middle=(middle,)))
     assert (verdict.code, verdict.facts["certificate"]) == ("certificate.expired", "authority")
@@ -379,7 +395,7 @@ def test_trust_that_ended_is_no_trust_even_if_the_sender_brings_the_authority() 
     assert verdict.code == "certificate.untrusted"
     before = judged(view=ended, at_us=NOW_US - 1)
     assert before.status == "valid"
-    assert before.good_until == NOW_US
+    assert before.good_until == NOW_US - 1
     stamps = trust(ROOT, middle=(MIDDLE,), purposes=frozenset({"time_stamps"}))
     assert judged(view=stamps).code == "certificate.untrusted"
 
