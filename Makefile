@@ -18,7 +18,7 @@ WHEELS := build/wheel
 
 # Arguments of the tasks: make test ARGS="-k selectors"
 ARGS ?=
-SYSTEM_PACKAGES := python3-venv python3-dev fiu-utils libfiu0
+SYSTEM_PACKAGES := python3-venv python3-dev fiu-utils libfiu0 softhsm2
 
 # A changed, new or deleted source re-installs.  In a tree without git, find stands in.
 SOURCES := $(wildcard $(shell \

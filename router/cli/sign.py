@@ -147,7 +147,7 @@ def _check_targets(targets: Sequence[Path], replace: bool) -> None:
     if not targets:
         raise click.UsageError(word("There is no .json file in it."))
     if len(set(targets)) != len(targets):
-        raise click.UsageError(word("Two files would get the same envelope; sign them apart."))
+        raise click.UsageError(word("Two files would get one envelope."))
     there = next((one for one in targets if one.exists()), None)
     if there is not None and not replace:
         said = word("{} is there already; say --replace to write over it.")

@@ -9,7 +9,7 @@ import rich_click as click
 
 from router.cli.dates import INSTANT, at_option, shown_text
 from router.cli.manage import acting, data_option, open_existing
-from router.cli.output import EXIT_REFUSED, language, print_json, print_line, print_table
+from router.cli.output import EXIT_REFUSED, language, print_json, print_line, print_table, warn_line
 from router.cli.words import column, count, word
 from router.errors import InputError
 from router.limits import BINDINGS_PAGE_MAX, TRUST_BUNDLE_BYTES_MAX
@@ -70,6 +70,8 @@ def add(
         return
     for one in added:
         print_line((word("trusted"), "green"), f" {word(one.role)} {one.sha256} {one.subject}")
+        if not one.generation:
+            warn_line(f"{one.sha256[:_PREFIX]} {word('leads to no root')}: {one.issuer}")
 
 
 @trust.command("remove", epilog="Example: vanban trust remove 3f0c9a --from 2026-01-01")
@@ -148,7 +150,8 @@ def _revocation(one: AuthorityShown) -> str:
 
 def _during(one: AuthorityShown) -> str:
     """Return from when until when an authority is trusted, for people."""
-    since, until = one.trusted_from or one.valid_from, one.trusted_to or one.valid_to
+    since = max(one.trusted_from, one.valid_from)  # texts of one zone sort as their instants do
+    until = min(one.trusted_to or one.valid_to, one.valid_to)
     return f"{shown_text(since)[:10]} – {shown_text(until)[:10]}"
 
 

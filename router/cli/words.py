@@ -29,6 +29,15 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "it was acknowledged before": "văn bản đã được xác nhận trước đó",
     "it was returned before": "văn bản đã trả lại trước đó",
     "it ran out before": "lượt gửi đã hết hạn",
+    # signing
+    "signed": "đã ký",
+    "signing": "đang ký",
+    "signer": "người ký",
+    "with one signature": "bằng một chữ ký",
+    "one by one": "từng văn bản",
+    "There is no .json file in it.": "Không có tệp .json nào.",
+    "Two files would get one envelope.": "Hai tệp sẽ trùng tên gói tin.",
+    "{} is there already; say --replace to write over it.": "Đã có {}; thêm --replace để ghi đè.",
     # held parts
     "held": "chờ duyệt",
     "released": "đã duyệt",

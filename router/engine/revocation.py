@@ -12,6 +12,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from router import limits
 from router.engine.deliveries import check_actor
 from router.engine.directory_face import OPERATOR
@@ -34,6 +36,16 @@ _log: Final = logging.getLogger("router.engine")
 _audit: Final = logging.getLogger("router.audit")
 FOLDER: Final = "revocation"
 _STATES: Final[tuple[Freshness, ...]] = ("fresh", "grace", "expired", "missing")
+
+
+_UNFETCHED: Final = "nothing is fetched: revocation.allowed_hosts names no host"
+
+
+def _unfetched(one: AuthorityRevocation) -> AuthorityRevocation:
+    """Return the state with the reason why nothing comes by itself, where something should."""
+    if one.failure or one.state in {"fresh", "not_checked"}:
+        return one
+    return msgspec.structs.replace(one, failure=_UNFETCHED)
 
 
 class RevocationFace:
@@ -129,7 +141,10 @@ class RevocationFace:
     def revocation_states(self) -> list[AuthorityRevocation]:
         """Return for each authority how fresh its revocation data is, and how much is held."""
         self._alive()
-        return list(self._rooms.revocation.states(self._rooms.trust.view, self._clock.now_us()))
+        found = self._rooms.revocation.states(self._rooms.trust.view, self._clock.now_us())
+        if self._settings.revocation.fetch and self._settings.revocation.hosts:
+            return list(found)
+        return [_unfetched(one) for one in found]
 
     def _revocation_counts(self) -> dict[str, int]:
         """Return gauges: authorities by state, what is held, the first end of freshness."""

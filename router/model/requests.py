@@ -172,7 +172,11 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer of the health checks: `status` is "ok" or "ready".
 
     `refusing` is there, with its code, while documents are refused for a reason and all else works.
+    `revocation` is there while revocation data of an authority is not fresh, with the worst that
+    holds for any: "grace" (stale data still serves), "expired" or "missing" (signers below that
+    authority wait).
     """
 
     status: str
     refusing: str = ""
+    revocation: str = ""

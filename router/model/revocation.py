@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Final, Literal
 
 import msgspec
 
 RevocationKind = Literal["crl", "ocsp"]
 Freshness = Literal["fresh", "grace", "expired", "missing", "not_checked"]
+
+
+_WORST: Final[tuple[Freshness, ...]] = ("missing", "expired", "grace")
 
 
 class Added(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,3 +76,9 @@ class AuthorityRevocation(msgspec.Struct, frozen=True, omit_defaults=True):
     checked_at: int = 0
     failure: str = ""
     failed_at: int = 0
+
+
+def worst_of(states: Iterable[AuthorityRevocation]) -> str:
+    """Return the worst state of any authority: "missing", "expired", "grace", or "" for none."""
+    found = {one.state for one in states}
+    return next((state for state in _WORST if state in found), "")

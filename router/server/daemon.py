@@ -25,6 +25,7 @@ from router.engine.pressure import Mender
 from router.errors import ClosedError, SettingsError
 from router.server.app import Service
 from router.server.connections import bounded_protocol
+from router.server.fetching import Fetcher
 from router.server.logs import AccessLog, configure_logging
 from router.server.tallies import Tallies, Tally
 from router.server.workers import Workers
@@ -113,7 +114,8 @@ def serve(
                     ready(address)
 
             mending = Mender(engine) if settings.store.reopen else contextlib.nullcontext()
-            with mending, Ticker(engine), Judging(engine):
+            fetching = Fetcher(engine, settings.revocation)
+            with mending, Ticker(engine), Judging(engine), fetching:
                 if settings.http.workers:
                     Workers(settings, listener).run(told)
                 else:
@@ -172,7 +174,8 @@ class BackgroundServer:
 
     def _body(self) -> None:
         try:
-            with Ticker(self._engine), Judging(self._engine):
+            fetching = Fetcher(self._engine, self._settings.revocation)
+            with Ticker(self._engine), Judging(self._engine), fetching:
                 run_server(self._server, self._listener)
         finally:
             self._ready.set()

@@ -36,6 +36,7 @@ from router.model.answers import (
     Tracking,
 )
 from router.model.requests import Health, ResolveRequest
+from router.model.revocation import worst_of
 from router.model.units import Unit
 from router.policy.problems import findings_of
 from router.server.policies import policy_handlers
@@ -151,7 +152,8 @@ def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
         """Whether the service works: the store is whole and no stop is under way.
 
         While only documents are refused (a disk nearly full) it stays ready, and says so:
-        acknowledgements must still come through.
+        acknowledgements must still come through.  Nor does stale revocation data end it: what
+        it keeps from being judged waits.
         """
         if call_of(request).stopping:
             raise OverloadedError("server.stopping", retry_after_s=limits.RETRY_AFTER_S)
@@ -160,7 +162,8 @@ def _health_handlers(engine: Engine) -> list[HTTPRouteHandler]:
             if found is None:
                 raise StorageError("store.failed", reason="an earlier write failed")
             raise StorageError(found.code, path=found.path, **found.facts)
-        return Health("ready", "" if found is None else found.code)
+        stale = worst_of(engine.revocation_states())
+        return Health("ready", "" if found is None else found.code, stale)
 
     return [healthz, readyz]
 

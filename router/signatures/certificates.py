@@ -16,7 +16,6 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
@@ -226,25 +225,14 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def signed_itself(certificate: Certificate) -> bool:
-    """Say whether a certificate is self-signed (RFC 5280, 3.2).
+    """Say whether a certificate is self-signed (RFC 5280, 3.2), by whatever hash.
 
-    SHA-1 counts here: the roots of older generations are signed with it, and a root is
-    believed because it was imported, not because of its own signature.
+    Roots of older generations are signed with SHA-1; a root is believed because it was
+    imported, not because of its own signature.
     """
     if certificate.subject_name != certificate.issuer_name:
         return False
-    if weak_hash(certificate) != "sha1":
-        return issued_by(certificate, certificate)
-    parsed = certificate.parsed
-    try:
-        key = _public_key(certificate)
-        if not isinstance(key, rsa.RSAPublicKey):
-            return False
-        sha1 = hashes.SHA1()  # noqa: S303 - see above
-        key.verify(parsed.signature, parsed.tbs_certificate_bytes, padding.PKCS1v15(), sha1)
-    except (*_UNREADABLE, InvalidSignature, SignatureRefusedError):
-        return False
-    return True
+    return signed_by(certificate, certificate)
 
 
 def check_validity(certificate: Certificate, at_us: int, role: str) -> None:

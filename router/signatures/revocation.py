@@ -17,15 +17,12 @@ from router.errors import InputError
 from router.limits import (
     CRL_ENTRIES_TO_PATHS_MAX,
     REVOCATION_GRACE_S_DEFAULT,
-    REVOCATION_LEAD_S_MAX,
     REVOCATION_LISTS_BYTES_MAX,
     REVOCATION_LISTS_MAX,
     REVOCATION_REFRESH_S_DEFAULT,
     REVOCATION_RESPONSES_BYTES_MAX,
     REVOCATION_RESPONSES_MAX,
-    REVOCATION_RETRY_S,
     REVOCATION_SKEW_S,
-    REVOCATION_WANTED_MAX,
 )
 from router.model.instants import SECOND_US, show_instant
 from router.model.revocation import Added, AuthorityRevocation, Freshness, RevocationKind, Wanted
@@ -46,19 +43,18 @@ from router.signatures.responses import (
     answer_of,
     check_responder,
     read_response,
-    request_for,
 )
-from router.signatures.revocation_sources import Mirrors, Sources
+from router.signatures.revocation_sources import Sources
 from router.signatures.revocation_view import (
     KnownList,
     KnownResponse,
     RevocationView,
     authority_id,
 )
+from router.signatures.revocation_wants import Wants
 from router.signatures.verdicts import Evidence
 
 _SLOT_CHARS: Final = 40
-_CHECKED_MAX: Final = 4 * REVOCATION_RESPONSES_MAX
 
 
 class RevocationStore:
@@ -77,11 +73,7 @@ class RevocationStore:
     ) -> None:
         self._lock = threading.RLock()  # orders changes; guards all below but the view
         self._sources = Sources()
-        self._addresses = dict(addresses or {})
-        self._refresh_us = refresh_s * SECOND_US
-        self._checked: dict[str, int] = {}  # by slot and by address: when it last came
-        self._gave: dict[str, str] = {}  # which slot an address filled
-        self._failures: dict[str, tuple[int, str]] = {}
+        self._wants = Wants(self._sources, refresh_s * SECOND_US, addresses or {})
         self._view = RevocationView({}, {}, 0, grace_s * SECOND_US, self._sources.notice)
 
     def configure(
@@ -89,8 +81,7 @@ class RevocationStore:
     ) -> None:
         """Take other settings from now on; see the class."""
         with self._lock:
-            self._addresses = dict(addresses)
-            self._refresh_us = refresh_s * SECOND_US
+            self._wants.configure(refresh_s * SECOND_US, addresses)
             view = self._view
             self._view = RevocationView(
                 view.lists, view.responses, view.version, grace_s * SECOND_US, self._sources.notice
@@ -131,25 +122,13 @@ class RevocationStore:
                 added = self._add_list(read, der, trust, at_us)
             else:
                 added = self._add_response(read, der, trust, at_us)
-            self._note_checked(added, url, at_us)
+            self._wants.came(added, url, at_us)
             return added
-
-    def _note_checked(self, added: Added, url: str, at_us: int) -> None:
-        if len(self._checked) > _CHECKED_MAX:  # all is fetched once more
-            self._checked.clear()
-            self._gave.clear()
-        self._checked[added.slot] = at_us
-        if url:
-            self._checked[url] = at_us
-            self._gave[url] = added.slot
-        self._failures.pop(added.issuer_sha256, None)
 
     def failed(self, issuer_sha256: str, reason: str, at_us: int) -> None:
         """Note that fetching an authority's data failed; told by `states` until it succeeds."""
         with self._lock:
-            if len(self._failures) >= REVOCATION_LISTS_MAX:
-                self._failures.clear()
-            self._failures[issuer_sha256] = (at_us, plain(reason))
+            self._wants.failed(issuer_sha256, reason, at_us)
 
     # Lists.
 
@@ -319,67 +298,26 @@ class RevocationStore:
         The lists of each authority whose certificates must be shown not to be revoked, and
         responses about certificates seen that no list speaks about.
         """
-        found: list[Wanted] = []
         with self._lock:
-            for authority, certificate in self._sources.wanting(trust):
-                sha256 = certificate.sha256.hex()
-                for mirrors in self._mirrors(trust, authority, certificate):
-                    if self._due_list(mirrors, at_us):
-                        found.append(Wanted("crl", mirrors, sha256))
-                        if len(found) >= REVOCATION_WANTED_MAX:
-                            return tuple(found)
-            for one in self._sources.seen(at_us):
-                serial = one.certificate.parsed.serial_number
-                if self._due_response(one.certificate, one.issuer, at_us):
-                    body = request_for(one.issuer, serial)
-                    found.append(Wanted("ocsp", one.responders, one.issuer.sha256.hex(), body))
-                    if len(found) >= REVOCATION_WANTED_MAX:
-                        break
-        return tuple(found)
-
-    def _mirrors(
-        self, trust: TrustView, authority: str, certificate: Certificate
-    ) -> tuple[Mirrors, ...]:
-        named = self._addresses.get(certificate.sha256.hex())
-        if named is not None:
-            return tuple((url,) for url in named)
-        return self._sources.lists_of(trust, authority)
-
-    def _due_list(self, mirrors: Mirrors, at_us: int) -> bool:
-        latest = max(mirrors, key=lambda url: self._checked.get(url, 0))
-        checked = self._checked.get(latest, 0)
-        known = self._view.lists.get(self._gave.get(latest, ""))
-        if not checked:
-            return True
-        evidence = None if known is None else known.evidence
-        return at_us >= _due_at(evidence, checked, self._refresh_us)
-
-    def _due_response(self, certificate: Certificate, issuer: Certificate, at_us: int) -> bool:
-        serial = certificate.parsed.serial_number
-        status = self._view.status(issuer, serial, at_us, certificate)
-        evidence = status.evidence
-        if evidence is not None and evidence.kind == "crl" and not evidence.grace:
-            return False
-        known = self._view.responses.get((authority_id(issuer), serial))
-        checked = self._checked.get(_slot("ocsp", authority_id(issuer), f"{serial:x}"), 0)
-        if known is None or not checked:
-            return True
-        half = (known.answer.fresh_until - known.answer.produced_at) // 2
-        return at_us >= _due_at(known.evidence, checked, max(half, self._refresh_us))
+            return self._wants.wanted(self._view, trust, at_us)
 
     # What operators are told.
 
     def states(self, trust: TrustView, at_us: int) -> tuple[AuthorityRevocation, ...]:
         """Return how fresh the data of each authority is, in the order of the trust store."""
         with self._lock:
-            required = dict(self._sources.wanting(trust))
+            needed = {
+                name: certificate
+                for name, certificate, trusted in self._sources.wanting(trust, at_us)
+                if trusted
+            }
             named = {authority_id(one.certificate): one.certificate for one in trust.authorities}
             about: dict[str, list[KnownResponse]] = {}
             for response in self._view.responses.values():
                 about.setdefault(response.issuer, []).append(response)
             return tuple(
-                self._state(certificate, about.get(name, ()), trust, at_us, name in required)
-                for name, certificate in {**named, **required}.items()
+                self._state(certificate, about.get(name, ()), trust, at_us, name in needed)
+                for name, certificate in {**named, **needed}.items()
             )
 
     def _state(
@@ -395,8 +333,8 @@ class RevocationStore:
         slots = [one.slot for one in lists] + [one.slot for one in responses]
         evidences = [one.evidence for one in (lists or responses)]
         newest = max(evidences, key=lambda one: one.fresh_until, default=None)
-        failed_at, failure = self._failures.get(certificate.sha256.hex(), (0, ""))
-        mirrors = self._mirrors(trust, authority, certificate)
+        failed_at, failure = self._wants.failure(certificate.sha256.hex())
+        mirrors = self._wants.mirrors(trust, authority, certificate)
         return AuthorityRevocation(
             sha256=certificate.sha256.hex(),
             subject=certificate.subject,
@@ -411,7 +349,7 @@ class RevocationStore:
             fresh_until=0 if newest is None else newest.fresh_until,
             serves_until=0 if newest is None else newest.fresh_until + view.grace_us,
             addresses=tuple(url for one in mirrors for url in one),
-            checked_at=max((self._checked.get(slot, 0) for slot in slots), default=0),
+            checked_at=self._wants.checked_at(slots),
             failure=failure,
             failed_at=failed_at,
         )  # fmt: skip
@@ -423,20 +361,6 @@ def _freshness(newest: Evidence | None, at_us: int, grace_us: int) -> Freshness:
     if at_us < newest.fresh_until:
         return "fresh"
     return "grace" if at_us < newest.fresh_until + grace_us else "expired"
-
-
-def _due_at(evidence: Evidence | None, checked: int, refresh_us: int) -> int:
-    """Return when to ask again for data that was last asked for at `checked`.
-
-    Every `refresh_us`; sooner and sooner towards the end of its life, when the next should be
-    there, and each REVOCATION_RETRY_S from then on.
-    """
-    retry_us = REVOCATION_RETRY_S * SECOND_US
-    if evidence is None:
-        return checked + retry_us
-    life = evidence.fresh_until - evidence.produced_at
-    begins = evidence.fresh_until - min(REVOCATION_LEAD_S_MAX * SECOND_US, life // 10)
-    return max(checked + retry_us, min(checked + refresh_us, begins))
 
 
 def _read_either(der: bytes) -> ReadList | ReadResponse:

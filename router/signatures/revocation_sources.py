@@ -64,7 +64,7 @@ class Known:
 
     authorities: tuple[Authority, ...] = ()
     by_name: dict[str, list[Certificate]] = field(default_factory=dict)
-    required: dict[str, list[Certificate]] = field(default_factory=dict)
+    required: dict[str, list[Authority]] = field(default_factory=dict)
     lists: dict[str, dict[Mirrors, None]] = field(default_factory=dict)
 
 
@@ -134,17 +134,25 @@ class Sources:
         with self._lock:
             return tuple({**known, **self._lists.get(authority, {})})
 
-    def wanting(self, trust: TrustView) -> Iterator[tuple[str, Certificate]]:
-        """Yield (authority_id, certificate) of each authority whose data is needed."""
+    def wanting(self, trust: TrustView, at_us: int) -> Iterator[tuple[str, Certificate, bool]]:
+        """Yield (authority_id, certificate, trusted now) of each authority whose data is needed.
+
+        That of authorities whose trust has ended is needed for a while: documents that came
+        before may still wait for it.
+        """
         required = self.known(trust).required
-        for name, certificates in required.items():
-            yield name, certificates[0]
+        for name, authorities in required.items():
+            ends = [one.trusted_to for one in authorities]
+            last = max((one for one in ends if one is not None), default=0)
+            trusted = any(one.holds(at_us) for one in authorities)
+            if None in ends or at_us < last + _SEEN_US:
+                yield name, authorities[-1].certificate, trusted
         with self._lock:
             seen = list(self._authorities.values())
-        trusted = {one.certificate.sha256 for one in trust.authorities}
+        listed = {one.certificate.sha256 for one in trust.authorities}
         for one in seen:
-            if one.sha256 not in trusted and authority_id(one) not in required:
-                yield authority_id(one), one
+            if one.sha256 not in listed and authority_id(one) not in required:
+                yield authority_id(one), one, True
 
 
 def _known_of(authorities: tuple[Authority, ...]) -> Known:
@@ -153,7 +161,7 @@ def _known_of(authorities: tuple[Authority, ...]) -> Known:
         certificate = one.certificate
         known.by_name.setdefault(subject_key(certificate), []).append(certificate)
         if one.revocation == "required":
-            known.required.setdefault(authority_id(certificate), []).append(certificate)
+            known.required.setdefault(authority_id(certificate), []).append(one)
     for one in authorities:
         if one.certificate.subject_name == one.certificate.issuer_name:
             continue

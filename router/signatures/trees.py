@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from router._trees import VerifiedTrees
+from router._trees import VerifiedTree, VerifiedTrees
 from router.errors import SignatureRefusedError
 from router.limits import TREE_DOCUMENTS_MAX, TREE_MEMORY_BYTES_MAX, TREES_REMEMBERED_MAX
 from router.model.documents import SignatureEntry
@@ -218,6 +218,13 @@ class TreeMemory:
         """Return how many trees are remembered."""
         return len(self._trees)
 
+    def find(self, entry: SignatureEntry, payload: bytes) -> tuple[VerifiedTree, int] | None:
+        """Return tree and index of a document that is proven to stand in a remembered tree.
+
+        None says nothing about it: `check` words what is wrong, or verifies the tree.
+        """
+        return self._trees.prove(entry.protected, entry.signature, entry.tree, payload)
+
     def check(
         self, entry: SignatureEntry, payload: bytes, verify: Callable[[bytes, bytes], None]
     ) -> TreeProof:
@@ -228,7 +235,7 @@ class TreeMemory:
         `tree.signature` and what `read_place` and `verify_inclusion` raise; the path is
         relative to the entry.
         """
-        found = self._trees.prove(entry.protected, entry.signature, entry.tree, payload)
+        found = self.find(entry, payload)
         if found is None:
             return self._check_first(entry, payload, verify)
         tree, index = found

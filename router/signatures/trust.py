@@ -197,6 +197,14 @@ class TrustStore:
         for bindings in tuple(self._bindings.values()):
             yield from bindings
 
+    def bound_certificates(self, at_us: int) -> Iterator[CertificateBound]:
+        """Return, for each certificate that speaks for a unit at an instant, one such binding."""
+        for bindings in tuple(self._bindings.values()):
+            for binding in bindings:
+                if binding.holds(at_us):
+                    yield binding
+                    break
+
     def bound_counts(self, units: Collection[int], at_us: int) -> dict[int, int]:
         """Return for each of the units how many certificates speak for it at an instant."""
         found = dict.fromkeys(units, 0)

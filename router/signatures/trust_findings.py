@@ -119,12 +119,7 @@ def in_date(certificate: Certificate, at_us: int) -> bool:
 
 def bound_by_issuer(store: TrustStore, at_us: int) -> Counter[bytes]:
     """Count the certificates that speak for a unit at an instant by `issuer_digest`."""
-    held = {
-        binding.certificate_sha256: binding.issuer
-        for binding in store.all_bindings()
-        if binding.holds(at_us)
-    }
-    return Counter(held.values())
+    return Counter(binding.issuer for binding in store.bound_certificates(at_us))
 
 
 def look_over(store: TrustStore, at_us: int) -> list[Found]:
@@ -195,19 +190,15 @@ def _both_at_once(one: Certificate, other: Certificate) -> bool:
 def _bindings(store: TrustStore, at_us: int) -> Iterator[Found]:
     """Yield what is to be said of all bound certificates together."""
     names = {issuer_digest(one.certificate.subject_name) for one in store.authorities}
-    unknown, ending = set(), set()
-    for binding in store.all_bindings():
-        if not binding.holds(at_us):
-            continue
-        if binding.issuer and binding.issuer not in names:
-            unknown.add(binding.certificate_sha256)
-        if binding.expires and binding.expires <= at_us + _SOON_US:
-            ending.add(binding.certificate_sha256)
+    unknown = ending = 0
+    for binding in store.bound_certificates(at_us):
+        unknown += bool(binding.issuer) and binding.issuer not in names
+        ending += bool(binding.expires) and binding.expires <= at_us + _SOON_US
     if unknown:
-        yield Found("binding.issuer_unknown", "warning", facts={"count": len(unknown)})
+        yield Found("binding.issuer_unknown", "warning", facts={"count": unknown})
     if ending:
         day = show_instant(at_us + _SOON_US)[:10]
-        yield Found("binding.expires_soon", "warning", facts={"count": len(ending), "until": day})
+        yield Found("binding.expires_soon", "warning", facts={"count": ending, "until": day})
 
 
 def _years(root: Certificate) -> str:

@@ -20,6 +20,7 @@ What it leaves open is closed here:
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import threading
 from collections.abc import Coroutine, Iterable, Sequence
@@ -72,6 +73,9 @@ from router.model.instants import SECOND_US, instant_of
 from router.signatures.certificates import Certificate
 from router.signatures.paths import PolicyInputs
 from router.signatures.verdicts import Evidence
+
+# It warns of each list it can't use, with the names of people; our verdicts say what is missing.
+logging.getLogger("pyhanko_certvalidator").setLevel(logging.ERROR)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HASHES: Final = frozenset({"sha256", "sha384", "sha512"})

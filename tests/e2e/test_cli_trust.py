@@ -70,6 +70,8 @@ def test_what_a_person_should_look_at_is_told_with_what_to_do(house):
     (house.home / "below.pem").write_bytes(pem_of(g1().below))
     alone = run(house, "check", "below.pem", VANBAN_LANG="vi")
     assert (alone.status, "không dẫn tới CA gốc tin cậy nào" in alone.out) == (1, True)
+    added = run(house, "add", "below.pem")
+    assert (added.status, "leads to no root" in added.err) == (0, True)
     signer = run(house, "check", "signer.der")
     assert (signer.status, "certificate.untrusted" in signer.out) == (1, True)
     together = run(house, "check", "chain.pem", "--json").json()["certificates"]

@@ -177,7 +177,9 @@ def responder_extensions(*, no_check: bool = True) -> Extensions:
     return [*found, (x509.OCSPNoCheck(), False)] if no_check else found
 
 
-def root(name: str = "Root CA", index: int = 30, *, crl_sign: bool = True) -> Ca:
+def root(
+    name: str = "Root CA", index: int = 30, *, crl_sign: bool = True, starts: datetime = _BORN
+) -> Ca:
     """Make a root authority."""
     key = pki().key("ec", index)
     extensions = [
@@ -185,7 +187,7 @@ def root(name: str = "Root CA", index: int = 30, *, crl_sign: bool = True) -> Ca
         (usage(key_cert_sign=True, crl_sign=crl_sign), True),
     ]
     made = _certificate(
-        name, key.public_key(), named(name), key, index + 1, extensions, _BORN, _ENDS
+        name, key.public_key(), named(name), key, index + 1, extensions, starts, _ENDS
     )
     return Ca(key, made)
 

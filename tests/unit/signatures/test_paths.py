@@ -145,6 +145,18 @@ def test_a_subordinate_authority_may_be_trusted_as_a_root() -> None:
     assert verdict.chain == (LEAF, MIDDLE.certificate)
 
 
+def test_a_root_of_the_first_generation_may_have_signed_itself_with_sha_1() -> None:
+    old = Ca(ROOT.key, read_certificate(weakly_signed(ROOT.certificate.der, ROOT.key)))
+    verdict = judged(view=trust(old, middle=(MIDDLE,)))
+    assert verdict.status == "valid"
+    assert verdict.chain[-1] == old.certificate
+
+
+def test_nothing_is_logged_about_people(caplog: pytest.LogCaptureFixture) -> None:
+    judged(revocation=View(lists=(MIDDLE_LIST, MIDDLE.crl(key=pki().key("ec", 50)))))
+    assert caplog.records == []
+
+
 def test_missing_lists_keep_it_indeterminate_and_are_named() -> None:
     verdict = judged(revocation=NOTHING_KNOWN)
     assert (verdict.status, verdict.code) == ("indeterminate", "")
