@@ -86,6 +86,10 @@ class Judge:
         self._working = threading.Lock()  # one turn at a time; guards the one below
         self._asked: Asked | None = None
 
+    def counts(self) -> dict[str, int]:
+        """Return how many wait now, and what was decided since the opening, by outcome."""
+        return {"waiting": len(self.waiting), **self.decided}
+
     def turn(self) -> tuple[int, list[StoredAudience]]:
         """Judge what is due to be judged; return how many were decided, and whom they reach.
 
