@@ -16,10 +16,14 @@ from router.signatures.revocation_view import RevocationView
 
 
 class Signed(NamedTuple):
-    """A document's verdict (None: nobody signed it) with its signature entries."""
+    """A document's verdict (None: nobody signed it) with its signature entries.
+
+    `document` is its sequence when it is stored already.
+    """
 
     verdict: Verdict | None
     entries: tuple[SignatureEntry, ...]
+    document: int = 0
 
 
 class Notes(NamedTuple):
@@ -69,24 +73,21 @@ class Verification:
 
     # What good verdicts stand on.
 
-    def keep(self, batch: Sequence[Signed], now_us: int, document: int = 0) -> Notes:
-        """Keep the certificates of good verdicts (flushed); return the notes to be stored.
-
-        `document` is where the one stands that they are of, when it is stored already.
-        """
+    def keep(self, batch: Sequence[Signed], now_us: int) -> Notes:
+        """Keep the certificates of good verdicts (flushed); return the notes to be stored."""
         signers, view = self._rooms.signers, self._rooms.trust.view
-        good = [one for one in batch if one.verdict is not None and one.verdict.status == "valid"]
-        verdicts = []
+        good: list[tuple[Verdict, int]] = []
         new: dict[bytes, RoomRecord] = {}
-        for one in good:
-            assert one.verdict is not None
-            verdicts.append(one.verdict)
-            for record in signers.missing(one.verdict, one.entries, view, now_us):
+        for verdict, entries, document in batch:
+            if verdict is None or verdict.status != "valid":
+                continue
+            good.append((verdict, document))
+            for record in signers.missing(verdict, entries, view, now_us):
                 new[record.body] = record
         if new:
             self._rooms.append(list(new.values()))
         last = self._queue.store.last
-        return Notes(signers.notes(verdicts, last, now_us, document), verdicts, last)
+        return Notes(signers.notes(good, last, now_us), [one for one, _ in good], last)
 
     def noted(self, notes: Notes) -> None:
         """Take in that notes are flushed with their documents."""
