@@ -34,6 +34,12 @@ def of(paper: Paper) -> Awaited | None:
     return part if isinstance(part, Awaited) else None
 
 
+def decided(paper: Paper) -> bool:
+    """Say whether a document had to wait for its verdict, and has it."""
+    awaited = of(paper)
+    return awaited is not None and awaited.standing in {RELEASED, EXCLUDED}
+
+
 def await_verdicts(session: Session, engine: Engine) -> None:
     """Let an engine miss what the verdicts over some documents need, until it has come."""
     verification = engine._submitter._verification

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from router.queue import MemoryStore
-from vanban_bench.simulator.awaited import learn
+from vanban_bench.simulator.awaited import decided, learn
 from vanban_bench.simulator.books import check_books
 from vanban_bench.simulator.clients import STEPS
 from vanban_bench.simulator.documents import WrongError
@@ -24,7 +24,10 @@ def steps_of(seed: int) -> int:
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What one run did; equal seeds and steps give equal reports."""
+    """What one run did; equal seeds and steps give equal reports.
+
+    `verdicts` counts documents that had to wait for theirs, and have it.
+    """
 
     seed: int
     steps: int
@@ -35,6 +38,7 @@ class Report(msgspec.Struct, frozen=True):
     faults: int
     replays: int
     restorations: int
+    verdicts: int
     digest: str
 
 
@@ -94,5 +98,6 @@ def _report(session: Session, seed: int, steps: int) -> Report:
         faults=session.plan.struck,
         replays=session.replays,
         restorations=session.restorations,
+        verdicts=sum(decided(paper) for paper in model.papers),
         digest=session.digest.hexdigest(),
     )
