@@ -240,6 +240,7 @@ FETCH_PAUSE_S_MIN: Final = 5
 FETCH_PAUSE_S_MAX: Final = 900
 KEPT_FILES_MAX: Final = 20_480
 KEPT_FILES_BYTES_MAX: Final = 1_073_741_824
+"""Revocation data kept on the disk for the next start."""
 TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
