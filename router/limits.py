@@ -204,6 +204,28 @@ VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 VERIFY_THREADS_MAX: Final = 64
 PIN_CHARS_MAX: Final = 256
 """PIN of a token, or password of a key's file."""
+VERDICT_WAIT_S_MAX: Final = 7 * 86_400
+"""How long a document waits for what its verdict lacks; a list is issued anew within it."""
+VERDICTS_WAITING_MAX: Final = 262_144
+"""Documents that wait for their verdicts at once; beyond, such documents are refused for now."""
+VERDICTS_PER_TURN: Final = 256
+"""Waiting documents that one turn judges."""
+VERDICT_TURN_S: Final = 0.2
+"""After this time a turn begins no further group of documents: others want the store, too."""
+VERDICT_RETRY_S_MIN: Final = 1
+VERDICT_RETRY_S_MAX: Final = 300
+"""An undecided document is judged again after the first, then twice as long, to the second."""
+VERDICT_LOOK_S: Final = 0.1
+"""How often the daemon looks whether waiting documents can be decided."""
+DUE_LOOKED_PER_TURN: Final = 1_024
+"""Rows of the time index that one turn reads in search of documents that wait, after an opening."""
+VERIFY_DOCUMENTS_MAX: Final = 256
+CERTIFICATES_KEPT_MAX: Final = 65_536
+"""Certificates kept with the verdicts (0.3 KB of memory each); beyond, their SHA-256 only."""
+SIGNER_SPAN_RECORDS: Final = 16_384
+"""That a certificate signed is noted once in so many records of the log."""
+AFFECTED_PAGE_MAX: Final = 1_000
+"""Documents of one page of those that a later revocation concerns."""
 CRL_BYTES_MAX: Final = 67_108_864
 CRL_ENTRIES_MAX: Final = 1_000_000
 CRL_ENTRIES_TO_PATHS_MAX: Final = 1_000
@@ -224,8 +246,7 @@ REVOCATION_REFRESH_S_DEFAULT: Final = 3_600
 REVOCATION_REFRESH_S_MAX: Final = 604_800
 REVOCATION_LEAD_S_MAX: Final = 3_600
 REVOCATION_RETRY_S: Final = 60
-"""From the first before its nextUpdate on (or a tenth of its life) data is asked for again, each
-time after the second."""
+"""From the first before nextUpdate on data is asked for again, each time after the second."""
 REVOCATION_ADDRESSES_MAX: Final = 16
 REVOCATION_MIRRORS_MAX: Final = 4
 REVOCATION_SEEN_MAX: Final = 16_384
@@ -250,8 +271,7 @@ PATH_CERTIFICATES_MAX: Final = 10
 PATHS_MAX: Final = 8
 """Paths of one signer that are validated (about 5 ms each) before it is refused."""
 PATH_STEPS_MAX: Final = 512
-"""Certificates looked at for one signer's paths, and signatures verified between them (at
-most 0.5 ms each): what certificates that sign each other in circles can cost."""
+"""Certificates looked at, and signatures verified (0.5 ms each), for one signer's paths."""
 DISTINGUISHED_NAME_BYTES_MAX: Final = 1_024
 """Names of subjects and issuers that are compared by RFC 5280 (at worst some 10 ms each)."""
 PARSED_CERTIFICATES_MAX: Final = 128
@@ -294,8 +314,7 @@ LONG_POLLS_MAX: Final = 4_096
 LONG_POLLS_PER_UNIT_MAX: Final = 64
 """Sleeping leases of one unit, so that no token can take the places of all units."""
 LEASE_ENDS_MAX: Final = 65_536
-"""Ends of leases an engine remembers to wake sleepers at; beyond them a sleeper finds what
-came back when its own time is over."""
+"""Ends of leases an engine remembers to wake sleepers at."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
 WRITE_S_MAX: Final = 30
