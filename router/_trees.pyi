@@ -1,9 +1,10 @@
 """Remembers trees of documents whose root was verified, and the nodes proven below it."""
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, final
 
 __all__ = ["VerifiedTree", "VerifiedTrees"]
 
+@final
 class VerifiedTree:
     protected: str
     signature: str
@@ -11,11 +12,9 @@ class VerifiedTree:
     root: bytes
     told: Any
     nbytes: int
-    def __init__(
-        self, protected: str, signature: str, size: int, root: bytes, told: object
-    ) -> None: ...
     def __reduce__(self) -> NoReturn: ...
 
+@final
 class VerifiedTrees:
     nbytes: int
     def __init__(self, bytes_max: int, trees_max: int) -> None: ...
@@ -24,4 +23,5 @@ class VerifiedTrees:
     def prove(
         self, protected: str, signature: str, place: str, payload: bytes
     ) -> tuple[VerifiedTree, int] | None: ...
+    def prove_raw(self, raws: list[bytes]) -> list[tuple[VerifiedTree, int] | None]: ...
     def add(self, protected: str, signature: str, size: int, root: bytes, told: object) -> None: ...

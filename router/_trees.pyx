@@ -15,10 +15,15 @@ go only inside hashlib, so everything is looked up again after each hash.
 
 import hashlib
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int8_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy
+
+from router._tree_texts cimport (
+    PROTECTED, SIGNATURE, URL, Node, Read, Spelled, decode, read_spelled,
+)
 
 __all__ = ["VerifiedTree", "VerifiedTrees"]
 
@@ -26,6 +31,7 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     void *PyUnicode_DATA(object text)
+    object PyUnicode_DecodeLatin1(const char *data, Py_ssize_t size, const char *errors)
     object PyObject_CallOneArg(object function, object argument)
     object PyObject_CallMethodNoArgs(object holder, object name)
     object PyObject_CallMethodOneArg(object holder, object name, object argument)
@@ -35,64 +41,16 @@ cdef enum:
     HEAD = 40            # size, index, root
     LEVELS_MAX = 20      # of 2^20 documents
     PLACE_MAX = 680      # HEAD + LEVELS_MAX * HASH
-    STEP = 2046          # bytes of payload hashed at once without letting the GIL go
+    STEP = 2047          # bytes hashed at once without letting the GIL go
+    READ_COUNT = 32      # envelopes read at once,
+    READ_BYTES = 131072   # or bytes of them: what is read stays in the cache
     LET_GO = 8192        # from here on it is worth it
+    PLACE_CHARS_MAX = 907   # PLACE_MAX in base64url
     BAND_MAX = 10        # levels that share one block of memory
 
 cdef object sha256 = hashlib.sha256
 cdef object DIGEST = "digest"
 cdef object UPDATE = "update"
-cdef int8_t[256] SIXTETS
-
-
-cdef void fill_sixtets() noexcept:
-    """Fill the table of base64url (RFC 4648, section 5): -1 for what is no letter of it."""
-    cdef int place
-    cdef bytes letters = (
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    )
-    memset(SIXTETS, -1, 256)
-    for place in range(64):
-        SIXTETS[<uint8_t>letters[place]] = place
-
-
-fill_sixtets()
-
-
-cdef Py_ssize_t decode_url(const uint8_t *text, Py_ssize_t length, uint8_t *out) noexcept nogil:
-    """Decode canonical base64url without padding; return the bytes written, or -1."""
-    cdef Py_ssize_t at = 0
-    cdef Py_ssize_t written = 0
-    cdef Py_ssize_t rest = length & 3
-    cdef int a, b, c, d
-    cdef int wrong = 0
-    while at + 4 <= length:
-        a = SIXTETS[text[at]]
-        b = SIXTETS[text[at + 1]]
-        c = SIXTETS[text[at + 2]]
-        d = SIXTETS[text[at + 3]]
-        wrong |= a | b | c | d
-        out[written] = <uint8_t>((a << 2) | (b >> 4))
-        out[written + 1] = <uint8_t>((b << 4) | (c >> 2))
-        out[written + 2] = <uint8_t>((c << 6) | d)
-        at += 4
-        written += 3
-    if rest == 1 or wrong < 0:
-        return -1
-    if rest:
-        a = SIXTETS[text[at]]
-        b = SIXTETS[text[at + 1]]
-        c = SIXTETS[text[at + 2]] if rest == 3 else 0
-        if (a | b | c) < 0 or (c & 3 if rest == 3 else b & 15):
-            return -1
-        out[written] = <uint8_t>((a << 2) | (b >> 4))
-        written += 1
-        if rest == 3:
-            out[written] = <uint8_t>((b << 4) | (c >> 2))
-            written += 1
-    return written
-
-
 cdef inline uint32_t big_endian(const uint8_t *data) noexcept nogil:
     """Read four bytes as a number."""
     return (
@@ -101,28 +59,40 @@ cdef inline uint32_t big_endian(const uint8_t *data) noexcept nogil:
     )
 
 
-cdef int hash_leaf(bytes payload, uint8_t *out) except -1:
-    """Write SHA-256(0x00 || payload).
+cdef int hash_leaf(const uint8_t *leaf, Py_ssize_t size, uint8_t *out) except -1:
+    """Write the SHA-256 of a leaf: 0x00 and the payload.
 
-    hashlib lets the GIL go from 2,048 bytes on.  For one document that costs two threads more
-    than the hash itself, so small payloads are handed over in steps below that.
+    hashlib lets the GIL go from 2,048 bytes on.  For one small document that costs two threads
+    more than the hash itself, so it is handed over in steps below that.
     """
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
     cdef Py_ssize_t step = size if size > LET_GO else STEP
     cdef Py_ssize_t at = min(size, step)
     cdef Py_ssize_t end
-    cdef const char *text = PyBytes_AS_STRING(payload)
-    cdef bytes first = PyBytes_FromStringAndSize(NULL, at + 1)
-    cdef char *data = PyBytes_AS_STRING(first)
-    cdef object hasher
-    data[0] = 0
-    memcpy(data + 1, text, at)
-    hasher = PyObject_CallOneArg(sha256, first)
+    cdef object hasher = PyObject_CallOneArg(
+        sha256, PyBytes_FromStringAndSize(<const char *>leaf, at)
+    )
     while at < size:
         end = min(size, at + step)
-        PyObject_CallMethodOneArg(hasher, UPDATE, PyBytes_FromStringAndSize(text + at, end - at))
+        PyObject_CallMethodOneArg(
+            hasher, UPDATE, PyBytes_FromStringAndSize(<const char *>leaf + at, end - at)
+        )
         at = end
     return write_digest(hasher, out)
+
+
+cdef int hash_payload(bytes payload, uint8_t *out) except -1:
+    """Write the leaf hash of a payload."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
+    cdef uint8_t *leaf = <uint8_t *>malloc(size + 1)
+    if leaf == NULL:
+        raise MemoryError
+    try:
+        leaf[0] = 0
+        memcpy(leaf + 1, PyBytes_AS_STRING(payload), size)
+        hash_leaf(leaf, size + 1, out)
+    finally:
+        free(leaf)
+    return 0
 
 
 cdef int hash_node(const uint8_t *left, const uint8_t *right, uint8_t *out) except -1:
@@ -142,9 +112,6 @@ cdef inline int write_digest(object hasher, uint8_t *out) except -1:
     return 0
 
 
-ctypedef const uint8_t *Node
-
-
 cdef struct Climb:
     # One proof on its way up.  By level: the node found, its sibling in the proof (NULL where
     # the last of an odd level has none), its place.
@@ -153,6 +120,16 @@ cdef struct Climb:
     uint32_t[21] index
 
 
+cdef inline bint is_text(str text, const uint8_t *letters, Py_ssize_t length) noexcept:
+    """Say whether a text is these letters; one that is not plain ASCII never is."""
+    return (
+        PyUnicode_IS_ASCII(text)
+        and PyUnicode_GET_LENGTH(text) == length
+        and memcmp(PyUnicode_DATA(text), letters, length) == 0
+    )
+
+
+@cython.final
 cdef class VerifiedTree:
     """One tree whose root's signature was verified, and the nodes proven so far.
 
@@ -173,11 +150,16 @@ cdef class VerifiedTree:
     cdef int width               # levels of one band
     cdef Py_ssize_t block_count
     cdef uint8_t **blocks
-    cdef Py_ssize_t[20] first_block   # of each band
+    cdef Py_ssize_t[20] first_block   # by level: the first block of its band,
+    cdef Py_ssize_t[20] first_slot    # where it begins in each block,
+    cdef int[20] shift                # and how many of its places a block has, as a power of two
 
-    def __cinit__(self, str protected, str signature, uint32_t size, bytes root, object told):
-        cdef int band = 0
-        cdef int level = 0
+    cdef int fill(
+        self, str protected, str signature, uint32_t size, bytes root, object told
+    ) except -1:
+        """Set up what `add` has made."""
+        cdef int level, rise
+        cdef Py_ssize_t first = 0
         if PyBytes_GET_SIZE(root) != HASH or not 1 <= size <= <uint32_t>1 << LEVELS_MAX:
             raise ValueError("no root of a tree")
         self.protected = protected
@@ -189,11 +171,16 @@ cdef class VerifiedTree:
         while (size - 1) >> self.depth:
             self.depth += 1
         self.width = min(self.depth, BAND_MAX) or 1
-        while level < self.depth:
-            self.first_block[band] = self.block_count
-            level += self.width
-            self.block_count += <Py_ssize_t>((size - 1) >> level) + 1
-            band += 1
+        for level in range(self.depth):
+            rise = level % self.width
+            if not rise:
+                first = self.block_count
+                self.block_count += <Py_ssize_t>((size - 1) >> (level + self.width)) + 1
+            self.first_block[level] = first
+            self.first_slot[level] = (<Py_ssize_t>2 << self.width) - (
+                (<Py_ssize_t>2 << self.width) >> rise
+            )
+            self.shift[level] = self.width - rise
         self.nbytes = (
             400 + self.block_count * sizeof(void *)
             + PyBytes_GET_SIZE(root) + len(protected) + len(signature)
@@ -202,6 +189,7 @@ cdef class VerifiedTree:
             self.blocks = <uint8_t **>calloc(self.block_count, sizeof(void *))
             if self.blocks == NULL:
                 raise MemoryError
+        return 0
 
     def __dealloc__(self):
         cdef Py_ssize_t place
@@ -215,15 +203,11 @@ cdef class VerifiedTree:
 
     cdef inline Py_ssize_t block_of(self, int level, uint32_t index) noexcept nogil:
         """Return which block holds a node."""
-        return self.first_block[level // self.width] + (
-            index >> (self.width - level % self.width)
-        )
+        return self.first_block[level] + (index >> self.shift[level])
 
     cdef inline Py_ssize_t slot_of(self, int level, uint32_t index) noexcept nogil:
         """Return a node's place in its block: the levels lie one after the other."""
-        cdef int rise = level % self.width
-        cdef Py_ssize_t whole = <Py_ssize_t>2 << self.width
-        return whole - (whole >> rise) + (index & ((<uint32_t>1 << (self.width - rise)) - 1))
+        return self.first_slot[level] + (index & ((<uint32_t>1 << self.shift[level]) - 1))
 
     cdef inline size_t block_bytes(self) noexcept nogil:
         """Return the size of one block: a mark for each node, then the nodes."""
@@ -255,6 +239,12 @@ cdef class VerifiedTree:
         block[slot] = 1
         return 0
 
+    cdef bint is_signed(self, const Spelled *found) noexcept:
+        """Say whether an envelope has this tree's header and signature, letter for letter."""
+        return is_text(
+            self.signature, found.text[SIGNATURE], found.length[SIGNATURE]
+        ) and is_text(self.protected, found.text[PROTECTED], found.length[PROTECTED])
+
     cdef bint lay_out(self, const uint8_t *place, Py_ssize_t length, Climb *climb) noexcept nogil:
         """Say whether a decoded place is one of this tree, and lay its proof out by level."""
         cdef const uint8_t *node = place + HEAD
@@ -276,13 +266,12 @@ cdef class VerifiedTree:
             last >>= 1
         return node == place + length
 
-    cdef int climb_up(self, Climb *climb, bytes payload) except -2:
-        """Hash upwards until a known node; return its level, or -1 when nothing is proven."""
+    cdef int climb_up(self, Climb *climb) except -2:
+        """Hash upwards from the leaf until a known node; return its level, or -1: not proven."""
         cdef const uint8_t *node
         cdef const uint8_t *sibling
         cdef int level
         cdef int above
-        hash_leaf(payload, climb.found[0])
         for level in range(self.depth):
             node = self.known(level, climb.index[level])
             if node != NULL:
@@ -316,16 +305,18 @@ cdef class VerifiedTree:
         return 0
 
 
+@cython.final
 cdef class VerifiedTrees:
     """The trees remembered, by their signature; bounded in bytes and in number."""
 
     cdef dict trees
+    cdef VerifiedTree latest     # that `prove_raw` found, looked at first
     cdef readonly size_t nbytes
     cdef size_t bytes_max
     cdef Py_ssize_t trees_max
     cdef uint64_t tick
 
-    def __cinit__(self, size_t bytes_max, Py_ssize_t trees_max):
+    def __init__(self, size_t bytes_max, Py_ssize_t trees_max):
         self.trees = {}
         self.bytes_max = bytes_max
         self.trees_max = trees_max
@@ -342,16 +333,84 @@ cdef class VerifiedTrees:
         cdef uint8_t[PLACE_MAX] decoded
         cdef Climb climb
         cdef Py_ssize_t length = PyUnicode_GET_LENGTH(place)
-        cdef size_t before
-        cdef int level
         if tree is None or tree.protected != protected:
             return None
-        if not PyUnicode_IS_ASCII(place) or length * 3 // 4 > PLACE_MAX:
+        if not PyUnicode_IS_ASCII(place) or length > PLACE_CHARS_MAX:
             return None
-        length = decode_url(<const uint8_t *>PyUnicode_DATA(place), length, decoded)
+        length = decode(URL, <const uint8_t *>PyUnicode_DATA(place), length, decoded)
         if not tree.lay_out(decoded, length, &climb):
             return None
-        level = tree.climb_up(&climb, payload)
+        hash_payload(payload, climb.found[0])
+        return self.settled(tree, &climb, big_endian(decoded + 4))
+
+    def prove_raw(self, list raws not None):
+        """Return the same of envelopes in JSON, spelled as our encoder does; None for others.
+
+        They are read without the GIL, some at a time, so that other threads hash meanwhile; no
+        object is made of a payload but what is hashed.
+        """
+        cdef list found = []
+        cdef Py_ssize_t first = 0
+        cdef Py_ssize_t end
+        cdef Py_ssize_t total
+        while first < len(raws):
+            total = 0
+            end = first
+            while end < len(raws) and end - first < READ_COUNT and total < READ_BYTES:
+                total += len(<bytes?>raws[end])
+                end += 1
+            self.prove_some(raws, first, end, total, found)
+            first = end
+        return found
+
+    cdef int prove_some(
+        self, list raws, Py_ssize_t first, Py_ssize_t end, Py_ssize_t total, list found
+    ) except -1:
+        """Append the answers for a run of envelopes of `total` bytes."""
+        cdef Read[READ_COUNT] read
+        cdef Py_ssize_t count = end - first
+        cdef Py_ssize_t place
+        cdef bytes raw
+        cdef uint8_t *leaves = <uint8_t *>malloc(total or 1)
+        if leaves == NULL:
+            raise MemoryError
+        try:
+            total = 0
+            for place in range(count):
+                raw = raws[first + place]
+                read[place].raw = <const uint8_t *>PyBytes_AS_STRING(raw)
+                read[place].size = PyBytes_GET_SIZE(raw)
+                read[place].leaf = leaves + total
+                total += read[place].size
+            with nogil:
+                for place in range(count):
+                    read_spelled(&read[place])
+            for place in range(count):
+                found.append(self.proven(&read[place]) if read[place].good else None)
+        finally:
+            free(leaves)
+        return 0
+
+    cdef object proven(self, Read *one):
+        """Return (tree, index) for one envelope that was read, or None."""
+        cdef VerifiedTree tree = self.latest
+        cdef Climb climb
+        if tree is None or tree.left or not tree.is_signed(&one.found):
+            tree = self.trees.get(PyUnicode_DecodeLatin1(
+                <const char *>one.found.text[SIGNATURE], one.found.length[SIGNATURE], NULL
+            ))
+            if tree is None or not tree.is_signed(&one.found):
+                return None
+            self.latest = tree
+        if not tree.lay_out(one.place, one.place_length, &climb):
+            return None
+        hash_leaf(one.leaf, one.leaf_length, climb.found[0])
+        return self.settled(tree, &climb, big_endian(one.place + 4))
+
+    cdef object settled(self, VerifiedTree tree, Climb *climb, uint32_t index):
+        """Return (tree, index) and remember what was proven, or None."""
+        cdef int level = tree.climb_up(climb)
+        cdef size_t before
         if level < 0:
             return None
         self.tick += 1
@@ -359,17 +418,18 @@ cdef class VerifiedTrees:
         if level and not tree.left:
             before = tree.nbytes
             try:
-                tree.keep_below(&climb, level)
+                tree.keep_below(climb, level)
             finally:
                 self.nbytes += tree.nbytes - before
             if self.nbytes > self.bytes_max:
                 self.shrink()
-        return tree, big_endian(decoded + 4)
+        return tree, index
 
     def add(self, str protected, str signature, uint32_t size, bytes root, object told):
         """Remember a tree: the caller has verified this signature over its root statement."""
-        cdef VerifiedTree tree = VerifiedTree(protected, signature, size, root, told)
+        cdef VerifiedTree tree = VerifiedTree.__new__(VerifiedTree)
         cdef VerifiedTree known = self.trees.get(signature)
+        tree.fill(protected, signature, size, root, told)
         if known is not None:
             if known.protected == protected and known.size == size and known.root == root:
                 return
@@ -385,6 +445,8 @@ cdef class VerifiedTrees:
         """Let a tree leave."""
         del self.trees[tree.signature]
         tree.left = True
+        if self.latest is tree:
+            self.latest = None
         self.nbytes -= tree.nbytes
         return 0
 

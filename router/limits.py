@@ -204,56 +204,8 @@ VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 VERIFY_THREADS_MAX: Final = 64
 PIN_CHARS_MAX: Final = 256
 """PIN of a token, or password of a key's file."""
-CRL_BYTES_MAX: Final = 67_108_864
-CRL_ENTRIES_MAX: Final = 1_000_000
-"""Entries of one list; each takes 17 bytes and its serial number in memory."""
-CRL_ENTRIES_TO_PATHS_MAX: Final = 1_000
-"""Lists up to this size are also kept as they are, for the validation of paths."""
-OCSP_BYTES_MAX: Final = 65_536
-OCSP_CERTIFICATES_MAX: Final = 8
-"""Certificates in one response that are looked at for its responder's."""
-OCSP_FRESH_S: Final = 3_600
-"""How long a response serves that does not say when the next one comes."""
-REVOCATION_LISTS_MAX: Final = 4_096
-REVOCATION_LISTS_BYTES_MAX: Final = 268_435_456
-"""Memory of all lists: their indexes, and the small ones as they are."""
-REVOCATION_RESPONSES_MAX: Final = 16_384
-REVOCATION_RESPONSES_BYTES_MAX: Final = 67_108_864
-REVOCATION_SKEW_S: Final = 300
-"""How far ahead of our clock the clock of an authority may be."""
-REVOCATION_GRACE_S_DEFAULT: Final = 86_400
-REVOCATION_GRACE_S_MAX: Final = 2_592_000
-REVOCATION_REFRESH_S_DEFAULT: Final = 3_600
-REVOCATION_REFRESH_S_MAX: Final = 604_800
-REVOCATION_RETRY_S: Final = 60
-"""How soon data is asked for again whose successor should be there and is not."""
-REVOCATION_LEAD_S_MAX: Final = 3_600
-"""Data is asked for again this long before its nextUpdate, or a tenth of its life."""
-REVOCATION_ADDRESSES_MAX: Final = 16
-"""Addresses of lists of one authority that are learned from certificates."""
-REVOCATION_MIRRORS_MAX: Final = 4
-REVOCATION_SEEN_MAX: Final = 16_384
-"""Certificates whose responders are remembered; the least used leave first."""
-REVOCATION_SEEN_S: Final = 2_592_000
-"""They are forgotten after this time without a document."""
-REVOCATION_SEEN_AUTHORITIES_MAX: Final = 1_024
-"""Intermediate authorities known from documents only."""
-REVOCATION_WANTED_MAX: Final = 256
-REVOCATION_HOSTS_MAX: Final = 64
-URL_CHARS_MAX: Final = 2_048
-FETCH_TIMEOUT_S_DEFAULT: Final = 30
-FETCH_TIMEOUT_S_MAX: Final = 600
-FETCH_PAUSE_S_MIN: Final = 5
-FETCH_PAUSE_S_MAX: Final = 900
-"""After a failed attempt: the first, then twice as long at each, at most the second."""
-FETCH_LOOK_S: Final = 1.0
-"""How often the daemon looks for what should be fetched."""
-KEPT_FILES_MAX: Final = 20_480
-KEPT_FILES_BYTES_MAX: Final = 1_073_741_824
-"""Revocation data kept on the disk for the next start."""
 VERDICT_WAIT_S_MAX: Final = 7 * 86_400
-"""How long a document waits for what its verdict lacks (revocation data); then it expires, and
-its sender is told.  A list of revoked certificates is issued anew within that time."""
+"""How long a document waits for what its verdict lacks; a list is issued anew within it."""
 VERDICTS_WAITING_MAX: Final = 262_144
 """Documents that wait for their verdicts at once; beyond, such documents are refused for now."""
 VERDICTS_PER_TURN: Final = 256
@@ -262,22 +214,54 @@ VERDICT_TURN_S: Final = 0.2
 """After this time a turn begins no further group of documents: others want the store, too."""
 VERDICT_RETRY_S_MIN: Final = 1
 VERDICT_RETRY_S_MAX: Final = 300
-"""A document that is still undecided is judged again after the first time, then after twice as
-long each time, at most after the second; at once when trust or revocation data have changed."""
+"""An undecided document is judged again after the first, then twice as long, to the second."""
 VERDICT_LOOK_S: Final = 0.1
 """How often the daemon looks whether waiting documents can be decided."""
 DUE_LOOKED_PER_TURN: Final = 1_024
 """Rows of the time index that one turn reads in search of documents that wait, after an opening."""
 VERIFY_DOCUMENTS_MAX: Final = 256
-"""Documents that one call judges without storing them."""
 CERTIFICATES_KEPT_MAX: Final = 65_536
-"""Certificates of signers and of those who issued them that are kept with the verdicts (0.3 KB
-of memory each); beyond, a verdict names them by their SHA-256 only."""
+"""Certificates kept with the verdicts (0.3 KB of memory each); beyond, their SHA-256 only."""
 SIGNER_SPAN_RECORDS: Final = 16_384
-"""That a certificate signed is noted once in so many records of the log, so that its documents
-can be found again without an index of every document."""
+"""That a certificate signed is noted once in so many records of the log."""
 AFFECTED_PAGE_MAX: Final = 1_000
 """Documents of one page of those that a later revocation concerns."""
+CRL_BYTES_MAX: Final = 67_108_864
+CRL_ENTRIES_MAX: Final = 1_000_000
+CRL_ENTRIES_TO_PATHS_MAX: Final = 1_000
+"""Lists up to this size are also kept as they are, for the validation of paths."""
+OCSP_BYTES_MAX: Final = 65_536
+OCSP_CERTIFICATES_MAX: Final = 8
+OCSP_FRESH_S: Final = 3_600
+"""How long a response serves that does not say when the next one comes."""
+REVOCATION_LISTS_MAX: Final = 4_096
+REVOCATION_LISTS_BYTES_MAX: Final = 268_435_456
+REVOCATION_RESPONSES_MAX: Final = 16_384
+REVOCATION_RESPONSES_BYTES_MAX: Final = 67_108_864
+REVOCATION_SKEW_S: Final = 300
+"""How far ahead of our clock the clock of an authority may be."""
+REVOCATION_GRACE_S_DEFAULT: Final = 86_400
+REVOCATION_GRACE_S_MAX: Final = 2_592_000
+REVOCATION_REFRESH_S_DEFAULT: Final = 3_600
+REVOCATION_REFRESH_S_MAX: Final = 604_800
+REVOCATION_LEAD_S_MAX: Final = 3_600
+REVOCATION_RETRY_S: Final = 60
+"""From the first before nextUpdate on data is asked for again, each time after the second."""
+REVOCATION_ADDRESSES_MAX: Final = 16
+REVOCATION_MIRRORS_MAX: Final = 4
+REVOCATION_SEEN_MAX: Final = 16_384
+REVOCATION_SEEN_AUTHORITIES_MAX: Final = 1_024
+REVOCATION_SEEN_S: Final = 2_592_000
+"""Certificates and authorities known from documents, until so long after the last one."""
+REVOCATION_WANTED_MAX: Final = 256
+REVOCATION_HOSTS_MAX: Final = 64
+FETCH_TIMEOUT_S_DEFAULT: Final = 30
+FETCH_TIMEOUT_S_MAX: Final = 600
+FETCH_PAUSE_S_MIN: Final = 5
+FETCH_PAUSE_S_MAX: Final = 900
+KEPT_FILES_MAX: Final = 20_480
+KEPT_FILES_BYTES_MAX: Final = 1_073_741_824
+"""Revocation data kept on the disk for the next start."""
 TREE_DOCUMENTS_MAX: Final = 1 << 20
 """Documents that one signature over the root of their tree may cover."""
 TREE_CHARS_MAX: Final = 1_024
@@ -287,8 +271,7 @@ PATH_CERTIFICATES_MAX: Final = 10
 PATHS_MAX: Final = 8
 """Paths of one signer that are validated (about 5 ms each) before it is refused."""
 PATH_STEPS_MAX: Final = 512
-"""Certificates looked at for one signer's paths, and signatures verified between them (at
-most 0.5 ms each): what certificates that sign each other in circles can cost."""
+"""Certificates looked at, and signatures verified (0.5 ms each), for one signer's paths."""
 DISTINGUISHED_NAME_BYTES_MAX: Final = 1_024
 """Names of subjects and issuers that are compared by RFC 5280 (at worst some 10 ms each)."""
 PARSED_CERTIFICATES_MAX: Final = 128
@@ -331,8 +314,7 @@ LONG_POLLS_MAX: Final = 4_096
 LONG_POLLS_PER_UNIT_MAX: Final = 64
 """Sleeping leases of one unit, so that no token can take the places of all units."""
 LEASE_ENDS_MAX: Final = 65_536
-"""Ends of leases an engine remembers to wake sleepers at; beyond them a sleeper finds what
-came back when its own time is over."""
+"""Ends of leases an engine remembers to wake sleepers at."""
 BODY_READ_S_MAX: Final = 30
 """A request's headers must arrive within this time, and then its body within it again."""
 WRITE_S_MAX: Final = 30
@@ -505,7 +487,6 @@ assert TRUST_BUNDLE_CERTIFICATES_MAX * CERTIFICATE_BYTES_MAX < GROUP_BYTES_MAX, 
 assert REVOCATION_LISTS_MAX + REVOCATION_RESPONSES_MAX <= KEPT_FILES_MAX
 assert OCSP_BYTES_MAX < CRL_BYTES_MAX < KEPT_FILES_BYTES_MAX
 assert CRL_BYTES_MAX < LOCAL_REQUEST_BYTES_MAX, "a list fits one call of another process"
-assert FETCH_PAUSE_S_MIN <= FETCH_PAUSE_S_MAX
 assert TREE_DOCUMENTS_MAX < 1 << 32, "size and index of a tree have four bytes each"
 assert -(-(40 + 32 * (TREE_DOCUMENTS_MAX - 1).bit_length()) * 4 // 3) <= TREE_CHARS_MAX, (
     "the longest proof fits"

@@ -20,7 +20,7 @@ from vanban_bench.simulator.run import Report, Violation, run_seed
 SEEDS_DEFAULT = "10000"
 VIOLATIONS_MAX = 10
 SAY_EVERY_S = 10.0
-COUNTED = ("documents", "deliveries", "crashes", "faults", "replays", "restorations")
+COUNTED = ("documents", "deliveries", "crashes", "faults", "replays", "restorations", "verdicts")
 
 
 class Broken(msgspec.Struct, frozen=True):

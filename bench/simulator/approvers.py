@@ -16,10 +16,9 @@ from vanban_bench.simulator.paper import Paper, Standing
 from vanban_bench.simulator.parts import (
     EXCLUDED,
     EXPIRED,
-    HELD,
     RELEASED,
     UNDECIDED,
-    WAITING,
+    Awaited,
     Part,
 )
 from vanban_bench.simulator.session import Session
@@ -29,17 +28,19 @@ _UNRESOLVED: Final = "the part's entry is missing"
 
 
 def rule(session: Session) -> None:
-    """Release a part that is held or waits, deny it, or let what waits be held."""
+    """Release a part that is held, or deny it."""
     waiting = [
         (paper, part)
         for paper in _stored(session)
         for part in paper.parts
-        if part.standing in UNDECIDED and not part.over(session.now_us()) and _members(paper, part)
+        if part.standing in UNDECIDED
+        and not part.over(session.now_us())
+        and _members(paper, part)
+        and not isinstance(part, Awaited)
     ]
     if waiting:
         paper, part = session.random.choice(waiting)
-        decisions = [RELEASED, RELEASED, EXCLUDED, *([HELD] if part.standing == WAITING else [])]
-        decide(session, paper, part, session.random.choice(decisions))
+        decide(session, paper, part, session.random.choice((RELEASED, RELEASED, EXCLUDED)))
 
 
 def decide(session: Session, paper: Paper, part: Part, decision: str) -> None:
@@ -109,6 +110,8 @@ def decide_all(session: Session) -> None:
     """Decide on every part at the end, and learn what became of those that nobody knows of."""
     for paper in _stored(session):
         for part in paper.parts:
+            if isinstance(part, Awaited):
+                continue  # the engine's to decide
             if not _members(paper, part) or (part.standing not in UNDECIDED and not part.perhaps):
                 continue
             decide(session, paper, part, session.random.choice((RELEASED, EXCLUDED)))

@@ -14,7 +14,7 @@ import msgspec
 from router.model.answers import Outcome, Problem, Receipt
 from router.model.instants import SECOND_US, year_of
 from vanban_bench.simulator.paper import LANES, Paper, Signing, Standing
-from vanban_bench.simulator.parts import Part
+from vanban_bench.simulator.parts import Awaited, Part
 from vanban_bench.simulator.world import UnresolvableError, World
 
 CONFLICTS = ("document.conflict", "idempotency.conflict")
@@ -80,7 +80,9 @@ class Documents:
     def parts_of(self, content: str) -> tuple[Part, ...]:
         """Return how the audience of a document is divided, by the hash of its content."""
         paper = self._by_content.get(content)
-        return () if paper is None else paper.parts
+        if paper is None or any(isinstance(part, Awaited) for part in paper.parts):
+            return ()  # what waits for its verdict the engine divides itself
+        return paper.parts
 
     def named_in(self, key: str, sender: int, document_id: str) -> Paper | None:
         """Return the document that an event names; one whose answer was lost counts, too."""
@@ -200,6 +202,8 @@ class Documents:
         ]
         require(bool(paper.audiences), f"{said} names an audience that nobody addressed")
         require(receipt.effective == len(paper.audiences[0]), f"{said} counts another audience")
+        waits = any(isinstance(part, Awaited) for part in paper.parts)
+        require(receipt.waiting == waits * receipt.effective, f"{said} lets others wait")
         require(receipt.document_id == paper.document_id, f"{said} names another document")
         require(receipt.sender == paper.sender.code, f"{said} names another sender")
         require(receipt.content_sha256 == paper.content, f"{said} is for other content")

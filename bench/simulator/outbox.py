@@ -16,10 +16,11 @@ from router.engine import Engine
 from router.engine.outbox import read_cursor
 from router.model.answers import Outbox, OutboxEvent
 from router.model.instants import SECOND_US, instant_of
+from vanban_bench.simulator.awaited import learn
 from vanban_bench.simulator.deliveries import decode_id
 from vanban_bench.simulator.documents import require
 from vanban_bench.simulator.paper import Paper, Standing
-from vanban_bench.simulator.parts import UNDECIDED
+from vanban_bench.simulator.parts import EXCLUDED, EXPIRED, RELEASED, UNDECIDED, Awaited
 from vanban_bench.simulator.session import Session
 
 TICKS_MAX: Final = 200
@@ -40,8 +41,10 @@ def read_all(session: Session) -> None:
     """Let every sender read, at the end; nothing that fell due is left undone."""
     session.model.ticked(session.now_us())
     for _ in range(TICKS_MAX):
+        session.verdicts_move = True
         if not session.call(lambda engine: engine.tick()):
             break
+    learn(session)
     now_us = session.now_us()
     for unit in sorted({session.world.holder(one, now_us) for one in session.signer_of}):
         events = _pages(session, unit, limits.OUTBOX_PAGE_MAX)
@@ -99,6 +102,9 @@ def _check_each(session: Session, said: str, events: list[OutboxEvent]) -> None:
         elif event.kind == "hold_expired":
             _check_hold_expired(session, said, event, sender)
             times["hold_expired", event.hold] += 1
+        elif event.kind.startswith("verdict_"):
+            _check_verdict(session, said, event, sender)
+            times["verdict", event.key] += 1
         else:
             require(event.kind == "redirected", f"{said} tells of {event.kind}")
             _check_redirected(session, said, event, sender)
@@ -140,6 +146,20 @@ def _check_hold_expired(session: Session, said: str, event: OutboxEvent, sender:
     require(event.recipients > 0, f"{said}: nobody was held")
 
 
+def _check_verdict(session: Session, said: str, event: OutboxEvent, sender: int) -> None:
+    """Check that a document of this sender waited for such a verdict, and has it."""
+    paper = session.model.named_in(event.key, sender, event.document_id)
+    require(paper is not None and paper.sender.number == sender, f"{said} tells of a stranger's")
+    assert paper is not None
+    part = paper.parts[0] if paper.parts else None
+    require(isinstance(part, Awaited), f"{said}: {event.key} waited for no verdict")
+    assert part is not None
+    stands = {"verdict_valid": RELEASED, "verdict_invalid": EXCLUDED}.get(event.kind, EXPIRED)
+    require(stands == part.standing or stands in part.perhaps, f"{said} tells of {event.kind}")
+    meant = any(event.recipients == len(audience) for audience in paper.audiences)
+    require(meant or not paper.audiences, f"{said} counts others than those who waited")
+
+
 def _check_redirected(session: Session, said: str, event: OutboxEvent, sender: int) -> None:
     """Check who answers for an address since when; and for documents, that it was meant."""
     world, at_us = session.world, instant_of(datetime.fromisoformat(event.at))
@@ -156,7 +176,9 @@ def _check_redirected(session: Session, said: str, event: OutboxEvent, sender: i
         require(paper is not None and paper.sender.number == sender, f"{said} for a stranger's")
         assert paper is not None
         meant = any(place.number in audience for audience in paper.audiences)
-        require(meant and not paper.part_of(place.number), f"{said} for {paper.document_id}")
+        part = paper.part_of(place.number)
+        require(meant and (part is None or isinstance(part, Awaited)),
+                f"{said} for {paper.document_id}")  # fmt: skip
         return
     most = sum(
         paper.sender.number == sender and any(place.number in one for one in paper.audiences)

@@ -213,7 +213,7 @@ def write_paper(random: Random, order: Order) -> Paper:
         envelope,
         msgspec.json.encode(envelope),
         hashlib.sha256(payload).hexdigest(),
-        parts=make_parts(random, order.now_us),
+        parts=make_parts(random, order.now_us, lasting=life_s is None),
     )
 
 

@@ -1,9 +1,10 @@
 """Parts of a document's recipients that do not join inboxes when it is accepted.
 
-They are held, wait for what could not be decided, or are excluded.  No rule of the engine makes
-them yet: a run divides an audience where it becomes a record, and decides on the parts by the
-records that the queue has for it.  Which recipients belong to a part is settled by their
-numbers alone, so that the model knows it without asking.
+They are held, wait for what could not be decided, or are excluded.  No rule of a run makes
+them: it divides an audience where it becomes a record, and decides on the parts by the records
+that the queue has for it.  Only who waits for a verdict (`Awaited`) is the engine's own.
+Which recipients belong to a part is settled by their numbers alone, so that the model knows it
+without asking.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ HELD, WAITING, EXCLUDED, RELEASED, EXPIRED = "held", "waiting", "excluded", "rel
 UNDECIDED: Final = frozenset((HELD, WAITING))
 _SHARES: Final = 4
 _SPREAD: Final = 2_654_435_761
+_DELAYS_S: Final = (1, 30, 300, 3_600)
 _HOLDS_S: Final = (0, 60, 900, 7_200)
 
 
@@ -85,12 +87,42 @@ class Part:
         self.perhaps.clear()
 
 
-def make_parts(random: Random, now_us: int) -> tuple[Part, ...]:
-    """Return the parts of a new document; most have none."""
+@dataclass
+class Awaited(Part):
+    """All recipients, of a document that waits for its verdict.
+
+    What it lacks comes `delay_us` after acceptance, and finds it `good` or not.
+    """
+
+    delay_us: int = 0
+    good: bool = True
+
+    def anew(self) -> Part:
+        """Return it as it was before anything became of it."""
+        return replace(self, standing=self.began, perhaps=set())
+
+    def __deepcopy__(self, _: object) -> Part:
+        return replace(self, perhaps=set(self.perhaps))
+
+    def holds(self, number: int) -> bool:
+        """Say that every recipient belongs to it."""
+        del number
+        return True
+
+
+def make_parts(random: Random, now_us: int, *, lasting: bool) -> tuple[Part, ...]:
+    """Return the parts of a new document; most have none.
+
+    One that is `lasting` (without a time to live) may have to wait for its verdict.
+    """
+    if random.random() < 0.06 and lasting:
+        delay_s = random.choice(_DELAYS_S)
+        return (Awaited(0, 0, WAITING, 0, delay_us=delay_s * 1_000_000,
+                        good=random.random() < 0.7),)  # fmt: skip
     if random.random() > 0.25:
         return ()
     salt = random.randrange(1_000)
-    standings = random.sample((HELD, HELD, WAITING, EXCLUDED), random.choice((1, 1, 2)))
+    standings = random.sample((HELD, HELD, EXCLUDED), random.choice((1, 1, 2)))
     return tuple(
         Part(share, salt, standing,
              0 if standing == EXCLUDED or not (life_s := random.choice(_HOLDS_S))

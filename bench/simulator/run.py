@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from router.queue import MemoryStore
+from vanban_bench.simulator.awaited import decided, learn
 from vanban_bench.simulator.books import check_books
 from vanban_bench.simulator.clients import STEPS
 from vanban_bench.simulator.documents import WrongError
@@ -23,7 +24,10 @@ def steps_of(seed: int) -> int:
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What one run did; equal seeds and steps give equal reports."""
+    """What one run did; equal seeds and steps give equal reports.
+
+    `verdicts` counts documents that had to wait for theirs, and have it.
+    """
 
     seed: int
     steps: int
@@ -34,6 +38,7 @@ class Report(msgspec.Struct, frozen=True):
     faults: int
     replays: int
     restorations: int
+    verdicts: int
     digest: str
 
 
@@ -65,6 +70,7 @@ def run_seed(seed: int, steps: int | None = None, open_store: OpenStore = Memory
             session.latest_us = max(session.latest_us, session.now_us())
             action = session.random.choices(actions, weights)[0]
             action(session)
+            learn(session)
             check_books(session)
             if session.random.random() < 0.02:
                 session.check_disk()
@@ -92,5 +98,6 @@ def _report(session: Session, seed: int, steps: int) -> Report:
         faults=session.plan.struck,
         replays=session.replays,
         restorations=session.restorations,
+        verdicts=sum(decided(paper) for paper in model.papers),
         digest=session.digest.hexdigest(),
     )

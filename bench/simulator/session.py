@@ -20,6 +20,7 @@ from router.model.instants import SECOND_US
 from router.model.reorganisations import Reorganisation
 from router.ports import ManualClock
 from router.queue import Acceptance, MemoryDisk, MemoryStore
+from vanban_bench.simulator.awaited import await_verdicts
 from vanban_bench.simulator.bounds import make_bounds
 from vanban_bench.simulator.deliveries import ATTEMPTS_MAX
 from vanban_bench.simulator.documents import WrongError
@@ -101,6 +102,7 @@ class Session:
         self.backup: Backup | None = None
         self.freezing = False
         self.signer_of: dict[int, int] = {}
+        self.verdicts_move = False
         self.store: MemoryStore
         self.engine: Engine
         self._open()
@@ -131,6 +133,8 @@ class Session:
                 self.plan.die(self.disk, self.random)
                 continue
             self._adapt(self.engine)
+            await_verdicts(self, self.engine)
+            self.verdicts_move = True
             return
         raise WrongError("the engine does not open, though the disk is well")
 

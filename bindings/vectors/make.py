@@ -121,35 +121,42 @@ def bad_headers() -> Iterator[Vector]:
     def put(**members: object) -> Json:
         return signed_header(lambda header: header.update(members))
 
-    malformed = ("signature.malformed", "$.signatures[0].protected")
-    algorithm = ("signature.algorithm", "$.signatures[0].protected.alg")
+    header = "$.signatures[0].protected"
     critical = ("signature.critical", "$.signatures[0].protected.crit")
-    yield Vector("alg-none", "alg is none.", put(alg="none"), *algorithm)
-    yield Vector("alg-hs256", "alg is a MAC.", put(alg="HS256"), *algorithm)
+    yield Vector("alg-none", "alg is none.", put(alg="none"),
+                 "signature.unsigned", f"{header}.alg")  # fmt: skip
+    yield Vector("alg-hs256", "alg is a MAC.", put(alg="HS256"),
+                 "signature.mac", f"{header}.alg")  # fmt: skip
     yield Vector("alg-wrong-key", "RS256 with an ECDSA certificate.", put(alg="RS256"),
-                 "signature.key", SIGNER)  # fmt: skip
-    yield Vector("b64-true", "The payload is said to be encoded.", put(b64=True), *malformed)
+                 "signature.key_kind", SIGNER)  # fmt: skip
+    yield Vector("b64-true", "The payload is said to be encoded.", put(b64=True),
+                 "signature.encoded", f"{header}.b64")  # fmt: skip
     yield Vector("b64-missing", "b64 is critical but missing.",
-                 signed_header(lambda header: header.pop("b64")), *malformed)  # fmt: skip
+                 signed_header(lambda header: header.pop("b64")),
+                 "signature.header_missing", header)  # fmt: skip
     yield Vector("crit-missing", "b64 without crit.",
                  signed_header(lambda header: header.pop("crit")), *critical)  # fmt: skip
     yield Vector("crit-unknown", "crit names exp too.", put(crit=["b64", "exp"], exp=1),
                  *critical)  # fmt: skip
-    yield Vector("header-unknown-member", "The header has kid.", put(kid="1"), *malformed)
+    yield Vector("header-unknown-member", "The header has kid.", put(kid="1"),
+                 "signature.named_key", header)  # fmt: skip
     yield Vector("x5t-wrong", "x5t#S256 is of another certificate.",
-                 put(**{"x5t#S256": encode_url(bytes(32))}), *malformed)  # fmt: skip
-    yield Vector("x5c-empty", "x5c lists no certificate.", put(x5c=[]), *malformed)
+                 put(**{"x5t#S256": encode_url(bytes(32))}),
+                 "signature.thumbprint", f"{header}.x5t#S256")  # fmt: skip
+    yield Vector("x5c-empty", "x5c lists no certificate.", put(x5c=[]),
+                 "signature.certificates", f"{header}.x5c")  # fmt: skip
     yield Vector("x5c-six", "x5c lists six certificates.",
                  signed_header(lambda header: header.update(x5c=header["x5c"] * 6)),
-                 *malformed)  # fmt: skip
+                 "signature.certificates", f"{header}.x5c")  # fmt: skip
     yield Vector("x5c-url-alphabet", "x5c in base64url without padding.",
                  put(x5c=[encode_url(agency().certificate_der)]),
                  "certificate.malformed", SIGNER)  # fmt: skip
     raw = decode_url(agency().sign(b"").protected)
     yield Vector("header-duplicate-member", "alg stands twice in the header.",
-                 signed_raw_header(raw[:-1] + b',"alg":"ES256"}'), *malformed)  # fmt: skip
+                 signed_raw_header(raw[:-1] + b',"alg":"ES256"}'),
+                 "signature.header_twice", header)  # fmt: skip
     yield Vector("header-not-json", "The header is no JSON.", signed_raw_header(b"ES256"),
-                 *malformed)  # fmt: skip
+                 "signature.header", header)  # fmt: skip
 
 
 def bad_signatures() -> Iterator[Vector]:
@@ -173,16 +180,17 @@ def bad_signatures() -> Iterator[Vector]:
     message = signing_input(entry["protected"], encode_document(document()))
     der = key.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
     yield Vector("ecdsa-der", "The ECDSA signature is DER instead of r and s.",
-                 with_entry(signature=encode_url(der)), *invalid)  # fmt: skip
+                 with_entry(signature=encode_url(der)),
+                 "signature.length", "$.signatures[0].signature")  # fmt: skip
     yield Vector("wrong-key", "The header names one key, another one signed.",
                  signed_raw_header(decode_url(entry["protected"]), PKI.key("ec", 1)),
                  *invalid)  # fmt: skip
     yield Vector("signature-padded", "base64url with padding.",
                  with_entry(signature=entry["signature"] + "=="),
-                 "signature.malformed", "$.signatures[0].signature")  # fmt: skip
+                 "signature.spelling", "$.signatures[0].signature")  # fmt: skip
     yield Vector("protected-padded", "base64url with padding.",
                  with_entry(protected=entry["protected"] + "="),
-                 "signature.malformed", "$.signatures[0].protected")  # fmt: skip
+                 "signature.spelling", "$.signatures[0].protected")  # fmt: skip
     yield Vector("form-unknown", "No form of that name.", with_entry(form="cms"),
                  "signature.form", "$.signatures[0].form")  # fmt: skip
     yield Vector("second-bad", "The first signature is good, the second is not.",

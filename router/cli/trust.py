@@ -10,6 +10,7 @@ import rich_click as click
 from router.cli.dates import INSTANT, at_option, shown_text
 from router.cli.manage import acting, data_option, open_existing
 from router.cli.output import EXIT_REFUSED, language, print_json, print_line, print_table, warn_line
+from router.cli.revocation import crl
 from router.cli.words import column, count, word
 from router.errors import InputError
 from router.limits import BINDINGS_PAGE_MAX, TRUST_BUNDLE_BYTES_MAX
@@ -25,6 +26,9 @@ _file = click.Path(exists=True, dir_okay=False)
 @click.group()
 def trust() -> None:
     """Trusted CAs (roots and intermediates), and which certificate speaks for which unit."""
+
+
+trust.add_command(crl)
 
 
 @trust.command("add", epilog="Example: vanban trust add ca-g2.pem --from 2018-06-01")
@@ -103,10 +107,11 @@ def list_authorities(at_us: int | None, data: str, as_json: bool) -> None:
         return
     rows = [
         (one.sha256[:_PREFIX], word(one.role), word(one.state), one.generation or "–",
-         one.subject, _during(one), _revocation(one), one.bound)
+         one.subject, _during(one), _purposes(one), _revocation(one), one.bound)
         for one in found
     ]  # fmt: skip
-    names = ("sha256", "role", "state", "generation", "~name", "trusted", "revocation", "#bound")
+    names = ("sha256", "role", "state", "generation", "~name", "trusted", "~purposes",
+             "revocation", "#bound")  # fmt: skip
     print_table(
         count(len(rows), "authority", "authorities"), [column(name) for name in names], rows
     )
@@ -142,6 +147,10 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
     }
     for name, said in facts.items():
         print_line(f"{word(name)}: {said}", indent=2)
+
+
+def _purposes(one: AuthorityShown) -> str:
+    return ", ".join(word(name.replace("_", " ")) for name in one.purposes or _EVERY)
 
 
 def _revocation(one: AuthorityShown) -> str:

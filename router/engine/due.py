@@ -71,6 +71,7 @@ class DueWork:
                 count += 1
             if row is None or row.standing not in _WAITS or not 0 < row.expires <= now_us:
                 continue
+            waiting = None
             if row.standing == State.WAITING and one.document not in over:
                 waiting = self._judge.find(one.document)
                 if waiting is not None and waiting.ends <= now_us:
@@ -80,7 +81,7 @@ class DueWork:
                 count += 1
                 continue
             reason = "time to live" if row.standing == State.QUEUED else "hold"
-            if row.standing == State.HELD:
+            if row.standing == State.HELD or waiting is not None:  # its hold ended before its wait
                 found += self._told_of(row, one.document, now_us)
                 ended.append(row.number)
             found.append(after.expiry(self._queue, row, one.document, reason))

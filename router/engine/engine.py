@@ -396,6 +396,7 @@ class Engine(
             "pressure": {} if self._closed or self._forked else self.pressure(),
             "fault": self._fault_codes(),
             "revocation": {} if self._closed or self._forked else self._revocation_counts(),
+            "verdicts": self._judge.counts(),
         }
 
     def _fault_codes(self) -> dict[str, int]:

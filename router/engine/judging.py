@@ -86,6 +86,10 @@ class Judge:
         self._working = threading.Lock()  # one turn at a time; guards the one below
         self._asked: Asked | None = None
 
+    def counts(self) -> dict[str, int]:
+        """Return how many wait now, and what was decided since the opening, by outcome."""
+        return {"waiting": len(self.waiting), **self.decided}
+
     def turn(self) -> tuple[int, list[StoredAudience]]:
         """Judge what is due to be judged; return how many were decided, and whom they reach.
 
@@ -109,8 +113,9 @@ class Judge:
     def _judge(
         self, documents: Sequence[int], now_us: int
     ) -> tuple[int, list[StoredAudience]]:  # fmt: skip
-        decided, reached = 0, []
+        reached: list[StoredAudience] = []
         groups: dict[int, list[Waiting]] = {}
+        over: list[tuple[int, Verdict]] = []
         for document in documents:
             found = self.find(document)
             if found is None:
@@ -118,19 +123,22 @@ class Judge:
             elif reached_late(self._queue, document) is not None:
                 reached += self._complete(document, now_us)
             elif found.ends <= now_us:
-                self._end(document, "expired", accepted_with(found.facts), now_us)
-                decided += 1
+                verdict = accepted_with(found.facts)
+                assert verdict is not None, "only what is signed waits for a verdict"
+                over.append((document, verdict))
             else:
                 groups.setdefault(found.accepted.at, []).append(found)
         begun = monotonic()
         for at_us, batch in groups.items():
-            for one, verdict in zip(batch, self._verdicts(batch, at_us), strict=True):
-                if verdict.status != "indeterminate":
-                    reached += self._end(one.document, verdict.status, verdict, now_us)
-                    decided += 1
+            verdicts = self._verdicts(batch, at_us)
+            over += [
+                (one.document, verdict)
+                for one, verdict in zip(batch, verdicts, strict=True)
+                if verdict.status != "indeterminate"
+            ]
             if monotonic() - begun > limits.VERDICT_TURN_S:
                 break  # the others come again: they are planned already
-        return decided, reached
+        return len(over), reached + self._end_all(over, now_us)
 
     def _verdicts(self, batch: Sequence[Waiting], at_us: int) -> list[Verdict]:
         items = []
@@ -154,26 +162,34 @@ class Judge:
 
     # Ends.
 
-    def _end(
-        self, document: int, outcome: Outcome, verdict: Verdict | None, now_us: int
+    def _end_all(
+        self, verdicts: Sequence[tuple[int, Verdict]], now_us: int
     ) -> list[StoredAudience]:
-        """Write down how a document's wait ended; return whom it reaches."""
-        with self._held.moving:  # nothing of it expires meanwhile
-            found = self.find(document)
-            if found is None or reached_late(self._queue, document) is not None:
-                return []  # the next turn completes it
-            assert verdict is not None
-            if outcome == "valid":
-                self._keep_signers(found, verdict, now_us)
-            ending = self.ending(found, outcome, verdict, now_us)
-            return self._written(found, outcome, ending)
+        """Write down how documents' waits ended, in one group; return whom they reach.
 
-    def _keep_signers(self, found: Waiting, verdict: Verdict, now_us: int) -> None:
-        """Keep the certificates of a good verdict, and note who signed the document."""
-        signed = Signed(verdict, _envelope_of(found.accepted).signatures)
-        notes = self._verification.keep([signed], now_us, found.document)
-        if notes.records:
-            self._queue.append_rooms(notes.records)
+        A verdict that is still indeterminate ends a wait that is over.
+        """
+        ended: list[tuple[Waiting, Outcome]] = []
+        joining: list[Acceptance] = []
+        group: list[bytes] = []
+        signed: list[Signed] = []
+        with self._held.moving:  # nothing of them expires meanwhile
+            for document, verdict in verdicts:
+                found = self.find(document)
+                if found is None or reached_late(self._queue, document) is not None:
+                    continue  # the next turn completes it
+                outcome: Outcome = "expired"
+                if verdict.status != "indeterminate":
+                    outcome = verdict.status
+                ending = self.ending(found, outcome, verdict, now_us)
+                ended.append((found, outcome))
+                joining += ending.joining
+                group += ending.group
+                entries = _envelope_of(found.accepted).signatures
+                signed.append(Signed(verdict, entries, document))
+            notes = self._verification.keep(signed, now_us)
+            group = [records.encode_room(record) for record in notes.records] + group
+            return self._written(ended, Ending(group, joining))
 
     def _complete(self, document: int, now_us: int) -> list[StoredAudience]:
         """Do what a verdict leads to whose group was cut by a crash, the verdict right before it.
@@ -188,15 +204,19 @@ class Judge:
             moves = self._moves(found, late.said, now_us)
             again = records.encode_room(record_of(late.said, late.at))
             ending = Ending([again, *moves.group], moves.joining)
-            return self._written(found, late.said.outcome, ending)
+            return self._written([(found, late.said.outcome)], ending)
 
-    def _written(self, found: Waiting, outcome: Outcome, ending: Ending) -> list[StoredAudience]:
+    def _written(
+        self, ended: Sequence[tuple[Waiting, Outcome]], ending: Ending
+    ) -> list[StoredAudience]:
         told_until = self._redirections.told_until
-        self._queue.store.append_raw(ending.group)
+        if ending.group:
+            self._queue.store.append_raw(ending.group)
         overtaken = self._redirections.late_records(ending.joining, told_until)
         if overtaken:
             self._queue.store.append_raw(overtaken)
-        self.ended(found, outcome)
+        for found, outcome in ended:
+            self.ended(found, outcome)
         return [one.audience for one in ending.joining]
 
     def ended(self, found: Waiting, outcome: Outcome) -> None:

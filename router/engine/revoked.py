@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from router import limits
 from router.engine.facts import decode_facts
@@ -29,26 +29,6 @@ from router.signatures.certificates import Certificate, read_certificate
 
 _CHAIN_MAX = 10
 _CERTIFICATES_READ_MAX = 4_096
-
-
-class Status(Protocol):
-    """What revocation data say of one certificate at an instant."""
-
-    @property
-    def kind(self) -> str:
-        """Say "revoked", "good" or "unknown"."""
-
-    @property
-    def revoked_at(self) -> int | None:
-        """Return the instant of the revocation."""
-
-    @property
-    def invalidity_at(self) -> int | None:
-        """Return since when the key may have been lost, if that is said."""
-
-    @property
-    def reason(self) -> str:
-        """Return why it was revoked."""
 
 
 class RevokedNow(NamedTuple):
@@ -109,7 +89,7 @@ class Revoked:
             certificate, issuer = self.certificate(sha256), self.certificate(above)
             if certificate is None or issuer is None:
                 continue
-            status: Status = view.status(issuer, int(certificate.serial, 16), at_us)
+            status = view.status(issuer, int(certificate.serial, 16), at_us)
             if status.kind == "revoked":
                 revoked_at = status.revoked_at or 0
                 since = revoked_at

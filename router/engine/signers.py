@@ -111,22 +111,23 @@ class Signers:
                     found[sha256] = RoomRecord(ROOM, body, at_us, 0, "engine")
         return list(found.values())
 
-    def notes(
-        self, verdicts: Sequence[Verdict], last: int, at_us: int, document: int = 0
-    ) -> list[RoomRecord]:
-        """Return the notes that documents with these good verdicts need.
+    def notes(self, good: Sequence[tuple[Verdict, int]], last: int, at_us: int) -> list[RoomRecord]:
+        """Return the notes that documents with good verdicts need.
 
         They are stored after the sequence `last`, each in a group that begins with its note;
-        or `document` is where the one stands that they are of.  `noted` takes them in.
+        or the number beside the verdict is where the document stands already.  `noted` takes
+        them in.
         """
-        body = _encode(SignerUsed(document))
         wanted = {
-            one.certificate_sha256
-            for verdict in verdicts
+            (one.certificate_sha256, document)
+            for verdict, document in good
             for one in verdict.signatures
             if one.certificate_sha256 in self._kept and (document or self._due(one, last))
         }
-        return [RoomRecord(_room_of(sha256), body, at_us, 0, "engine") for sha256 in sorted(wanted)]
+        return [
+            RoomRecord(_room_of(sha256), _encode(SignerUsed(document)), at_us, 0, "engine")
+            for sha256, document in sorted(wanted)
+        ]
 
     def _due(self, one: SignatureVerdict, last: int) -> bool:
         noted = self._noted.get(one.certificate_sha256)

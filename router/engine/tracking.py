@@ -231,13 +231,15 @@ class Tracker:
                 break
         else:
             raise NotFoundError("document.not_found")
+        waits = not receives and self._waits(stored, asked.number)
+        kind = "yes" if receives else "waits" if waits else "absent" if position < 0 else "no"
         return Explanation(
             document=stored.key.hex(),
             unit=asked.code,
             name=asked.name,
             receives=receives,
-            summary=_summary(asked, position, receives, facts, _EN),
-            summary_vi=_summary(asked, position, receives, facts, _VI),
+            summary=_summary(asked, kind, facts, _EN),
+            summary_vi=_summary(asked, kind, facts, _VI),
             reasons=self._reasons(snapshot, facts, position, stored.sender),
         )
 
@@ -248,6 +250,15 @@ class Tracker:
             if after.joined(leg.entry) and position >= 0 and position in leg.audience:
                 return True
         return False
+
+    def _waits(self, stored: StoredDocument, number: int) -> bool:
+        """Say whether a unit is meant by a part that waits for the verdict over the signatures."""
+        return any(
+            leg.entry.standing == State.WAITING
+            and (position := leg.snapshot.hierarchy.position(number)) >= 0
+            and position in leg.audience
+            for leg in self.legs(stored, self._clock.now_us())
+        )
 
     def _reasons(
         self, snapshot: Snapshot, facts: Facts, position: int, sender: int
@@ -278,17 +289,20 @@ def _check(limit: int, page: int, state: str | None) -> None:
 _EN = {
     "yes": "{name} receives it: selected by “{selector}” as of {at}.",
     "no": "{name} does not receive it: not selected by “{selector}” as of {at}.",
+    "waits": "{name} does not have it yet: it waits for the verdict over its signatures; selected "
+    "by “{selector}” as of {at}.",
     "absent": "{name} does not receive it: it did not exist at the issue time {at}.",
 }
 _VI = {
     "yes": "{name} nhận văn bản: thuộc nơi nhận “{selector}” tại {at}.",
     "no": "{name} không nhận văn bản: không thuộc nơi nhận “{selector}” tại {at}.",
+    "waits": "{name} chưa nhận văn bản: còn chờ kết quả kiểm tra chữ ký số; thuộc nơi nhận "
+    "“{selector}” tại {at}.",
     "absent": "{name} không nhận văn bản: chưa có hoặc đã đóng mã tại thời điểm ban hành {at}.",
 }
 
 
-def _summary(unit: Unit, position: int, receives: bool, facts: Facts, words: dict[str, str]) -> str:
-    kind = "yes" if receives else "absent" if position < 0 else "no"
+def _summary(unit: Unit, kind: str, facts: Facts, words: dict[str, str]) -> str:
     return words[kind].format(
         name=f"{unit.name} ({unit.code})",
         selector=facts.selector[: limits.FACT_CHARS_MAX],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from router.engine.directory_face import OPERATOR
 from router.engine.state import Rooms
+from router.engine.trust_checking import TrustChecker
 from router.engine.trust_reading import TrustReader
 from router.engine.trusting import TrustAdministrator
 from router.model.trust import AuthorityShown, Bindings, CertificateChecked, TrustFinding
@@ -22,6 +23,7 @@ class TrustFace:
 
     def _face_trust(self, rooms: Rooms, clock: Clock) -> None:
         self._trust_reader = TrustReader(rooms, clock)
+        self._trust_checker = TrustChecker(rooms, self._trust_reader, clock)
         self._truster = TrustAdministrator(rooms, self._trust_reader, clock)
 
     def _alive(self) -> None:
@@ -111,20 +113,24 @@ class TrustFace:
         return self._trust_reader.authority(authority, at_us)
 
     def check_trust(self, *, at_us: int | None = None) -> list[TrustFinding]:
-        """Return what a person should look at: who ends, who leads nowhere, what is weak."""
+        """Return what a person should look at.
+
+        Who ends, who leads nowhere, what is weak, whose revocation data is missing.
+        """
         self._alive()
-        return self._trust_reader.findings(at_us)
+        return self._trust_checker.findings(at_us)
 
     def check_certificates(
         self, certificates: Sequence[bytes], *, at_us: int | None = None
     ) -> list[CertificateChecked]:
         """Say what would happen with the certificates of a file; nothing is changed.
 
-        Those of authorities are looked at as if all were imported.  Raises InputError
+        Those of authorities are looked at as if all were imported, a signer's is judged as a
+        document signed with it at that instant would be.  Raises InputError
         `trust.invalid` for one that can't be read.
         """
         self._alive()
-        return self._trust_reader.check(certificates, at_us)
+        return self._trust_checker.check(certificates, at_us)
 
     def bind(
         self,

@@ -73,7 +73,9 @@ class VerdictReader:
             facts.issued_at, facts.accepted_at,
         )  # fmt: skip
         waits = self._judge.find(stored.sequence) if facts.waits is not None else None
-        waited = "" if facts.waits is None else "waiting" if late is None else late.said.outcome
+        waited = "" if facts.waits is None else "waiting" if waits is not None else "expired"
+        if late is not None:
+            waited = late.said.outcome
         decided_at = facts.accepted_at if late is None else late.at
         undecided = found.verdict is None or shown.status == "indeterminate"
         return _worded(

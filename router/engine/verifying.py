@@ -6,19 +6,24 @@ The one place that knows what the verifier needs beside the documents.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from router.engine.state import Rooms
 from router.model.documents import SignatureEntry
 from router.queue import Queue, RoomRecord
 from router.signatures import Verdict, Verifier, VerifyItem
+from router.signatures.revocation_view import RevocationView
 
 
 class Signed(NamedTuple):
-    """A document's verdict (None: nobody signed it) with its signature entries."""
+    """A document's verdict (None: nobody signed it) with its signature entries.
+
+    `document` is its sequence when it is stored already.
+    """
 
     verdict: Verdict | None
     entries: tuple[SignatureEntry, ...]
+    document: int = 0
 
 
 class Notes(NamedTuple):
@@ -46,15 +51,16 @@ class Verification:
 
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
-        return self._verifier.verify_batch(items, self._rooms.trust, None, at_us)
+        return self._verifier.verify_batch(items, self._rooms.trust, self._rooms.revocation, at_us)
 
-    def revocation_view(self) -> Any:
-        """Return what is known of revocation now; None when nothing is."""
-        return None
+    def revocation_view(self) -> RevocationView | None:
+        """Return what is known of revocation now; None when nothing ever was."""
+        view = self._rooms.revocation.view
+        return view if view.version else None
 
     def asked(self) -> Asked:
         """Return what verdicts depend on now; bindings alone change none."""
-        return Asked(self._rooms.trust.view.authorities, 0)
+        return Asked(self._rooms.trust.view.authorities, self._rooms.revocation.view.version)
 
     def changed(self, known: Asked | None) -> bool:
         """Say whether verdicts may differ from those of an earlier moment."""
@@ -67,24 +73,21 @@ class Verification:
 
     # What good verdicts stand on.
 
-    def keep(self, batch: Sequence[Signed], now_us: int, document: int = 0) -> Notes:
-        """Keep the certificates of good verdicts (flushed); return the notes to be stored.
-
-        `document` is where the one stands that they are of, when it is stored already.
-        """
+    def keep(self, batch: Sequence[Signed], now_us: int) -> Notes:
+        """Keep the certificates of good verdicts (flushed); return the notes to be stored."""
         signers, view = self._rooms.signers, self._rooms.trust.view
-        good = [one for one in batch if one.verdict is not None and one.verdict.status == "valid"]
-        verdicts = []
+        good: list[tuple[Verdict, int]] = []
         new: dict[bytes, RoomRecord] = {}
-        for one in good:
-            assert one.verdict is not None
-            verdicts.append(one.verdict)
-            for record in signers.missing(one.verdict, one.entries, view, now_us):
+        for verdict, entries, document in batch:
+            if verdict is None or verdict.status != "valid":
+                continue
+            good.append((verdict, document))
+            for record in signers.missing(verdict, entries, view, now_us):
                 new[record.body] = record
         if new:
             self._rooms.append(list(new.values()))
         last = self._queue.store.last
-        return Notes(signers.notes(verdicts, last, now_us, document), verdicts, last)
+        return Notes(signers.notes(good, last, now_us), [one for one, _ in good], last)
 
     def noted(self, notes: Notes) -> None:
         """Take in that notes are flushed with their documents."""

@@ -108,9 +108,77 @@ SIGNATURES: Final[dict[str, Words]] = {
         "The document is not signed.", "Văn bản chưa được ký số.",
         "Sign the payload bytes (docs/envelope.md).", "Ký số phần payload (docs/envelope.md).",
     ),
-    "signature.malformed": Words(
-        "A signature entry is wrong: {reason}.", "Chữ ký không đúng cấu trúc: {reason}.",
-        "See docs/envelope.md.", "Xem docs/envelope.md.",
+    "signature.count": Words(
+        "The document has {count} signatures; at most {limit} are taken.",
+        "Văn bản có {count} chữ ký; tối đa {limit}.",
+        "Leave out signatures that nobody needs.", "Bỏ bớt chữ ký không cần thiết.",
+    ),
+    "signature.spelling": Words(
+        "This is not base64url in its one spelling.",
+        "Không phải base64url viết đúng một cách duy nhất.",
+        "Write it without padding, white space or other letters, unused bits zero (RFC 7515).",
+        "Viết không có “=”, khoảng trắng, ký tự khác; bit thừa bằng 0 (RFC 7515).",
+    ),
+    "signature.header": Words(
+        "The signature's header can't be read: {reason}.",
+        "Không đọc được tiêu đề chữ ký: {reason}.",
+        "Send base64url of one JSON object (docs/envelope.md).",
+        "Gửi base64url của một đối tượng JSON (docs/envelope.md).",
+    ),
+    "signature.header_twice": Words(
+        "The member “{member}” stands twice in the signature's header.",
+        "Thành phần “{member}” xuất hiện hai lần trong tiêu đề chữ ký.",
+        "Write each member once, and sign again.", "Mỗi thành phần chỉ ghi một lần, rồi ký lại.",
+    ),
+    "signature.header_unknown": Words(
+        "The signature's header has a member that is not taken: “{member}”.",
+        "Tiêu đề chữ ký có thành phần không được nhận: “{member}”.",
+        "Leave it out, and sign again.", "Bỏ thành phần này, rồi ký lại.",
+    ),
+    "signature.header_missing": Words(
+        "The member “{member}” is missing in the signature's header.",
+        "Tiêu đề chữ ký thiếu thành phần “{member}”.",
+        "Add it, and sign again.", "Bổ sung, rồi ký lại.",
+    ),
+    "signature.named_key": Words(
+        "The signature's header names a key by “{member}”; such keys are never used.",
+        "Tiêu đề chữ ký chỉ định khóa bằng “{member}”; khóa như vậy không bao giờ được dùng.",
+        "Send the signer's certificate in “x5c” only, and sign again.",
+        "Chỉ gửi chứng thư người ký trong “x5c”, rồi ký lại.",
+    ),
+    "signature.encoded": Words(
+        "The header does not say “b64”: false, as the payload is signed as it is.",
+        "Tiêu đề không ghi “b64”: false, trong khi payload được ký nguyên trạng.",
+        "Sign the payload bytes unencoded (RFC 7797).",
+        "Ký chuỗi byte payload không mã hóa (RFC 7797).",
+    ),
+    "signature.unsigned": Words(
+        "The header says that nothing was signed (“alg”: “none”).",
+        "Tiêu đề ghi rằng văn bản không được ký (“alg”: “none”).",
+        "Sign with the key of the certificate.", "Ký bằng khóa của chứng thư.",
+    ),
+    "signature.mac": Words(
+        "“{algorithm}” is made with a shared secret and proves no signer.",
+        "“{algorithm}” dùng khóa bí mật chung, không chứng minh người ký.",
+        "Sign with the private key of the certificate: RS256, PS256, ES256 or EdDSA.",
+        "Ký bằng khóa riêng của chứng thư: RS256, PS256, ES256 hoặc EdDSA.",
+    ),
+    "signature.certificates": Words(
+        "The header does not list 1 to {limit} certificates in “x5c”.",
+        "Tiêu đề không có từ 1 đến {limit} chứng thư trong “x5c”.",
+        "List the signer's certificate first.", "Ghi chứng thư người ký trước tiên.",
+    ),
+    "signature.thumbprint": Words(
+        "“x5t#S256” is not the hash of the first certificate.",
+        "“x5t#S256” không phải mã băm của chứng thư đầu tiên.",
+        "Send base64url of the SHA-256 over its DER bytes, and sign again.",
+        "Gửi base64url của SHA-256 trên các byte DER của nó, rồi ký lại.",
+    ),
+    "signature.key_kind": Words(
+        "The certificate's key is of another kind than {algorithm} asks for.",
+        "Khóa của chứng thư khác loại mà {algorithm} yêu cầu.",
+        "Name the algorithm of the key, and sign again.",
+        "Ghi đúng thuật toán của khóa, rồi ký lại.",
     ),
     "signature.form": Words(
         "Signatures of form “{form}” are not taken.", "Không nhận chữ ký dạng “{form}”.",
@@ -176,6 +244,11 @@ SIGNATURES: Final[dict[str, Words]] = {
         "Chữ ký không khớp gốc và kích thước của cây này.",
         "Send the signature that was made for this tree; else sign it again.",
         "Gửi chữ ký đã tạo cho cây này; nếu không thì ký lại.",
+    ),
+    "tree.kind": Words(
+        "The header does not say “tree”: “{wanted}”.", "Tiêu đề không ghi “tree”: “{wanted}”.",
+        "Hash the tree by RFC 6962 with SHA-256, and sign again.",
+        "Băm cây theo RFC 6962 với SHA-256, rồi ký lại.",
     ),
     "tree.header": Words(
         "The header is not one for the form “{form}”.", "Tiêu đề không dành cho dạng “{form}”.",

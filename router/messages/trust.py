@@ -99,6 +99,30 @@ TRUST: Final = {
         "See that it answers by OCSP; with neither, its certificates wait for ever.",
         "Kiểm tra nó trả lời qua OCSP; nếu không có gì, chứng thư của nó phải chờ mãi.",
     ),
+    "authority.revocation_missing": Words(
+        "No revocation data of it is known: documents that need it wait.",
+        "Chưa có dữ liệu thu hồi của nó: văn bản cần dữ liệu này phải chờ.",
+        "Let the daemon fetch it, or bring its list with “vanban trust crl add”.",
+        "Để dịch vụ tải về, hoặc đưa danh sách vào bằng “vanban trust crl add”.",
+    ),
+    "authority.revocation_expired": Words(
+        "Its revocation data served until {until}: documents that need it wait.",
+        "Dữ liệu thu hồi của nó chỉ dùng được đến {until}: văn bản cần dữ liệu này phải chờ.",
+        "Let the daemon fetch newer data, or bring it with “vanban trust crl add”.",
+        "Để dịch vụ tải dữ liệu mới, hoặc đưa vào bằng “vanban trust crl add”.",
+    ),
+    "authority.revocation_stale": Words(
+        "Its revocation data is out of date since {since}, and serves until {until}.",
+        "Dữ liệu thu hồi của nó đã cũ từ {since}, và còn dùng được đến {until}.",
+        "See why no newer data comes, before documents have to wait.",
+        "Xem vì sao chưa có dữ liệu mới, trước khi văn bản phải chờ.",
+    ),
+    "trust.waits": Words(
+        "A document signed with it now would wait for revocation data of {issuer}.",
+        "Văn bản ký bằng nó lúc này phải chờ dữ liệu thu hồi của {issuer}.",
+        "Let the daemon fetch it, or bring it with “vanban trust crl add”.",
+        "Để dịch vụ tải về, hoặc đưa vào bằng “vanban trust crl add”.",
+    ),
     "binding.issuer_unknown": Words(
         "{count} bound certificates were issued by nobody who is known here.",
         "{count} chứng thư đã gắn do CA không có ở đây cấp.",

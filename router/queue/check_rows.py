@@ -37,6 +37,7 @@ _CELL_BYTES: Final = 16
 _TURNS: Final = 8
 _TURN_LANE: Final = 0xFF
 _MORE: Final = 11
+_BY_VERDICT: Final = frozenset((State.HELD, State.EXCLUDED, RELEASED))
 _COUNTED: Final = tuple(range(State.DELIVERED, State.EXCLUDED + 1))
 _FINAL: Final = frozenset(int(state) for state in FINAL)
 _STANDINGS: Final = frozenset((
@@ -212,6 +213,7 @@ def _joined(tally: Tally, place: str, document: int, row: EntryRow) -> None:
         said = records.decode_acceptance(data, sequence)
         postings = said.postings if row.number == document << ENTRY_SHIFT else b""
         lane = said.lane
+        _verdict_for(tally, place, document, row, said.parts)
     else:
         runs = int.from_bytes(data[84:88], "big")
         postings = data[96 + runs : 96 + runs + int.from_bytes(data[88:92], "big")]
@@ -225,6 +227,19 @@ def _joined(tally: Tally, place: str, document: int, row: EntryRow) -> None:
                 tally.tell(f"{place}: it is missing under topic {topic.hex()}")
     if row.expires and row.standing not in _FINAL and row.standing != RELEASED:
         _due_for(tally, place, document, row)
+
+
+def _verdict_for(
+    tally: Tally, place: str, document: int, row: EntryRow, parts: tuple[records.Part, ...]
+) -> None:
+    """See that what waited for a verdict is held, excluded or another entry's by one."""
+    part = row.number & (1 << ENTRY_SHIFT) - 1
+    if not part or parts[part - 1].standing != State.WAITING or row.standing not in _BY_VERDICT:
+        return
+    prefix = records.room_prefix(records.verdict_room(document))
+    known = tally.store.page(TABLE["rooms"], prefix, 0, 1)
+    if not known or known[0][0] > row.changed:
+        tally.tell(f"{place}: it waited for a verdict and moved on without one")
 
 
 def _topics_of(postings: bytes) -> Iterator[bytes]:

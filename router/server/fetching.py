@@ -29,6 +29,8 @@ from router.model.revocation import Wanted
 from router.settings import RevocationSettings
 
 _log: Final = logging.getLogger("router.server")
+LOOK_S: Final = 1.0
+"""How often the daemon looks for what should be fetched."""
 _ACTOR: Final = "fetching"
 _PORTS: Final = {"http": 80, "https": 443}
 _REQUEST: Final = {
@@ -96,7 +98,7 @@ class Fetcher:
         engine: Engine,
         settings: RevocationSettings,
         *,
-        look_s: float = limits.FETCH_LOOK_S,
+        look_s: float = LOOK_S,
         first_s: float = limits.FETCH_PAUSE_S_MIN,
         last_s: float = limits.FETCH_PAUSE_S_MAX,
         retry_s: float = limits.REVOCATION_RETRY_S / 2,

@@ -34,6 +34,10 @@ _SINCE_OPENING: Final = {
 _GAUGES: Final = {
     "stored": ("What the data directory holds.", "what"),
     "pressure": ("How near the store is to its bounds, in bytes; 1 where it refuses.", "what"),
+    "verdicts": (
+        "Documents that wait for the verdict over their signatures; what was decided since.",
+        "what",
+    ),
     "revocation": (
         "Authorities by the state of their revocation data; what is held, came and failed.",
         "what",

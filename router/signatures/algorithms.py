@@ -78,7 +78,7 @@ def check_key(key: PublicKeyTypes) -> VerifyingKey:
 def check_fit(algorithm: Algorithm, key: VerifyingKey) -> None:
     """See that the key is of the kind the algorithm asks for (no key confusion).
 
-    Raises SignatureRefusedError `signature.key`.
+    Raises SignatureRefusedError `signature.key_kind`.
     """
     if isinstance(key, rsa.RSAPublicKey):
         fits = algorithm.family in {"rsa-pkcs1", "rsa-pss"}
@@ -87,9 +87,7 @@ def check_fit(algorithm: Algorithm, key: VerifyingKey) -> None:
     else:
         fits = algorithm.family == "ed25519"
     if not fits:
-        raise SignatureRefusedError(
-            "signature.key", reason=f"a key of another kind than {algorithm.name} asks for"
-        )
+        raise SignatureRefusedError("signature.key_kind", algorithm=algorithm.name)
 
 
 def checker(algorithm: Algorithm, key: VerifyingKey) -> Callable[[bytes, bytes], None]:
@@ -98,7 +96,7 @@ def checker(algorithm: Algorithm, key: VerifyingKey) -> Callable[[bytes, bytes],
     `signature` is as in JWS: for ECDSA the integers r and s one after the other, each of full
     length (RFC 7518, section 3.4).  PSS salts are as long as the digest (section 3.5).  The
     check raises SignatureRefusedError `signature.invalid` or `signature.length` and never
-    returns a truth value that could go unread.  Raises `signature.key` when the key is of
+    returns a truth value that could go unread.  Raises `signature.key_kind` when the key is of
     another kind than the algorithm.
     """
     check_fit(algorithm, key)

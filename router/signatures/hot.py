@@ -22,8 +22,13 @@ from msgspec.structs import replace
 from router._json import find_duplicate_member
 from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
-from router.limits import SIGNATURES_MAX, TREES_UNJUDGED_BYTES_MAX
-from router.model.documents import Envelope, SignatureEntry
+from router.limits import (
+    ENVELOPE_BYTES_MAX,
+    SIGNATURES_MAX,
+    TREES_UNJUDGED_BYTES_MAX,
+    VERIFY_CHUNK_DOCUMENTS,
+)
+from router.model.documents import ENVELOPE_VERSION, Envelope, SignatureEntry
 from router.signatures.algorithms import checker
 from router.signatures.authorities import TrustView
 from router.signatures.caches import Caches, KnownPath, RevocationSnapshot, Signer
@@ -116,6 +121,7 @@ class Batch:
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
         self._wholes: dict[VerifiedTree, Verdict] = {}
+        self._run = 1  # how many envelopes are asked about at once; threads may overwrite it
         self.pending: list[Pending] = []
 
     def verify(self, items: Sequence[Signed], first: int, results: list[Verdict | None]) -> None:
@@ -128,10 +134,12 @@ class Batch:
             entries = item.signatures
             if len(entries) == 1:
                 entry = entries[0]
-                if entry.tree:
-                    results[place] = verdict = self._in_known_tree(entry, item.payload)
-                    if verdict is not None:
-                        continue
+                if entry.form == "merkle":
+                    found = self._caches.trees.find(entry, item.payload)
+                    if found is not None:
+                        results[place] = verdict = self._in_known_tree(found)
+                        if verdict is not None:
+                            continue
                 ready = prepared.get(entry.protected)
                 if (
                     ready is not None
@@ -148,34 +156,48 @@ class Batch:
             results[place] = self._verify(item, place)
 
     def verify_raw(self, raws: Sequence[bytes], first: int, results: list[Verdict | None]) -> None:
-        """Read envelopes (JSON) and judge them, as `verify` does."""
-        for place, raw in enumerate(raws, first):
-            envelope = _read(raw)
-            if isinstance(envelope, SignatureRefusedError):
-                results[place] = Verdict(
-                    status="invalid",
-                    trust_version=self._view.version,
-                    code=envelope.code,
-                    path=envelope.path,
-                    facts=envelope.facts,
-                )
-            else:
-                self.verify((envelope,), place, results)
+        """Read envelopes (JSON) and judge them, as `verify` does.
 
-    def _in_known_tree(self, entry: SignatureEntry, payload: bytes) -> Verdict | None:
-        """Judge a document of a tree that is remembered, and whose signer is known to be good.
-
-        None: ask the long way, which words what is wrong.  The tree is found by its signature,
-        since hashing the header's text again for each document would cost more than a node.
+        Those of a remembered tree, spelled as our client spells them, are proven without being
+        read into objects; in runs that begin with one, since the first of a tree is not.
         """
-        find = self._caches.trees.find
-        found = find(entry, payload)
-        if found is None or entry.form != "merkle":
-            return None
+        at = 0
+        while at < len(raws):
+            some = raws[at : at + self._run]
+            run = min(2 * self._run, VERIFY_CHUNK_DOCUMENTS)
+            for place, found in enumerate(self._caches.trees.find_raw(some), first + at):
+                verdict = None if found is None else self._in_known_tree(found)
+                if verdict is None:
+                    run = 1
+                    self._verify_one(raws[place - first], place, results)
+                else:
+                    results[place] = verdict
+            at += len(some)
+            self._run = run
+
+    def _verify_one(self, raw: bytes, place: int, results: list[Verdict | None]) -> None:
+        envelope = _read(raw)
+        if isinstance(envelope, SignatureRefusedError):
+            results[place] = Verdict(
+                status="invalid",
+                trust_version=self._view.version,
+                code=envelope.code,
+                path=envelope.path,
+                facts=envelope.facts,
+            )
+        else:
+            self.verify((envelope,), place, results)
+
+    def _in_known_tree(self, found: tuple[VerifiedTree, int]) -> Verdict | None:
+        """Return the verdict over a document that is proven to stand in a remembered tree.
+
+        None: ask the long way, which prepares the signer.  What is prepared is found by the
+        tree, since hashing the header's text for each document would cost more than a node.
+        """
         tree, index = found
         whole = self._wholes.get(tree)
         if whole is None:
-            ready = self._prepared.get(entry.protected)
+            ready = self._prepared.get(tree.protected)
             if ready is None or ready.whole is None:
                 return None
             whole = self._wholes[tree] = ready.whole
@@ -357,15 +379,12 @@ def _check(part: Prepared, entry: SignatureEntry, payload: bytes) -> TreeProof |
     return None
 
 
-def _placed(part: Prepared, tree: TreeProof) -> Verdict:
-    """Return the verdict over a document of a tree that has no other signature."""
-    assert part.whole is not None
-    signature = replace(part.whole.signatures[0], tree=tree)
-    return replace(part.whole, signatures=(signature,))
-
-
 def _read(raw: bytes) -> Envelope | SignatureRefusedError:
     """Return the envelope of JSON bytes, or why they are none (its words quote no content)."""
+    if len(raw) > ENVELOPE_BYTES_MAX:
+        return SignatureRefusedError(
+            "envelope.too_large", path="$", size=len(raw), limit=ENVELOPE_BYTES_MAX
+        )
     try:
         envelope = _envelopes.decode(raw)
         repeated = find_duplicate_member(raw)
@@ -376,6 +395,8 @@ def _read(raw: bytes) -> Envelope | SignatureRefusedError:
         return SignatureRefusedError(
             "json.duplicate_member", path="$", offset=offset, member=plain(member)
         )
+    if envelope.version != ENVELOPE_VERSION:
+        return SignatureRefusedError("envelope.version", path="$.version", version=envelope.version)
     return envelope
 
 
@@ -384,7 +405,7 @@ def _check_count(item: Signed) -> None:
         raise SignatureRefusedError("signature.missing")
     if len(item.signatures) > SIGNATURES_MAX:
         raise SignatureRefusedError(
-            "signature.malformed", reason=f"more than {SIGNATURES_MAX} signatures"
+            "signature.count", count=len(item.signatures), limit=SIGNATURES_MAX
         )
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -36,6 +36,8 @@ TREE_KIND: Final = "rfc6962-sha256"
 """How the trees are hashed: the value of `tree` in their headers."""
 _JWS_MEMBERS: Final = frozenset({"alg", "b64", "crit", "x5c", "x5t#S256"})
 _MEMBERS: Final = {"jws": _JWS_MEMBERS, "merkle": _JWS_MEMBERS | {"tree"}}
+_KEY_MEMBERS: Final = frozenset({"jku", "jwk", "kid", "x5t", "x5u"})
+_MACS: Final = frozenset({"HS256", "HS384", "HS512"})
 _CRITICAL: Final = {"jws": ["b64"], "merkle": ["b64", "tree"]}
 
 
@@ -82,32 +84,32 @@ def check_form(entry: SignatureEntry) -> None:
 def read_header(protected: str) -> Header:
     """Read a protected header; its `crit` says which form it is for, and no header is for two.
 
-    Raises SignatureRefusedError `signature.malformed`, `signature.critical`,
-    `signature.algorithm` or `certificate.malformed`; the path is relative to the entry.
+    Raises SignatureRefusedError; the path is relative to the entry.  The codes:
+    `signature.spelling`, `.header` (size, JSON), `.header_twice`, `.header_unknown`,
+    `.header_missing` (members), `.named_key` (a key that is no certificate), `.critical`,
+    `.encoded` (b64), `.unsigned`, `.mac`, `.algorithm`, `.certificates`, `.thumbprint`,
+    `tree.kind`, `certificate.malformed`.
     """
     members = _members(protected)
+    _check_no_key(members)
     form = _form(members)
     wanted = _MEMBERS[form]
     unknown = sorted(members.keys() - wanted)
     if unknown:
-        _refuse(f"unknown member {_quoted(unknown[0])}")
+        raise _refusal("signature.header_unknown", member=_quoted(unknown[0]))
     missing = sorted(wanted - members.keys())
     if missing:
-        _refuse(f"the member {missing[0]} is missing")
+        raise _refusal("signature.header_missing", member=missing[0])
     if form == "merkle" and members["tree"] != TREE_KIND:
-        _refuse(f"tree must be {TREE_KIND}")
+        raise SignatureRefusedError("tree.kind", path="protected.tree", wanted=TREE_KIND)
     if members["b64"] is not False:
-        _refuse("b64 must be false")
-    name = members["alg"]
-    if not isinstance(name, str) or name not in ALGORITHMS:
-        raise SignatureRefusedError(
-            "signature.algorithm", path="protected.alg", algorithm=_quoted(name)
-        )
+        raise SignatureRefusedError("signature.encoded", path="protected.b64")
+    algorithm = _algorithm(members["alg"])
     certificates = _certificates(members["x5c"])
     thumbprint = encode_url(hashlib.sha256(certificates[0]).digest())
     if members["x5t#S256"] != thumbprint:
-        _refuse("x5t#S256 is not the hash of the first certificate")
-    return Header(ALGORITHMS[name], certificates, form)
+        raise SignatureRefusedError("signature.thumbprint", path="protected.x5t#S256")
+    return Header(algorithm, certificates, form)
 
 
 def check_header_form(entry: SignatureEntry, form: str) -> None:
@@ -120,36 +122,55 @@ def check_header_form(entry: SignatureEntry, form: str) -> None:
 
 
 def read_signature(text: str) -> bytes:
-    """Return the signature's bytes.  Raises SignatureRefusedError `signature.malformed`."""
+    """Return the signature's bytes.  Raises SignatureRefusedError `signature.spelling`."""
     try:
         return decode_url(text)
-    except ValueError as error:
-        raise SignatureRefusedError(
-            "signature.malformed", path="signature", reason=str(error)
-        ) from None
+    except ValueError:
+        raise SignatureRefusedError("signature.spelling", path="signature") from None
 
 
 def _members(protected: str) -> dict[str, object]:
     if len(protected) > SIGNATURE_HEADER_CHARS_MAX:
-        _refuse(f"the header is over {SIGNATURE_HEADER_CHARS_MAX} characters")
+        raise _refusal(
+            "signature.header", reason=f"more than {SIGNATURE_HEADER_CHARS_MAX} characters"
+        )
     try:
         raw = decode_url(protected)
-    except ValueError as error:
-        _refuse(str(error))
+    except ValueError:
+        raise _refusal("signature.spelling") from None
     try:
         members = json.loads(raw.decode("utf-8"), object_pairs_hook=_distinct)
     except (ValueError, RecursionError):
-        _refuse("the header is not JSON")
+        raise _refusal("signature.header", reason="it is not JSON in UTF-8") from None
     if not isinstance(members, dict):
-        _refuse("the header is not a JSON object")
+        raise _refusal("signature.header", reason="it is not a JSON object")
     return members
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        _refuse("a member stands twice")
+    members: dict[str, object] = {}
+    for name, value in pairs:
+        if name in members:
+            raise _refusal("signature.header_twice", member=_quoted(name))
+        members[name] = value
     return members
+
+
+def _check_no_key(members: dict[str, object]) -> None:
+    """See that the header brings no key, and no address of one, beside its certificates."""
+    for name in sorted(members.keys() & _KEY_MEMBERS):
+        raise _refusal("signature.named_key", member=name)
+
+
+def _algorithm(name: object) -> Algorithm:
+    if isinstance(name, str) and name in ALGORITHMS:
+        return ALGORITHMS[name]
+    quoted = _quoted(name)
+    if quoted.lower() == "none":
+        raise SignatureRefusedError("signature.unsigned", path="protected.alg")
+    if quoted.upper() in _MACS:
+        raise SignatureRefusedError("signature.mac", path="protected.alg", algorithm=quoted)
+    raise SignatureRefusedError("signature.algorithm", path="protected.alg", algorithm=quoted)
 
 
 def _form(members: dict[str, object]) -> str:
@@ -169,7 +190,9 @@ def _form(members: dict[str, object]) -> str:
 
 def _certificates(value: object) -> tuple[bytes, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= CERTIFICATES_PER_SIGNATURE_MAX:
-        _refuse(f"x5c must list 1 to {CERTIFICATES_PER_SIGNATURE_MAX} certificates")
+        raise SignatureRefusedError(
+            "signature.certificates", path="protected.x5c", limit=CERTIFICATES_PER_SIGNATURE_MAX
+        )
     return tuple(_certificate(text, place) for place, text in enumerate(value))
 
 
@@ -192,5 +215,5 @@ def _quoted(value: object) -> str:
     return plain(value[:64]) if isinstance(value, str) else "(no text)"
 
 
-def _refuse(reason: str) -> NoReturn:
-    raise SignatureRefusedError("signature.malformed", path="protected", reason=reason)
+def _refusal(code: str, **facts: str | int) -> SignatureRefusedError:
+    return SignatureRefusedError(code, path="protected", **facts)

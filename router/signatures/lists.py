@@ -24,12 +24,13 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID, SignatureAlgorithmOID
 
 from router.errors import InputError, TooLargeError
 from router.limits import CERTIFICATE_CACHE_ENTRIES_MAX, CRL_BYTES_MAX, CRL_ENTRIES_MAX
 from router.model.instants import instant_of
-from router.signatures.certificates import Certificate
+from router.signatures.certificates import Certificate, is_ca
 
 SERIAL_BYTES_MAX: Final = 20
 """RFC 5280, 4.1.2.2."""
@@ -224,6 +225,19 @@ class ReadList:
     scope: Scope
 
 
+def der_of(content: bytes) -> bytes:
+    """Return a CRL in DER from the content of a file that may be PEM; else the content.
+
+    Raises InputError `revocation.malformed`.
+    """
+    if not content.lstrip().startswith(b"-----"):
+        return content
+    try:
+        return x509.load_pem_x509_crl(content).public_bytes(Encoding.DER)
+    except UNREADABLE:
+        raise malformed("no CRL in PEM") from None
+
+
 def read_list(der: bytes) -> ReadList:
     """Read a CRL in DER, all but its entries.
 
@@ -365,14 +379,6 @@ def reason_word(reason: x509.ReasonFlags | None) -> str:
 def malformed(reason: str) -> InputError:
     """Return the error for data that can't be read."""
     return InputError("revocation.malformed", reason=reason)
-
-
-def is_ca(certificate: Certificate) -> bool:
-    """Say whether a certificate's basic constraints make it a CA's."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
 
 
 @lru_cache(maxsize=CERTIFICATE_CACHE_ENTRIES_MAX)

@@ -25,7 +25,6 @@ from router.limits import (
     REVOCATION_SEEN_AUTHORITIES_MAX,
     REVOCATION_SEEN_MAX,
     REVOCATION_SEEN_S,
-    URL_CHARS_MAX,
 )
 from router.model.instants import SECOND_US
 from router.signatures.authorities import Authority, TrustView
@@ -35,6 +34,7 @@ from router.signatures.revocation_view import authority_id
 
 Mirrors = tuple[str, ...]
 """Addresses of the same data, in the order to try them."""
+_URL_CHARS_MAX: Final = 2_048
 _SEEN_US: Final = REVOCATION_SEEN_S * SECOND_US
 
 
@@ -214,7 +214,7 @@ def _usable(names: Iterable[x509.GeneralName]) -> Mirrors:
 
 def usable_address(url: str) -> bool:
     """Say whether a text is an http or https address of a host, of printable ASCII."""
-    if len(url) > URL_CHARS_MAX or not url.isascii() or not url.isprintable() or " " in url:
+    if len(url) > _URL_CHARS_MAX or not url.isascii() or not url.isprintable() or " " in url:
         return False
     try:
         parts = urlsplit(url)

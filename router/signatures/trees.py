@@ -225,6 +225,14 @@ class TreeMemory:
         """
         return self._trees.prove(entry.protected, entry.signature, entry.tree, payload)
 
+    def find_raw(self, envelopes: Sequence[bytes]) -> list[tuple[VerifiedTree, int] | None]:
+        """Return the same of each envelope's JSON bytes.
+
+        Only the spelling of `make_envelopes` is read: compact, members in the order of the
+        model, one signature, no attachments, no idempotency key.  All others are None.
+        """
+        return self._trees.prove_raw(list(envelopes))
+
     def check(
         self, entry: SignatureEntry, payload: bytes, verify: Callable[[bytes, bytes], None]
     ) -> TreeProof:

@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from router.errors import InputError, SignatureRefusedError
 from router.limits import BINDINGS_MAX, TRUST_BUNDLE_CERTIFICATES_MAX, TRUST_CERTIFICATES_MAX
-from router.model.instants import show_instant
+from router.model.instants import INSTANT_MAX, show_instant
 from router.signatures.authorities import PURPOSES, Revocation, Role
 from router.signatures.certificates import (
     Certificate,
@@ -68,10 +68,13 @@ def check_authorities(
     if not 0 < len(ders) <= TRUST_BUNDLE_CERTIFICATES_MAX:
         reason = f"a bundle holds 1 to {TRUST_BUNDLE_CERTIFICATES_MAX} certificates"
         raise _invalid(reason, "certificates")
-    changes = []
-    several = len(ders) > 1
-    for place, der in enumerate(dict.fromkeys(ders)):
-        path = f"certificates[{place}]" if several else _PATH
+    changes: list[AuthorityTrusted] = []
+    taken: set[bytes] = set()
+    for place, der in enumerate(ders):
+        if der in taken:
+            continue
+        taken.add(der)
+        path = f"certificates[{place}]" if len(ders) > 1 else _PATH
         certificate = _read(der, path)
         _check_issuing(certificate, path)
         chosen = role or role_of(certificate)
@@ -102,6 +105,7 @@ def check_removal(store: TrustStore, sha256: str, since: int) -> AuthorityDistru
     """
     if not _is_sha256(sha256) or not (store.is_trusted(sha256) or sha256 in store.unreadable):
         raise _invalid("no authority has this SHA-256")
+    _check_instant(since, "since")
     known = store.view.authority(bytes.fromhex(sha256))
     if known is not None and known.trusted_to is not None and known.trusted_to <= since:
         raise _invalid(f"it is trusted only until {show_instant(known.trusted_to)} already")
@@ -136,6 +140,8 @@ def check_binding(
         raise _invalid(str(error)) from None
     if unit < 1:
         raise _invalid("unit numbers begin at 1")
+    _check_instant(valid_from, "valid_from")
+    _check_instant(valid_to, "valid_to")
     if valid_to is not None and valid_to <= valid_from:
         raise _invalid("the binding ends before it begins")
     sha256 = certificate.sha256.hex()
@@ -161,8 +167,15 @@ def _check_options(
         raise _invalid("revocation is “required” or “not_checked”", "revocation")
     if isinstance(purposes, str) or any(name not in PURPOSES for name in purposes):
         raise _invalid(f"purposes are of {', '.join(PURPOSES)}", "purposes")
+    _check_instant(trusted_from, "trusted_from")
+    _check_instant(trusted_to, "trusted_to")
     if trusted_to is not None and trusted_to <= (trusted_from or 0):
         raise _invalid("the trust ends before it begins", "trusted_to")
+
+
+def _check_instant(at_us: int | None, path: str) -> None:
+    if at_us is not None and not -INSTANT_MAX <= at_us <= INSTANT_MAX:
+        raise _invalid("an instant lies beyond the calendar", path)
 
 
 def _check_issuing(certificate: Certificate, path: str) -> None:

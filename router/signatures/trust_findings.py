@@ -36,38 +36,29 @@ _SHORT_KEY_YEAR: Final = 2030
 
 
 class Found(NamedTuple):
-    """One thing to look at: a stable code with its facts, and the certificate it is about."""
+    """One thing to look at: a stable code with its facts, and whose certificate it is about."""
 
     code: str
     severity: Severity
-    certificate: Certificate | None = None
     sha256: str = ""
+    subject: str = ""
     facts: Mapping[str, str | int] = MappingProxyType({})
 
 
 class Lineage:
-    """Which authorities issued which, by name and signature; remembers what was proven.
+    """Which authorities of a view issued which, by name and signature; remembers what it proved."""
 
-    `more` are authorities that are looked at beside those of the view, as if imported.
-    """
-
-    def __init__(self, view: TrustView, more: Iterable[Authority] = ()) -> None:
+    def __init__(self, view: TrustView) -> None:
         self._view = view
-        self._more: dict[bytes, list[Authority]] = {}
-        for one in more:
-            if view.authority(one.certificate.sha256) is None:
-                self._more.setdefault(one.certificate.subject_name, []).append(one)
         self._issuers: dict[bytes, tuple[Authority, ...]] = {}
 
     def issuers(self, certificate: Certificate) -> tuple[Authority, ...]:
         """Return the authorities whose key signed the certificate, itself left out."""
         found = self._issuers.get(certificate.sha256)
         if found is None:
-            name = certificate.issuer_name
-            named = (*self._view.named(name), *self._more.get(name, ()))
             found = tuple(
                 one
-                for one in named
+                for one in self._view.named(certificate.issuer_name)
                 if one.certificate != certificate and issued_by(certificate, one.certificate)
             )
             self._issuers[certificate.sha256] = found
@@ -144,27 +135,30 @@ def look_at(authority: Authority, lineage: Lineage, at_us: int) -> Iterator[Foun
     certificate = authority.certificate
     until = show_instant(certificate.valid_to)
     if at_us >= certificate.valid_to + SECOND_US:
-        yield Found("authority.expired", "warning", certificate, facts={"until": until})
+        yield _about(certificate, "authority.expired", "warning", until=until)
     elif at_us + _SOON_US >= certificate.valid_to:
-        yield Found("authority.expires_soon", "warning", certificate, facts={"until": until})
+        yield _about(certificate, "authority.expires_soon", "warning", until=until)
     elif at_us < certificate.valid_from:
         since = show_instant(certificate.valid_from)
-        yield Found("authority.not_yet_valid", "note", certificate, facts={"since": since})
+        yield _about(certificate, "authority.not_yet_valid", "note", since=since)
     if authority.role == "intermediate" and not lineage.path(certificate, at_us):
-        facts: dict[str, str | int] = {"issuer": certificate.issuer}
-        yield Found("authority.no_path", "error", certificate, facts=facts)
+        yield _about(certificate, "authority.no_path", "error", issuer=certificate.issuer)
     if authority.revocation == "not_checked":
-        yield Found("authority.revocation_not_checked", "warning", certificate)
+        yield _about(certificate, "authority.revocation_not_checked", "warning")
     elif not may_sign_lists(certificate):
-        yield Found("authority.no_list_signing", "warning", certificate)
+        yield _about(certificate, "authority.no_list_signing", "warning")
     weak = weak_hash(certificate)
     if weak:
-        yield Found("authority.weak_hash", "note", certificate, facts={"algorithm": weak})
+        yield _about(certificate, "authority.weak_hash", "note", algorithm=weak)
     key = certificate.parsed.public_key()
     short = isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORT_KEY_BITS
     if short and year_of(certificate.valid_to) > _SHORT_KEY_YEAR:
-        facts = {"key": named_key(certificate), "until": until}
-        yield Found("authority.weak_key", "note", certificate, facts=facts)
+        named = named_key(certificate)
+        yield _about(certificate, "authority.weak_key", "note", key=named, until=until)
+
+
+def _about(certificate: Certificate, code: str, severity: Severity, **facts: str | int) -> Found:
+    return Found(code, severity, certificate.sha256.hex(), certificate.subject, facts)
 
 
 def _overlaps(authorities: Iterable[Authority]) -> Iterator[Found]:
@@ -176,8 +170,10 @@ def _overlaps(authorities: Iterable[Authority]) -> Iterator[Found]:
         for place, one in enumerate(named):
             for other in named[:place]:
                 if _both_at_once(one.certificate, other.certificate):
-                    facts: dict[str, str | int] = {"other": other.certificate.sha256.hex()}
-                    yield Found("authority.names_overlap", "warning", one.certificate, facts=facts)
+                    yield _about(
+                        one.certificate, "authority.names_overlap", "warning",
+                        other=other.certificate.sha256.hex(),
+                    )  # fmt: skip
                     break
 
 

@@ -47,7 +47,7 @@ class Missing(msgspec.Struct, frozen=True, omit_defaults=True):
     issuer: str = ""
 
 
-class TreeProof(msgspec.Struct, frozen=True):
+class TreeProof(msgspec.Struct, frozen=True, gc=False):
     """A signature over the root of a tree of documents: which tree, and the place in it.
 
     `root` is the Merkle tree hash (RFC 6962, section 2.1) in hex, `size` the number of
@@ -59,7 +59,7 @@ class TreeProof(msgspec.Struct, frozen=True):
     index: int
 
 
-class SignatureVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
+class SignatureVerdict(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What was found about one signature.
 
     `valid_from` and `valid_to` are the instants of the signer's notBefore and notAfter.
@@ -84,7 +84,7 @@ class SignatureVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
     tree: TreeProof | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The judgement over one document; a fact that is stored with it.
 
     When `status` is "invalid", `code`, `path` (within the envelope) and `facts` say why, for

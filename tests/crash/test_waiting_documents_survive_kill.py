@@ -21,6 +21,7 @@ from router import limits
 from router.engine import Engine
 from router.model.answers import OutboxEvent
 from router.queue import Queue
+from router.queue.records import KIND_FEED
 
 COMMUNE = "H22.31.20"
 HELD = (
@@ -157,17 +158,17 @@ def test_a_group_that_was_cut_after_its_verdict_is_completed(
 
 
 def cut_groups(queue: Queue, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let only the first records of each group that is appended from now on reach the log."""
-    whole = queue.store.append_raw
+    """Let only so many records, from the sender's event on, of each group reach the log."""
+    store = queue.store
 
     class Cut:
         def __getattr__(self, name: str) -> object:
-            return getattr(queue_store, name)
+            return getattr(store, name)
 
         def append_raw(self, group: list[bytes]) -> list[int]:
-            return whole(group[:kept])
+            events = [place for place, data in enumerate(group) if data[0] == KIND_FEED]
+            return store.append_raw(group[: events[0] + kept] if events else group)
 
-    queue_store = queue.store
     monkeypatch.setattr(queue, "store", Cut())
 
 

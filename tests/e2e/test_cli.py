@@ -23,7 +23,7 @@ COMMANDS = (
     "policy who-may-receive", "policy who-may-send", "group list", "group show",
     "group define", "group end", "token create",
     "token list", "token revoke", "trust add", "trust remove", "trust list", "trust show",
-    "trust check", "trust bind", "trust bindings", "queue stats",
+    "trust check", "trust bind", "trust bindings", "trust crl add", "trust crl list", "queue stats",
     "queue list", "queue show", "queue shape", "queue redrive", "outbox", "verify", "check",
     "backup", "restore", "bench run",
 )  # fmt: skip
@@ -70,11 +70,15 @@ def test_the_list_above_is_complete(tmp_path):
     from router.cli.app import COMMANDS as ROOT
     from router.cli.app import vanban as group
 
+    def named(name, command):
+        inner = getattr(command, "commands", None)
+        if not inner:
+            return [name]
+        return [full for one in inner for full in named(f"{name} {one}", inner[one])]
+
     found = []
     for name in ROOT:
-        command = group.get_command(click.Context(group), name)
-        inner = getattr(command, "commands", None)
-        found += [f"{name} {one}" for one in inner] if inner else [name]
+        found += named(name, group.get_command(click.Context(group), name))
     assert sorted(found) == sorted(COMMANDS)
 
 

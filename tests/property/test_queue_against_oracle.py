@@ -35,6 +35,7 @@ from router.queue.records import (
     RoomRecord,
     encode_join,
     encode_move,
+    verdict_room,
 )
 from router.queue.transport import FINAL, State
 
@@ -201,11 +202,19 @@ class World:
         if not self.oracle.entries:
             return
         entry = self.chance.choice(self.oracle.entries)
+        self.judge(entry)
         to = self.chance.choice([State.WITHDRAWN, State.EXCLUDED, State.EXPIRED, State.HELD])
         topics = b"".join(bytes((len(topic),)) + topic for topic in entry.topics)
         record = encode_move(entry.document, entry.number, to, topics, self.at, 7, "x", "lý do")
         self.all_do(lambda queue: queue.store.append_raw([record]))
         self.oracle.move(entry, to, self.at)
+
+    def judge(self, entry):
+        """Have a verdict before what waits for one moves on, as `check` demands."""
+        if entry.standing == State.WAITING:
+            record = RoomRecord(verdict_room(entry.document), b"", self.at, 1, "x")
+            self.all_do(lambda queue: queue.append_rooms([record]))
+            self.oracle.rooms += 1
 
     def close(self):
         """Do what falls due of entries that are over, as the engine does."""
@@ -250,6 +259,8 @@ class World:
         document = old.document
         hidden = old.standing in {State.HELD, State.WAITING}
         takes_over = old.number if hidden and self.chance.random() < 0.8 else 0
+        if takes_over:
+            self.judge(old)
         snapshot = self.chance.choice(SNAPSHOTS)
         members = old.members if takes_over else self.some_members(snapshot)
         members = [one for one in members if place_of(snapshot, one) >= 0]

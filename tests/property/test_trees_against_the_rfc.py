@@ -10,11 +10,15 @@ from contextlib import nullcontext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.tree_oracle import leads_to, path_of, root_of
 
 from router.errors import SignatureRefusedError
+from router.model.documents import SignatureEntry
+from router.signatures.encoding import encode_url
 from router.signatures.trees import (
     Tree,
+    TreeMemory,
     inclusion_proof,
     leaf_hash,
     proof_length,
@@ -23,6 +27,7 @@ from router.signatures.trees import (
 )
 
 CHANGES = ("size", "index", "cut", "add", "swap", "node")
+ENTRY = SignatureEntry("merkle", "e30", "AAAA", Tree([leaf_hash(b"0"), leaf_hash(b"1")]).place(0))
 documents = st.lists(st.binary(max_size=80), min_size=1, max_size=70)
 
 
@@ -60,6 +65,21 @@ def test_what_the_rfc_refuses_is_refused_and_nothing_else(size: int, data: st.Da
     wanted = leads_to(document, index, size, proof, root)
     with nullcontext() if wanted else pytest.raises(SignatureRefusedError, match=r"tree\."):
         verify_inclusion(leaf_hash(document), index, size, proof, root)
+
+
+@given(st.text(max_size=300) | st.binary(max_size=700).map(encode_url), st.binary(max_size=99))
+def test_any_place_is_refused_by_a_code(text: str, payload: bytes) -> None:
+    """No crash and nothing remembered, whatever stands there."""
+    memory = TreeMemory()
+    memory.check(ENTRY, b"0", lambda _signature, _message: None)
+    before = memory.nbytes
+    with pytest.raises(SignatureRefusedError, match=r"tree\."):
+        memory.check(replace(ENTRY, tree=text), payload, lambda _signature, _message: refuse())
+    assert (len(memory), memory.nbytes) == (1, before)
+
+
+def refuse() -> None:
+    raise SignatureRefusedError("signature.invalid")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1_024, 1_023])

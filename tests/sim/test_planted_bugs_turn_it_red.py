@@ -10,6 +10,7 @@ import pytest
 
 from router.directory import Directory
 from router.engine import Engine
+from router.engine.judging import Judge
 from router.engine.outbox import OutboxReader
 from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
@@ -134,7 +135,7 @@ class Tampering(MemoryStore):
 
 def test_a_checkpoint_that_loses_a_row():
     said = violation(Tampering)  # a restored directory has nothing but the checkpoint to go by
-    assert "replay" in said or "in the books" in said
+    assert "replay" in said or "in the books" in said or "is broken" in said
 
 
 class Forgetful(MemoryStore):
@@ -348,6 +349,30 @@ def test_a_held_document_that_is_explained_to_its_recipient(monkeypatch):
 
 
 # What senders are told.
+
+
+def test_a_verdict_that_is_reached_before_it_can_be(monkeypatch):
+    def hasty(self, batch, at_us):
+        found = honest(self, batch, at_us)
+        return [msgspec.structs.replace(one, status="valid") for one in found]
+
+    honest = Judge._verdicts
+    monkeypatch.setattr(Judge, "_verdicts", hasty)
+    assert "its verdict" in violation(seeds=range(60))
+
+
+def test_a_bad_verdict_that_lets_the_document_go(monkeypatch):
+    def lax(self, found, said, now_us):
+        return honest(self, found, msgspec.structs.replace(said, outcome="valid"), now_us)
+
+    honest = Judge._moves
+    monkeypatch.setattr(Judge, "_moves", lax)
+    assert "Error:" not in violation(seeds=range(60))
+
+
+def test_a_document_that_never_waits(monkeypatch):
+    monkeypatch.setattr("router.engine.submission._waits", lambda verdict, now_us: None)
+    assert "lets others wait" in violation()
 
 
 def test_a_death_that_is_told_twice(monkeypatch):

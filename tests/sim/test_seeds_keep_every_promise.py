@@ -38,7 +38,9 @@ def test_a_seed_replays_its_run():
 
 
 def test_long_runs_keep_every_promise_too():
-    assert run_seed(1_000_002, 600).documents > 90
+    report = run_seed(1_000_002, 600)
+    assert report.documents > 80
+    assert report.verdicts > 0, "no document ever had to wait for its verdict"
 
 
 def test_some_seeds_are_long_runs():

@@ -39,6 +39,7 @@ HEIGHTS = {
     "router._rollup": 30,
     "router._spelling": 30,
     "router._tables": 30,
+    "router._tree_texts": 30,
     "router._trees": 30,
     "router.messages": 21,
     "router.model": 20,

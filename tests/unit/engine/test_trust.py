@@ -60,6 +60,35 @@ def _sha256():
     return SHA256()
 
 
+def test_documents_with_only_the_signers_certificate_lead_to_the_root_of_their_time() -> None:
+    office = Office()
+    for generation in (g1(), g2()):
+        bundle = [generation.root.der, generation.below.der]
+        office.engine.trust_authorities(bundle, revocation="not_checked", actor=LAN)
+    signers = []
+    for place, generation in enumerate((g1(), g2())):
+        signers.append(generation.signer("H22", "UBND", "2020-01-01", "2025-01-01", 20 + place))
+        office.engine.bind("H22", signers[-1].certificate_der, OPENED_US)
+        received(office.submit(office.envelope(signers=signers[-1:]))[0])
+    office.engine.distrust(sha256_of(g1().root), actor=LAN)
+    outcomes = [office.submit(office.envelope(signers=[one]))[0] for one in signers]
+    assert code_of(outcomes[0]) == "certificate.untrusted", "its intermediate is no end of a path"
+    received(outcomes[1])
+    office.engine.trust_authority(g2().below.der, purposes=["time_stamps"])
+    outcome = office.submit(office.envelope(signers=signers[1:]))[0]
+    assert code_of(outcome) == "certificate.untrusted", "trusted, but not for documents"
+
+
+def test_what_must_be_shown_not_to_be_revoked_waits_until_it_is() -> None:
+    office = Office()
+    office.engine.trust_authorities([g2().root.der, g2().below.der])
+    signer = g2().signer("H22", "UBND", "2020-01-01", "2025-01-01")
+    office.engine.bind("H22", signer.certificate_der, OPENED_US)
+    assert received(office.submit(office.envelope(signers=[signer]))[0]).waiting > 0
+    office.engine.trust_authorities([g2().root.der, g2().below.der], revocation="not_checked")
+    assert received(office.submit(office.envelope(signers=[signer]))[0]).waiting == 0
+
+
 def test_an_authority_is_believed_between_its_dates_only() -> None:
     office = trusting(
         Office(), trusted_from=NOW_US + 60 * SECOND_US, trusted_to=NOW_US + 90 * SECOND_US
@@ -240,7 +269,7 @@ def test_a_certificate_is_looked_at_before_it_is_imported() -> None:
     (alone,) = engine.check_certificates([g1().below.der])
     assert [(one.code, one.severity) for one in alone.findings] == [("authority.no_path", "error")]
     (strange,) = engine.check_certificates([signer.certificate_der])
-    assert "certificate.untrusted" in {one.code for one in strange.findings}
+    assert strange.path == ()
     (bound,) = engine.check_certificates([office.signers["H22"].certificate_der])
     assert (bound.known, bound.units, bound.findings) == (True, ("H22",), ())
     (early,) = engine.check_certificates([signer.certificate_der], at_us=day("2019-01-01"))
@@ -250,6 +279,35 @@ def test_a_certificate_is_looked_at_before_it_is_imported() -> None:
         "certificates[0]",
     )
     assert error_of(lambda: engine.check_certificates([])) == ("trust.invalid", "certificates")
+
+
+def test_a_signers_certificate_is_judged_as_its_documents_would_be() -> None:
+    engine = Office().engine
+    signer = g2().signer("H22", "UBND", "2020-01-01", "2025-01-01")
+    bundle = [signer.certificate_der, g2().below.der, g2().root.der]
+    (waits, _, _) = engine.check_certificates(bundle)
+    assert {(one.code, one.severity) for one in waits.findings} == {("trust.waits", "warning")}
+    assert len(waits.findings) == 2, "for the lists of the root and of the CA below it"
+    assert waits.generation == "G2 2018–2048"
+    engine.trust_authorities(bundle[1:], revocation="not_checked")
+    (good,) = engine.check_certificates(bundle[:1])
+    assert (good.findings, good.path) == ((), (sha256_of(g2().below), sha256_of(g2().root)))
+    engine.distrust(sha256_of(g2().root))
+    (refused,) = engine.check_certificates(bundle[:1])
+    assert [(one.code, one.severity) for one in refused.findings] == [
+        ("certificate.untrusted", "error"),
+    ]  # fmt: skip
+
+
+def test_missing_revocation_data_is_told_until_nobody_needs_it() -> None:
+    engine = Office().engine
+    engine.trust_authorities([g2().root.der, g2().below.der])
+    missing = {
+        one.sha256 for one in engine.check_trust() if one.code == "authority.revocation_missing"
+    }
+    assert missing == {sha256_of(g2().root), sha256_of(g2().below)}
+    engine.trust_authorities([g2().root.der, g2().below.der], revocation="not_checked")
+    assert "authority.revocation_missing" not in {one.code for one in engine.check_trust()}
 
 
 def test_an_authority_that_would_be_refused_is_told_so() -> None:

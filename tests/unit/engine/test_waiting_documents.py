@@ -52,7 +52,10 @@ def test_nobody_gets_what_waits_and_the_receipt_says_how_many(verifier: type[Und
         assert office.lease(LUNG_CU) == []
         later(office)
     assert office.engine.track(receipt.key).states == {"waiting": 3}
-    assert not office.engine.explain(receipt.key, LUNG_CU).receives
+    explained = office.engine.explain(receipt.key, LUNG_CU)
+    assert not explained.receives
+    assert "waits for the verdict" in explained.summary
+    assert "còn chờ kết quả kiểm tra chữ ký số" in explained.summary_vi
     assert told(office) == []
     assert office.reopen().check() == []
 
@@ -194,3 +197,31 @@ def test_a_redirection_of_what_waited_is_told_when_it_goes(verifier: type[Undeci
     assert [one.kind for one in told(office)] == ["verdict_valid", "redirected"]
     assert len(office.lease(LUNG_CU)) == 2
     assert office.reopen().check() == []
+
+
+def test_a_hold_that_runs_out_while_its_document_waits_is_told(verifier: type[Undecided]) -> None:
+    office = Office()
+    in_force(office, HOLD)
+    receipt = office.send("H22.31", LUNG_CU)
+    office.clock.advance(4 * 86_400)
+    assert [one.kind for one in told(office)] == ["hold_expired"]
+    assert office.engine.track(receipt.key).states == {"expired": 1}
+    verifier.decided = "valid"
+    later(office)
+    assert office.engine.holds().holds == ()
+    assert office.engine.verdict(receipt.key).waited == "expired"
+    assert office.reopen().check() == []
+
+
+def test_how_many_wait_is_counted(verifier: type[Undecided]) -> None:
+    office = Office()
+    office.send("H22.31", COMMUNES)
+    ticked(office.engine)
+    assert office.engine.counters()["verdicts"] == {
+        "waiting": 1, "valid": 0, "invalid": 0, "expired": 0,
+    }  # fmt: skip
+    verifier.decided = "valid"
+    later(office)
+    assert office.engine.counters()["verdicts"] == {
+        "waiting": 0, "valid": 1, "invalid": 0, "expired": 0,
+    }  # fmt: skip

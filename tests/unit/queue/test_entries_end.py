@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from support.stores import (
     AT,
@@ -16,9 +18,17 @@ from support.stores import (
     topics_for,
 )
 
-from router.queue import State, after
+from router.queue import MemoryDisk, MemoryStore, State, after
 from router.queue.queue import Queue
-from router.queue.records import Joining, Part, Settlement, encode_join, encode_move
+from router.queue.records import (
+    Joining,
+    Part,
+    RoomRecord,
+    Settlement,
+    encode_join,
+    encode_move,
+    verdict_room,
+)
 
 LEASE = 60 * SECOND
 END = AT + 10 * SECOND
@@ -83,6 +93,7 @@ def test_a_part_that_never_joined_is_nothing_to_its_recipient_whatever_became_of
     item = acceptance(1, [5], parts=(Part(state, audience_of([6]), END),))
     queue.accept([item])
     assert settle(queue, 6, item.key, END) == Settlement(False)
+    queue.append_rooms([RoomRecord(verdict_room(1), b"", END, 0, "engine")])
     queue.store.append_raw([encode_move(1, 9, to, b"", END, 0, "engine", "hold")])
     assert standing(queue, item.key, 6, END) == to.name.lower(), "the sender sees it"
     assert settle(queue, 6, item.key, END) == Settlement(False)
@@ -191,3 +202,12 @@ def test_what_joins_for_another_reason_leaves_the_dead_where_they_are(queue):
     queue.store.append_raw([encode_join(Joining(1, audience, names, 3, 3, AT, 7, "x"))])
     assert counted(queue)["dead"] == 1
     assert counted(queue)["recipients"] == 2
+
+
+@pytest.mark.parametrize("to", [State.HELD, State.EXCLUDED])
+def test_what_waits_for_a_verdict_and_moves_on_without_one_is_noticed(to):
+    with contextlib.closing(Queue(MemoryStore(MemoryDisk()))) as queue:
+        queue.accept([acceptance(1, [5], parts=(Part(State.WAITING, audience_of([6]), END),))])
+        queue.store.append_raw([encode_move(1, 9, to, b"", END, 0, "engine", "")])
+        assert any("moved on without one" in said for said in queue.check())
+        assert len(queue.check()) == 1

@@ -68,12 +68,12 @@ def test_a_key_is_used_with_its_own_algorithm_only(name: str, other: str) -> Non
     header = header_of(signer.sign(b"")) | {"alg": other}
     verdict = verdict_of(forge(key, name, header))
     same_kind = name in RSA_NAMES and other in RSA_NAMES
-    assert verdict.code == ("signature.invalid" if same_kind else "signature.key")
+    assert verdict.code == ("signature.invalid" if same_kind else "signature.key_kind")
 
 
 def test_the_mac_of_a_public_key_is_no_signature() -> None:
     verdict = verdict_of(altered(lambda header: header.update(alg="HS256")))
-    assert verdict.code == "signature.algorithm"
+    assert verdict.code == "signature.mac"
 
 
 def test_an_ecdsa_signature_in_der_is_refused() -> None:

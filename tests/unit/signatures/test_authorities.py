@@ -109,6 +109,8 @@ def test_trust_that_ends_holds_for_what_came_before() -> None:
     assert store.authorities[0].trusted_to == ends - 5
     store.apply(check_authorities(store, [g1().root.der])[0], 11)
     assert store.authorities[0].trusted_to is None, "added again, it is trusted again"
+    with pytest.raises(InputError, match="calendar"):
+        check_removal(store, sha256_of(g2().root), 1 << 64)
     for sha256 in (SHA, "", sha256_of(g1().root).upper()):
         with pytest.raises(InputError):
             check_removal(store, sha256, 0)
@@ -171,7 +173,7 @@ def test_a_bundle_is_taken_whole_or_not_at_all_and_the_place_is_named() -> None:
     error = refusal(*BUNDLE, signer)
     assert (error.code, error.path) == ("trust.leaf", "certificates[4]")
     assert refusal(signer).path == "certificate"
-    assert refusal(g1().root.der, b"junk").path == "certificates[1]"
+    assert refusal(g1().root.der, g1().root.der, b"junk").path == "certificates[2]"
     assert refusal().path == "certificates"
     assert len(check_authorities(TrustStore(), [g1().root.der] * 3)) == 1
 
@@ -197,6 +199,8 @@ def test_an_intermediate_must_be_able_to_carry_a_path() -> None:
         ({"purposes": "documents"}, "purposes"),
         ({"trusted_from": 5, "trusted_to": 5}, "trusted_to"),
         ({"trusted_to": 0}, "trusted_to"),
+        ({"trusted_to": 1 << 64}, "trusted_to"),
+        ({"trusted_from": -(1 << 70)}, "trusted_from"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_its_name(options: dict[str, object], path: str) -> None:

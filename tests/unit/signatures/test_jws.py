@@ -14,6 +14,7 @@ from router.model.documents import SignatureEntry
 from router.signatures.encoding import encode_standard, encode_url
 
 Header = dict[str, Any]
+THUMBPRINT = "protected.x5t#S256"
 
 
 def good() -> SignatureEntry:
@@ -41,18 +42,18 @@ def put(name: str, value: object) -> Callable[[Header], object]:
 @pytest.mark.parametrize(
     ("change", "code", "path"),
     [
-        (put("alg", "none"), "signature.algorithm", "protected.alg"),
-        (put("alg", "None"), "signature.algorithm", "protected.alg"),
-        (put("alg", "HS256"), "signature.algorithm", "protected.alg"),
+        (put("alg", "none"), "signature.unsigned", "protected.alg"),
+        (put("alg", "None"), "signature.unsigned", "protected.alg"),
+        (put("alg", "HS256"), "signature.mac", "protected.alg"),
         (put("alg", "ES512"), "signature.algorithm", "protected.alg"),
         (put("alg", "es256"), "signature.algorithm", "protected.alg"),
         (put("alg", None), "signature.algorithm", "protected.alg"),
         (put("alg", ["ES256"]), "signature.algorithm", "protected.alg"),
-        (drop("alg"), "signature.malformed", "protected"),
-        (put("b64", True), "signature.malformed", "protected"),
-        (put("b64", 0), "signature.malformed", "protected"),
-        (put("b64", "false"), "signature.malformed", "protected"),
-        (drop("b64"), "signature.malformed", "protected"),
+        (drop("alg"), "signature.header_missing", "protected"),
+        (put("b64", True), "signature.encoded", "protected.b64"),
+        (put("b64", 0), "signature.encoded", "protected.b64"),
+        (put("b64", "false"), "signature.encoded", "protected.b64"),
+        (drop("b64"), "signature.header_missing", "protected"),
         (drop("crit"), "signature.critical", "protected.crit"),
         (put("crit", []), "signature.critical", "protected.crit"),
         (put("crit", ["b64", "b64"]), "signature.critical", "protected.crit"),
@@ -61,23 +62,23 @@ def put(name: str, value: object) -> Callable[[Header], object]:
         (put("crit", ["b64", {}]), "signature.critical", "protected.crit"),
         (put("crit", "b64"), "signature.critical", "protected.crit"),
         (put("crit", {"b64": 1}), "signature.critical", "protected.crit"),
-        (put("kid", "1"), "signature.malformed", "protected"),
-        (put("jwk", {}), "signature.malformed", "protected"),
-        (put("x5u", "http://example.vn/cert"), "signature.malformed", "protected"),
-        (put("\ud800", 1), "signature.malformed", "protected"),
-        (drop("x5c"), "signature.malformed", "protected"),
-        (put("x5c", []), "signature.malformed", "protected"),
-        (put("x5c", "MII"), "signature.malformed", "protected"),
+        (put("kid", "1"), "signature.named_key", "protected"),
+        (put("jwk", {}), "signature.named_key", "protected"),
+        (put("x5u", "http://example.vn/cert"), "signature.named_key", "protected"),
+        (put("\ud800", 1), "signature.header_unknown", "protected"),
+        (drop("x5c"), "signature.header_missing", "protected"),
+        (put("x5c", []), "signature.certificates", "protected.x5c"),
+        (put("x5c", "MII"), "signature.certificates", "protected.x5c"),
         (put("x5c", [1]), "certificate.malformed", "protected.x5c[0]"),
         (put("x5c", ["MII"]), "certificate.malformed", "protected.x5c[0]"),
         (put("x5c", [""]), "certificate.malformed", "protected.x5c[0]"),
-        (lambda h: h.update(x5c=h["x5c"] * 6), "signature.malformed", "protected"),
+        (lambda h: h.update(x5c=h["x5c"] * 6), "signature.certificates", "protected.x5c"),
         (lambda h: h["x5c"].append("!"), "certificate.malformed", "protected.x5c[1]"),
         (lambda h: h["x5c"].append("A" * 12_000), "certificate.malformed", "protected.x5c[1]"),
-        (drop("x5t#S256"), "signature.malformed", "protected"),
-        (put("x5t#S256", encode_url(b"\0" * 32)), "signature.malformed", "protected"),
-        (put("x5t#S256", None), "signature.malformed", "protected"),
-        (lambda h: h.update({"x5t#S256": h["x5t#S256"] + "="}), "signature.malformed", "protected"),
+        (drop("x5t#S256"), "signature.header_missing", "protected"),
+        (put("x5t#S256", encode_url(b"\0" * 32)), "signature.thumbprint", THUMBPRINT),
+        (put("x5t#S256", None), "signature.thumbprint", THUMBPRINT),
+        (lambda h: h.update({"x5t#S256": h["x5t#S256"] + "="}), "signature.thumbprint", THUMBPRINT),
     ],
 )
 def test_a_header_outside_the_profile_is_refused(
@@ -109,13 +110,13 @@ def test_a_member_that_stands_twice_is_refused(name: str) -> None:
     text = json.dumps(header)
     twice = text[:-1] + f", {json.dumps(name)}: {json.dumps(header[name])}" + "}"
     entry = forge(pki().key("ec", 0), "ES256", twice.encode())
-    refused(entry, "signature.malformed", "signatures[0].protected")
+    refused(entry, "signature.header_twice", "signatures[0].protected")
 
 
 def test_a_member_written_once_plainly_and_once_escaped_stands_twice() -> None:
     text = json.dumps(header_of(good()))
     entry = forge(pki().key("ec", 0), "ES256", (text[:-1] + r', "\u0061lg": "none"}').encode())
-    refused(entry, "signature.malformed", "signatures[0].protected")
+    refused(entry, "signature.header_twice", "signatures[0].protected")
 
 
 @pytest.mark.parametrize(
@@ -127,25 +128,25 @@ def test_a_member_written_once_plainly_and_once_escaped_stands_twice() -> None:
 )  # fmt: skip
 def test_a_header_that_is_no_json_object_is_refused(raw: bytes) -> None:
     entry = forge(pki().key("ec", 0), "ES256", raw)
-    refused(entry, "signature.malformed", "signatures[0].protected")
+    refused(entry, "signature.header", "signatures[0].protected")
 
 
 def test_a_header_over_its_limit_is_refused() -> None:
     entry = SignatureEntry(form="jws", protected="A" * 24_580, signature="")
-    refused(entry, "signature.malformed", "signatures[0].protected")
+    refused(entry, "signature.header", "signatures[0].protected")
 
 
 def test_another_spelling_of_the_same_header_is_refused() -> None:
     entry = good()
     padded = SignatureEntry("jws", entry.protected + "=", entry.signature)
-    refused(padded, "signature.malformed", "signatures[0].protected")
+    refused(padded, "signature.spelling", "signatures[0].protected")
     cut = entry.protected[:9] + "\n" + entry.protected[9:]
     broken = SignatureEntry("jws", cut, entry.signature)
-    refused(broken, "signature.malformed", "signatures[0].protected")
+    refused(broken, "signature.spelling", "signatures[0].protected")
     odd = SignatureEntry("jws", "ê" + entry.protected, entry.signature)
-    refused(odd, "signature.malformed", "signatures[0].protected")
+    refused(odd, "signature.spelling", "signatures[0].protected")
     standard = base64.b64encode(b"\xfb\xff\xff").decode()
-    refused(SignatureEntry("jws", standard, ""), "signature.malformed", "signatures[0].protected")
+    refused(SignatureEntry("jws", standard, ""), "signature.spelling", "signatures[0].protected")
 
 
 @pytest.mark.parametrize("tail", ["=", "==", "\n", " ", "A", "é"])
@@ -165,7 +166,7 @@ def test_unused_bits_of_the_signature_must_be_zero() -> None:
         entry.signature[:-1] + twin + "=="
     )
     changed = SignatureEntry("jws", entry.protected, entry.signature[:-1] + twin)
-    refused(changed, "signature.malformed", "signatures[0].signature")
+    refused(changed, "signature.spelling", "signatures[0].signature")
 
 
 @pytest.mark.parametrize("form", ["JWS", "cms", "\ud800"])

@@ -159,6 +159,8 @@ def test_a_binding_needs_a_signers_certificate_and_sound_dates() -> None:
         (0, good, 0, None),
         (1, good, 10, 10),
         (1, good, 10, 5),
+        (1, good, 1 << 64, None),
+        (1, good, 0, 1 << 64),
     ):
         with pytest.raises(InputError) as error:
             check_binding(store, unit, der, start, stop)

@@ -1,0 +1,1 @@
+"""Compiled only: the texts of an envelope of a tree (no Python names)."""
