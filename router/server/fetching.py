@@ -226,6 +226,9 @@ class Fetcher:
             except VanbanError as error:  # the owner, not the address
                 _log.debug("what was fetched could not be handed in: %s", error)
                 return
+            except Exception:  # a fault of ours: told once a pause, and the others go on
+                _log.exception("%s: a fault while fetching", host)
+                self._failed(one, url, "a fault of the daemon; see its log")
 
     async def _fetch(self, session: aiohttp.ClientSession, one: Wanted, url: str) -> bytes:
         """Return what an address answers.  Raises FetchError, OSError, aiohttp's errors."""

@@ -33,7 +33,7 @@ from router.model.instants import instant_of
 from router.signatures.certificates import Certificate, is_ca
 
 SERIAL_BYTES_MAX: Final = 20
-"""RFC 5280, 4.1.2.2."""
+"""Of serials and of the numbers of lists (RFC 5280, 4.1.2.2 and 5.2.3)."""
 UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -432,9 +432,12 @@ def _attribute(attribute: x509.NameAttribute[str | bytes]) -> str:
 
 def _number(extensions: x509.Extensions) -> int | None:
     try:
-        return extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound:
         return None
+    if 0 <= number < 1 << 8 * SERIAL_BYTES_MAX:
+        return number
+    raise malformed("its number is none")
 
 
 def _scope(extensions: x509.Extensions) -> Scope:
@@ -442,9 +445,8 @@ def _scope(extensions: x509.Extensions) -> Scope:
     points: frozenset[str] = frozenset()
     users = authorities = indexed = True
     try:
-        base = extensions.get_extension_for_class(x509.DeltaCRLIndicator).value
+        extensions.get_extension_for_class(x509.DeltaCRLIndicator)
         words, said, indexed = ["delta"], b"delta", False
-        del base
     except x509.ExtensionNotFound:
         pass
     try:

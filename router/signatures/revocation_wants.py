@@ -102,7 +102,7 @@ class Wants:
         latest = max(mirrors, key=lambda url: self._checked.get(url, 0))
         checked = self._checked.get(latest, 0)
         known = view.lists.get(self._gave.get(latest, ""))
-        if not checked:
+        if not checked or checked > at_us:  # never, or by a clock that was set back since
             return True
         evidence = None if known is None else known.evidence
         return at_us >= _due_at(evidence, checked, self._refresh_us)
@@ -119,7 +119,7 @@ class Wants:
         if known is not None:
             answer, checked = known.answer, self._checked.get(known.slot, 0)
             half = (answer.fresh_until - answer.produced_at) // 2
-            if checked and at_us < _due_at(known.evidence, checked, max(half, self._refresh_us)):
+            if 0 < checked <= at_us < _due_at(known.evidence, checked, max(half, self._refresh_us)):
                 return False
         if authority not in covered:
             covered[authority] = any(

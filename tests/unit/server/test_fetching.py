@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.pages import Host, Page
@@ -158,6 +159,41 @@ def test_an_outage_is_survived_within_the_grace_and_heals_by_itself(
         host.start()
         wait_until(lambda: state(engine).state == "fresh")
     assert (state(engine).number, state(engine).failure) == ("2", "")
+
+
+def test_a_clock_that_was_ahead_and_is_set_back_does_not_end_the_fetching(
+    engine: Engine, host: Host, clock: ManualClock
+) -> None:
+    below(engine, host.url(LIST))
+    host.pages[LIST] = Page(TOP.crl([7], number=1, ends=NOW + 20_000 * HOUR))
+    clock.advance(10_000 * HOUR_S)
+    with fetching(engine, host.name):
+        wait_until(lambda: state(engine).number == "1")
+        host.pages[LIST] = Page(TOP.crl([7, 8], number=2, made=NOW, ends=NOW + 2 * HOUR))
+        clock.advance(-10_000 * HOUR_S)
+        wait_until(lambda: state(engine).number == "2")
+
+
+def test_a_fault_of_ours_is_told_and_the_other_hosts_go_on(
+    engine: Engine, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = root("Other CA", 31)
+    engine.trust_authority(other.certificate.der)
+    below(engine, host.url("/fault.crl"))
+    below(engine, host.url(LIST), index=34, above=other)
+    host.pages["/fault.crl"] = Page(TOP.crl([7]))
+    host.pages[LIST] = Page(other.crl([7]))
+    take = engine.add_revocation
+
+    def faulty(der: bytes, **more: Any) -> Any:
+        if more["url"].endswith("/fault.crl"):
+            raise RuntimeError("a fault")
+        return take(der, **more)
+
+    monkeypatch.setattr(engine, "add_revocation", faulty)
+    with fetching(engine, host.name):
+        wait_until(lambda: state(engine, other).state == "fresh")
+        wait_until(lambda: "fault" in state(engine).failure)
 
 
 def test_a_responder_is_asked_about_a_certificate_that_no_list_speaks_about(

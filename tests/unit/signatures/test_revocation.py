@@ -148,6 +148,13 @@ def hashes_oid(name: str) -> bytes:
     return bytes.fromhex({"sha256": "06082a8648ce3d040302", "sha1": "06082a8648ce3d040301"}[name])
 
 
+def test_a_list_with_a_number_of_thousands_of_digits_is_refused() -> None:
+    given = store()
+    assert refused(given, CA.crl([7], number=1 << 20_000)) == "revocation.malformed"
+    assert refused(given, CA.crl([7], number=1 << 160)) == "revocation.malformed"
+    assert given.add(CA.crl([7], number=(1 << 160) - 1), TRUST, NOW_US).new
+
+
 def test_a_list_of_a_number_that_goes_back_is_refused_and_the_same_is_taken_as_known() -> None:
     given = store()
     der = CA.crl([7], number=5)
