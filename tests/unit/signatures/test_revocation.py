@@ -302,6 +302,17 @@ def test_a_view_that_was_taken_does_not_change() -> None:
     assert before.version < given.view.version
 
 
+def test_who_asks_does_not_wait_for_a_list_that_is_being_judged() -> None:
+    given = store()
+    given.add(CA.crl([7]), TRUST, NOW_US)
+    with given._adding:  # as while a list of a hundred thousand entries is read
+        assert kind_of(given, 7) == "revoked"
+        assert [one.state for one in given.states(TRUST, NOW_US)] == ["fresh"]
+        assert given.wanted(TRUST, NOW_US) == ()
+        given.view.notice(CA.leaf(9), CA.certificate, NOW_US)
+        given.failed(CA.certificate.sha256.hex(), "no answer", NOW_US)
+
+
 # Responses.
 
 
