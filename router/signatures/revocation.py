@@ -29,10 +29,12 @@ from router.model.revocation import Added, AuthorityRevocation, Freshness, Revoc
 from router.signatures.authorities import TrustView
 from router.signatures.certificates import Certificate, plain
 from router.signatures.lists import (
+    UNREADABLE,
     Entries,
     ReadList,
     check_signature,
     issuer_key,
+    malformed,
     may_sign_lists,
     read_entries,
     read_list,
@@ -71,7 +73,8 @@ class RevocationStore:
         refresh_s: int = REVOCATION_REFRESH_S_DEFAULT,
         addresses: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        self._lock = threading.RLock()  # orders changes; guards all below but the view
+        self._adding = threading.Lock()  # orders changes; who only asks never takes it
+        self._lock = threading.Lock()  # guards _wants; held for moments
         self._sources = Sources()
         self._wants = Wants(self._sources, refresh_s * SECOND_US, addresses or {})
         self._view = RevocationView({}, {}, 0, grace_s * SECOND_US, self._sources.notice)
@@ -80,7 +83,7 @@ class RevocationStore:
         self, grace_s: int, refresh_s: int, addresses: Mapping[str, tuple[str, ...]]
     ) -> None:
         """Take other settings from now on; see the class."""
-        with self._lock:
+        with self._adding, self._lock:
             self._wants.configure(refresh_s * SECOND_US, addresses)
             view = self._view
             self._view = RevocationView(
@@ -110,20 +113,24 @@ class RevocationStore:
         `revocation.scope` (a large list of a kind that the index can't answer from),
         `revocation.full`; TooLargeError `revocation.too_large`.  Then nothing has changed.
         """
-        with self._lock:
-            read: ReadList | ReadResponse
-            if kind == "ocsp":
-                read = read_response(der)
-            elif kind == "crl":
-                read = read_list(der)
-            else:
-                read = _read_either(der)
-            if isinstance(read, ReadList):
-                added = self._add_list(read, der, trust, at_us)
-            else:
-                added = self._add_response(read, der, trust, at_us)
-            self._wants.came(added, url, at_us)
+        with self._adding:
+            try:
+                added = self._judge(der, trust, at_us, kind)
+            except UNREADABLE:  # `cryptography` reads parts of it when they are first asked for
+                raise malformed("a part of it can't be read") from None
+            with self._lock:
+                self._wants.came(added, url, at_us)
             return added
+
+    def _judge(
+        self, der: bytes, trust: TrustView, at_us: int, kind: RevocationKind | None
+    ) -> Added:
+        if kind == "ocsp":
+            return self._add_response(read_response(der), der, trust, at_us)
+        read = read_list(der) if kind == "crl" else _read_either(der)
+        if isinstance(read, ReadList):
+            return self._add_list(read, der, trust, at_us)
+        return self._add_response(read, der, trust, at_us)
 
     def failed(self, issuer_sha256: str, reason: str, at_us: int) -> None:
         """Note that fetching an authority's data failed; told by `states` until it succeeds."""

@@ -20,6 +20,7 @@ from support.random_policies import CALENDAR, World
 
 from router._core import Audience, Hierarchy
 from router._decide import ROW_BYTES, DecisionTables, Flag
+from router.limits import HELD_PARTS_MAX
 from router.model.decisions import Refused
 from router.model.documents import Act, Urgency
 from router.policy.answers import Decision, HeldPart
@@ -190,7 +191,7 @@ def test_who_waits_for_nothing_in_common_is_held_in_parts_by_position() -> None:
     (found,) = decide_batch(compiled, [facts], [world.hierarchy.everything()], batch(world, 1)[2])
     starts = [part.audience.runs[0][0] for part in found.held]
     assert starts == sorted(starts)
-    assert len(found.held) == min(6, world.hierarchy.size)
+    assert len(found.held) == min(HELD_PARTS_MAX, world.hierarchy.size)
     assert found.held[0].rules == (1,)
 
 

@@ -22,7 +22,7 @@ from router.model.revocation import AuthorityRevocation
 from router.ports import ManualClock
 from router.queue import MemoryDisk, MemoryStore
 from router.server.fetching import Fetcher, Pauses, host_of
-from router.settings import RevocationSettings
+from router.settings import RevocationSettings, Settings
 
 TOP = root()
 LIST = "/list.crl"
@@ -252,3 +252,17 @@ def test_pauses_double_within_bounds_and_are_drawn_at_random() -> None:
 )
 def test_only_exactly_the_allowed_hosts_are_asked(url: str, found: str) -> None:
     assert host_of(url, frozenset({"ca.example", "two.example:8080", "[::1]:99"})) == found
+
+
+def test_addresses_of_the_settings_take_the_place_of_those_in_certificates(
+    host: Host, clock: ManualClock
+) -> None:
+    named = {TOP.certificate.sha256.hex(): (host.url("/ours.crl"),)}
+    settings = Settings(revocation=RevocationSettings(addresses=named))
+    with Engine.over(MemoryStore(MemoryDisk()), clock=clock, settings=settings) as engine:
+        engine.trust_authority(TOP.certificate.der)
+        below(engine, host.url(LIST))
+        host.pages["/ours.crl"] = Page(TOP.crl([7]))
+        with fetching(engine, host.name):
+            wait_until(lambda: state(engine).entries == 1)
+    assert [path for _, path, _ in host.asked] == ["/ours.crl"]

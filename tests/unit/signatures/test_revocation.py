@@ -309,6 +309,17 @@ def test_a_view_that_was_taken_does_not_change() -> None:
     assert before.version < given.view.version
 
 
+def test_who_asks_does_not_wait_for_a_list_that_is_being_judged() -> None:
+    given = store()
+    given.add(CA.crl([7]), TRUST, NOW_US)
+    with given._adding:  # as while a list of a hundred thousand entries is read
+        assert kind_of(given, 7) == "revoked"
+        assert [one.state for one in given.states(TRUST, NOW_US)] == ["fresh"]
+        assert given.wanted(TRUST, NOW_US) == ()
+        given.view.notice(CA.leaf(9), CA.certificate, NOW_US)
+        given.failed(CA.certificate.sha256.hex(), "no answer", NOW_US)
+
+
 # Responses.
 
 
@@ -406,3 +417,88 @@ def test_a_response_where_a_list_was_asked_for_is_refused_and_the_other_way_roun
 
 def test_a_response_is_of_a_trusted_authority() -> None:
     assert refused(store(), OTHER.response(OTHER.leaf(9))) == "revocation.untrusted"
+
+
+# What is wanted.
+
+
+def below(*urls: str) -> TrustView:
+    return trusting(CA, CA.child("Sub CA", 33, lists=urls))
+
+
+def wanted(given: RevocationStore, trust: TrustView, at_us: int) -> list[tuple[str, ...]]:
+    return [one.urls for one in given.wanted(trust, at_us)]
+
+
+def test_a_list_is_wanted_again_when_refreshed_near_its_end_and_each_minute_from_then_on() -> None:
+    url, minute_us = "http://ca.example/a.crl", 60_000_000
+    given, trust = RevocationStore(refresh_s=4 * 3_600), below(url)
+    assert wanted(given, trust, NOW_US) == [(url,)]
+    der = CA.crl([], made=NOW - HOUR, ends=NOW + 9 * HOUR)
+    given.add(der, trust, NOW_US, url=url)
+    checked = NOW_US
+    assert wanted(given, trust, checked + 4 * HOUR_US - 1) == []
+    assert wanted(given, trust, checked + 4 * HOUR_US) == [(url,)]
+    checked = NOW_US + 7 * HOUR_US
+    given.add(der, trust, checked, url=url)
+    assert wanted(given, trust, NOW_US + 8 * HOUR_US - 1) == []
+    assert wanted(given, trust, NOW_US + 8 * HOUR_US) == [(url,)], "a tenth of its life before"
+    checked = NOW_US + 10 * HOUR_US
+    given.add(der, trust, checked, url=url)
+    assert wanted(given, trust, checked + minute_us - 1) == []
+    assert wanted(given, trust, checked + minute_us) == [(url,)]
+
+
+def test_only_what_must_be_checked_is_wanted_and_only_from_usable_addresses() -> None:
+    url = "http://ca.example/a.crl"
+    unchecked = trusting(CA, CA.child("Sub CA", 33, lists=[url]), revocation="not_checked")
+    assert wanted(store(), unchecked, NOW_US) == []
+    odd = ("ldap://ca.example/a", "file:///etc/passwd", "http://u@ca.example/", "http:///a")
+    assert wanted(store(), below(*odd), NOW_US) == []
+    assert wanted(store(), below(*odd, url, "https://b.example/a"), NOW_US) == [
+        (url, "https://b.example/a")
+    ]
+
+
+def test_a_responder_is_asked_about_who_is_seen_until_a_list_speaks_about_them() -> None:
+    given = RevocationStore(refresh_s=3_600)
+    leaf = CA.leaf(9, responders=["http://ca.example/ocsp"], lists=["http://ca.example/a.crl"])
+    given.view.notice(leaf, CA.certificate, NOW_US)
+    given.view.notice(leaf, CA.certificate, NOW_US)
+    kinds = {one.kind: one.body for one in given.wanted(TRUST, NOW_US)}
+    assert set(kinds) == {"crl", "ocsp"}
+    asked = ocsp.load_der_ocsp_request(kinds["ocsp"])
+    assert asked.serial_number == 9
+    assert not list(asked.extensions), "no nonce"
+    given.add(CA.response(leaf, ends=NOW + 9 * HOUR), TRUST, NOW_US)
+    assert [one.kind for one in given.wanted(TRUST, NOW_US)] == ["crl"]
+    assert "ocsp" in {one.kind for one in given.wanted(TRUST, NOW_US + 5 * HOUR_US)}
+    given.add(CA.crl([], ends=NOW + 9 * HOUR), TRUST, NOW_US, url="http://ca.example/a.crl")
+    assert "ocsp" not in {one.kind for one in given.wanted(TRUST, NOW_US + 5 * HOUR_US)}
+    assert "ocsp" in {one.kind for one in given.wanted(TRUST, NOW_US + 9 * HOUR_US)}
+    assert given.wanted(TRUST, NOW_US + 31 * DAY_US)[0].kind == "crl"
+    assert len(given.wanted(TRUST, NOW_US + 31 * DAY_US)) == 1, "long not seen, forgotten"
+
+
+def test_an_authority_that_only_documents_bring_may_sign_lists_once_its_path_was_good() -> None:
+    below_it = CA.child("Sent along", 38)
+    given = store()
+    assert refused(given, below_it.crl([7])) == "revocation.untrusted"
+    given.view.notice(below_it.leaf(9), below_it.certificate, NOW_US)
+    given.add(below_it.crl([7]), TRUST, NOW_US)
+    assert kind_of(given, 7, ca=below_it) == "revoked"
+    assert [one.state for one in given.states(TRUST, NOW_US)] == ["missing", "fresh"]
+
+
+def test_of_too_many_wants_each_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.signatures.revocation_wants.REVOCATION_WANTED_MAX", 2)
+    given = store()
+    for serial in range(5):
+        leaf = CA.leaf(serial + 1, responders=["http://ca.example/ocsp"])
+        given.view.notice(leaf, CA.certificate, NOW_US)
+    seen = set()
+    for _ in range(5):
+        found = given.wanted(TRUST, NOW_US)
+        assert len(found) == 2
+        seen |= {one.body for one in found}
+    assert len(seen) == 5
