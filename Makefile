@@ -20,6 +20,9 @@ WHEELS := build/wheel
 ARGS ?=
 SYSTEM_PACKAGES := python3-venv python3-dev fiu-utils libfiu0 softhsm2
 
+FUZZ_TARGETS := signature tree certificate revocation
+FUZZ_RUNS ?= 200000
+
 # A changed, new or deleted source re-installs.  In a tree without git, find stands in.
 SOURCES := $(wildcard $(shell \
 	git ls-files -co --exclude-standard -- \
@@ -60,7 +63,7 @@ test: $(STAMPS)/test ## run every suite that needs no root and no Debian package
 		--benchmark-disable $(ARGS) $(SUITES)
 
 .PHONY: test-system
-test-system: $(STAMPS)/test ## install Debian packages (as root) and run the tests that need them
+test-system: $(STAMPS)/test $(STAMPS)/fuzz ## install Debian packages (as root) and run the tests that need them
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		missing=""
 		for package in $(SYSTEM_PACKAGES); do
@@ -115,6 +118,14 @@ format: $(STAMPS)/lint ## rewrite the Python sources in the house style
 .PHONY: sim
 sim: $(STAMPS)/test ## run the simulator on 10,000 seeds, all cores: make sim ARGS="--seeds 200"
 	@$(BIN)/python -P -m vanban_bench.simulator $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(STAMPS)/fuzz ## change what strangers send, guided by coverage: make fuzz FUZZ_RUNS=1000000
+	@for target in $(FUZZ_TARGETS); do
+		echo "$$target: $(FUZZ_RUNS) runs, from and into build/fuzz/$$target"
+		PYTHONPATH=tests $(BIN)/python -P -m fuzz $$target build/fuzz/$$target \
+			-runs=$(FUZZ_RUNS) $(ARGS)
+	done
 
 .PHONY: bench
 bench: $(STAMPS)/test ## run all benchmarks; rows go to build/bench.jsonl
@@ -175,7 +186,8 @@ $(STAMPS)/package: $(STAMPS)/tools $(STAMPS)/sources $(SOURCES)
 $(STAMPS)/http: EXTRAS := http
 $(STAMPS)/test: EXTRAS := http,bench,test
 $(STAMPS)/lint: EXTRAS := http,bench,test,lint
-$(STAMPS)/http $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/package
+$(STAMPS)/fuzz: EXTRAS := http,bench,test,fuzz
+$(STAMPS)/http $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/fuzz: $(STAMPS)/package
 	@echo "Installing what [$(EXTRAS)] needs" >&2
 	$(PIP) install "$$(ls $(WHEELS)/*.whl)[$(EXTRAS)]"
 	touch $@

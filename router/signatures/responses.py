@@ -153,9 +153,16 @@ def _answer(one: ocsp.OCSPResponse) -> Answer:
 def check_responder(read: ReadResponse, issuer: Certificate, not_listed: NotListed) -> None:
     """See that who signed the response may answer for the issuer.
 
-    Raises InputError `revocation.responder`, which says what is wrong with it, or
-    `revocation.algorithm` for a signature by a weak hash.
+    Raises InputError `revocation.responder`, which says what is wrong with it,
+    `revocation.algorithm` for a signature by a weak hash, or `revocation.malformed`.
     """
+    try:
+        _check_responder(read, issuer, not_listed)
+    except UNREADABLE:  # names and certificates are parsed when they are looked at
+        raise malformed("its responder can't be read") from None
+
+
+def _check_responder(read: ReadResponse, issuer: Certificate, not_listed: NotListed) -> None:
     _check_hash(read.parsed)
     if _is_named(read.parsed, issuer) and _signed_by(read.parsed, issuer):
         return

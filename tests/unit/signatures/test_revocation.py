@@ -190,6 +190,15 @@ def test_what_is_no_list_is_refused(der: bytes) -> None:
     assert refused(store(), der, kind="crl") == "revocation.malformed"
 
 
+def test_whatever_byte_of_a_response_is_changed_it_is_refused_by_name() -> None:
+    der = CA.response(CA.leaf(9))
+    given = store()
+    for at in range(len(der)):
+        changed = der[:at] + bytes([der[at] ^ 0xFF]) + der[at + 1 :]
+        with pytest.raises(InputError, match=r"^revocation\."):
+            given.add(changed, TRUST, NOW_US)
+
+
 def test_a_critical_extension_of_a_list_or_an_entry_that_is_not_understood_is_refused() -> None:
     odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     assert refused(store(), CA.crl([], extensions=[(odd, True)])) == "revocation.critical"

@@ -1,0 +1,1 @@
+"""What strangers send, changed at random under the guidance of coverage: see `__main__`."""
