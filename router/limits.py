@@ -197,7 +197,7 @@ PATH_REFUSALS_MAX: Final = 4_096
 COLD_PATHS_MAX: Final = 1_024
 """Paths waiting to be checked (some 3 ms each); what finds the line full is asked again."""
 COLD_WAIT_S: Final = 1.0
-"""How long a batch waits for the paths of its own signers; the daemon waits less."""
+"""How long a batch waits for the paths of its own signers."""
 VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""
