@@ -12,7 +12,8 @@ cdef uint32_t[2][4][256] LETTERS   # by alphabet and place in its group of four
 cdef enum:
     SIGNATURE_CHARS_MAX = 2048
     PLACE_CHARS_MAX = 907        # of 680 bytes in base64url
-    PAYLOAD_CHARS_MAX = 174764   # of limits.PAYLOAD_BYTES_MAX in base64
+    PAYLOAD_MAX = 131072         # limits.PAYLOAD_BYTES_MAX,
+    PAYLOAD_CHARS_MAX = 174764   # in base64, which has room for one byte more
 cdef uint32_t BAD = 0x1000000      # no letter of the alphabet
 
 
@@ -131,4 +132,4 @@ cdef void read_spelled(Read *one) noexcept nogil:
         length -= 1
     one.leaf[0] = 0
     one.leaf_length = decode(STANDARD, text, length, one.leaf + 1) + 1
-    one.good = one.leaf_length > 0
+    one.good = 0 < one.leaf_length <= PAYLOAD_MAX + 1

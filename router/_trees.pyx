@@ -327,7 +327,10 @@ cdef class VerifiedTrees:
     def __len__(self):
         return len(self.trees)
 
-    def prove(self, str protected, str signature, str place, bytes payload):
+    def prove(
+        self, str protected not None, str signature not None, str place not None,
+        bytes payload not None,
+    ):
         """Return (tree, index) when the payload stands there in a remembered tree, else None."""
         cdef VerifiedTree tree = self.trees.get(signature)
         cdef uint8_t[PLACE_MAX] decoded
@@ -425,7 +428,10 @@ cdef class VerifiedTrees:
                 self.shrink()
         return tree, index
 
-    def add(self, str protected, str signature, uint32_t size, bytes root, object told):
+    def add(
+        self, str protected not None, str signature not None, uint32_t size,
+        bytes root not None, object told,
+    ):
         """Remember a tree: the caller has verified this signature over its root statement."""
         cdef VerifiedTree tree = VerifiedTree.__new__(VerifiedTree)
         cdef VerifiedTree known = self.trees.get(signature)

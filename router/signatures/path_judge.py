@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from router.errors import SignatureRefusedError
@@ -120,6 +121,7 @@ class PathJudge:
         search = Search(self._leaf, self._others, self._view, self._at_us)
         waiting: PathVerdict | None = None
         refused: PathVerdict | None = None
+        alike = steady  # the instants at which every chain refused so far is refused
         try:
             for count, chain in enumerate(search.chains(), start=1):
                 if count > PATHS_MAX:
@@ -130,10 +132,15 @@ class PathJudge:
                     return verdict
                 if verdict.status == "indeterminate":
                     waiting = waiting or verdict
-                refused = refused or verdict
+                else:
+                    refused = refused or verdict
+                    alike = alike.within(verdict.good_from, verdict.good_until + 1)
         except SignatureRefusedError as error:
             return self._refused(error, (self._leaf,), 0, Window())
-        return waiting or refused or self._pathless(search, steady)
+        if waiting is None and refused is not None:
+            # Of several chains one may have been good until it was revoked.
+            return replace(refused, good_from=alike.start, good_until=alike.end - 1)
+        return waiting or self._pathless(search, steady)
 
     def _pathless(self, search: Search, steady: Window) -> PathVerdict:
         """Return the verdict when no chain leads to a root."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cryptography import x509
 from cryptography.x509 import ocsp
-from support.revocation import HOUR, NOW, NOW_US, entry, root, trusting
+from support.revocation import HOUR, NOW, NOW_US, Ca, entry, named, root, trusting, usage
 
 from router.limits import CRL_ENTRIES_TO_PATHS_MAX
 from router.model.instants import instant_of
@@ -73,3 +74,24 @@ def test_a_root_that_another_issued_is_asked_about_by_the_index() -> None:
     store.add(MIDDLE.crl(), TRUST, NOW_US)
     as_root = type(below)([type(one)(one.certificate, "root") for one in below.authorities], 1)
     assert judge_path(LEAF, (), as_root, store.view, NOW_US).status == "valid"
+
+
+def test_what_is_refused_now_is_not_refused_for_before_a_way_to_it_was_revoked() -> None:
+    # Two roots have certified one authority; the first by a path that is never valid.
+    other = root("Older root CA", 32)
+    short = other.certify(
+        MIDDLE.name, MIDDLE.key, serial=77,
+        extensions=[(x509.BasicConstraints(True, None), True), (usage(key_cert_sign=True), True),
+                    (x509.NameConstraints(None, [x509.DirectoryName(named("signer 7"))]), True)],
+    )  # fmt: skip
+    trust = trusting(Ca(other.key, other.certificate), Ca(MIDDLE.key, short), ROOT, MIDDLE)
+    store = RevocationStore(0)
+    serial = MIDDLE.certificate.parsed.serial_number
+    store.add(ROOT.crl([entry(serial, at=NOW - HOUR)]), trust, NOW_US)
+    store.add(MIDDLE.crl(), trust, NOW_US)
+    before = instant_of(NOW - 2 * HOUR)
+    earlier = judge_path(LEAF, (), trust, store.view, before)
+    assert earlier.status == "valid", earlier
+    refused = judge_path(LEAF, (), trust, store.view, NOW_US)
+    assert refused.status == "invalid"
+    assert refused.good_from > before

@@ -12,10 +12,13 @@ import msgspec
 import pytest
 from support.pki import AT_US, pki, trust_of
 
+from router._trees import VerifiedTrees
 from router.client.signing import Signer, make_envelope, make_envelopes
+from router.limits import PAYLOAD_BYTES_MAX
 from router.model.documents import Envelope
 from router.model.instants import VIETNAM_TIME, instant_of
 from router.signatures import TrustStore, Verdict, Verifier
+from router.signatures.trees import Place, leaf_hash, write_place
 
 LATER_US = instant_of(datetime(2026, 1, 1, tzinfo=VIETNAM_TIME))
 PAYLOADS = [b'{"number":"%d"}' % number for number in range(50)]
@@ -88,3 +91,27 @@ def test_one_bad_document_costs_the_others_of_its_tree_nothing(verifier: Verifie
         codes = [one.code for one in verdicts]
         assert codes == ["tree.proof" if at == 30 else "" for at in range(51)]
         assert verdicts[20].signatures[0].tree is None
+
+
+def test_a_payload_over_its_bound_is_refused_in_a_remembered_tree_too() -> None:
+    largest, over = b"x" * PAYLOAD_BYTES_MAX, b"x" * (PAYLOAD_BYTES_MAX + 1)
+    envelopes = make_envelopes([b"{}", largest, over], [short_lived()])
+    raws = [msgspec.json.encode(one) for one in envelopes]
+    made = Verifier(1)
+    for _ in range(2):
+        found = made.verify_envelopes(raws, trust_of(), None, AT_US)
+        assert [one.code for one in found] == ["", "", "json.malformed"]
+    made.close()
+
+
+def test_what_is_no_text_reaches_no_memory() -> None:
+    trees = VerifiedTrees(1 << 20, 8)
+    root = leaf_hash(b"x")
+    trees.add("header", "signature", 1, root, "")
+    place = write_place(Place(1, 0, root, b""))
+    assert trees.prove("header", "signature", place, b"x") is not None
+    good = ("header", "signature", place, b"x")
+    for at in range(len(good)):
+        given = (*good[:at], None, *good[at + 1 :])
+        with pytest.raises(TypeError):
+            trees.prove(*given)  # type: ignore[arg-type]
