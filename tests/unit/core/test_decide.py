@@ -172,10 +172,15 @@ def test_nothing_is_left_behind_by_deciding() -> None:
     for _ in range(3):
         all_of_them()
     references = sys.getrefcount(audience)
-    before = all_of_them()
-    for _ in range(20):
-        after = all_of_them()
-    assert after - before < 50
+
+    def growth() -> int:
+        before = all_of_them()
+        for _ in range(20):
+            after = all_of_them()
+        return after - before
+
+    # Threads of other tests may allocate meanwhile, but what is left behind is left each time.
+    assert any(growth() < 50 for _ in range(4))
     assert sys.getrefcount(audience) == references
 
 
