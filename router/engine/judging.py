@@ -24,7 +24,7 @@ from router.engine.held_parts import HeldParts
 from router.engine.redirecting import Redirections, VerdictTold, encode_stored
 from router.engine.state import Rooms
 from router.engine.verdicts import Outcome, VerdictReached, accepted_with, reached_late, record_of
-from router.engine.verifying import Asked, Signed, Verification
+from router.engine.verifying import Asked, Signed, Verification, waits_for_path
 from router.engine.waiting_parts import WaitingDocuments
 from router.errors import ClosedError, VanbanError
 from router.model.documents import Envelope
@@ -85,6 +85,7 @@ class Judge:
         self._clock = clock
         self._working = threading.Lock()  # one turn at a time; guards the one below
         self._asked: Asked | None = None
+        self._landed = 0
 
     def counts(self) -> dict[str, int]:
         """Return how many wait now, and what was decided since the opening, by outcome."""
@@ -105,6 +106,10 @@ class Judge:
             if self._verification.changed(self._asked):
                 self._asked = self._verification.asked()
                 self.waiting.all_at(now_us)
+            landed = self._verification.landed_late()
+            if landed != self._landed:
+                self._landed = landed
+                self.waiting.paths_at(now_us)
             wanted = self.waiting.take(now_us, limits.VERDICTS_PER_TURN)
             return self._judge(wanted, now_us)
         finally:
@@ -131,6 +136,9 @@ class Judge:
         begun = monotonic()
         for at_us, batch in groups.items():
             verdicts = self._verdicts(batch, at_us)
+            for one, verdict in zip(batch, verdicts, strict=True):
+                if waits_for_path(verdict):
+                    self.waiting.for_path(one.document)
             over += [
                 (one.document, verdict)
                 for one, verdict in zip(batch, verdicts, strict=True)

@@ -30,7 +30,7 @@ from router.engine.intake import Intake, read_envelope
 from router.engine.quarantine import Quarantine, raw_of
 from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
-from router.engine.verifying import Signed, Verification
+from router.engine.verifying import Signed, Verification, waits_for_path
 from router.engine.waiting_parts import WaitingDocuments
 from router.errors import (
     ConflictError,
@@ -335,7 +335,8 @@ class Submitter:
                 fresh.append(acceptance)
                 facts = decode_facts(acceptance.facts)
                 if facts.waits is not None:
-                    self._waiting.note(answer.sequence, now_us)
+                    for_path = waits_for_path(_signed(work).verdict)
+                    self._waiting.note(answer.sequence, now_us, for_path=for_path)
                 else:
                     self._held.note(answer.sequence, acceptance.sender, facts)
                 alerts = alerts_of(self._queue, answer.twin, facts)

@@ -41,6 +41,11 @@ class Asked(NamedTuple):
     revocation: int
 
 
+def waits_for_path(verdict: Verdict | None) -> bool:
+    """Say whether a verdict lacks a path that is being checked."""
+    return verdict is not None and any(one.kind == "path" for one in verdict.missing)
+
+
 class Verification:
     """The verifier with the trust of one engine; thread-safe."""
 
@@ -52,6 +57,10 @@ class Verification:
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
         return self._verifier.verify_batch(items, self._rooms.trust, self._rooms.revocation, at_us)
+
+    def landed_late(self) -> int:
+        """Return a number that grows when a path is decided that some document waits for."""
+        return self._verifier.landed_late
 
     def revocation_view(self) -> RevocationView | None:
         """Return what is known of revocation now; None when nothing ever was."""

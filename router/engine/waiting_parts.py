@@ -30,6 +30,7 @@ class WaitingDocuments:
         self._queue = queue
         self._lock = threading.Lock()  # guards all below
         self._tries: dict[int, int] = {}
+        self._for_path: set[int] = set()
         self._next: list[tuple[int, int]] = []  # a heap of (instant, document), stale ones too
         self._search: Iterator[DueRow] | None = None
         self._epoch = -1
@@ -42,10 +43,25 @@ class WaitingDocuments:
         """Say whether no further document may wait."""
         return len(self._tries) >= VERDICTS_WAITING_MAX
 
-    def note(self, document: int, at_us: int) -> None:
-        """Take in a document that waits since an instant (flushed already)."""
+    def note(self, document: int, at_us: int, *, for_path: bool = False) -> None:
+        """Take in a document that waits since an instant (flushed already); see `for_path`."""
         with self._lock:
             self._note(document, at_us)
+            if for_path:
+                self._for_path.add(document)
+
+    def for_path(self, document: int) -> None:
+        """Take in that a document waits for a path that is being checked."""
+        with self._lock:
+            if document in self._tries:
+                self._for_path.add(document)
+
+    def paths_at(self, now_us: int) -> None:
+        """Plan those that wait for paths, and no others, for an instant: a path was decided."""
+        with self._lock:
+            for document in self._for_path:
+                heapq.heappush(self._next, (now_us, document))
+            self._for_path.clear()
 
     def _note(self, document: int, at_us: int) -> None:
         if document not in self._tries:
@@ -60,6 +76,7 @@ class WaitingDocuments:
         """Drop a document that waits no longer."""
         with self._lock:
             self._tries.pop(document, None)
+            self._for_path.discard(document)
 
     def search(self, now_us: int) -> bool:
         """Look for what an earlier opening left, a piece of it; False: nothing is left to look at.
@@ -71,6 +88,7 @@ class WaitingDocuments:
             if epoch != self._epoch:
                 self._epoch = epoch
                 self._tries.clear()
+                self._for_path.clear()
                 self._next.clear()
                 self._search = after.will_be_due(self._queue.store, now_us)
             if self._search is None:

@@ -40,19 +40,23 @@ Judge = Callable[
 
 
 class Flight:
-    """One check under way; `path` is None until it is done, and when it failed."""
+    """One check under way; `path` is None until it is done, and when it failed.
 
-    __slots__ = ("_done", "authorities", "path")
+    `left` is whether somebody gave up waiting for it.
+    """
+
+    __slots__ = ("_done", "authorities", "left", "path")
 
     def __init__(self, authorities: object) -> None:
         self.authorities = authorities
+        self.left = False
         self.path: KnownPath | None = None
         self._done = threading.Event()
 
     def wait(self, until: float) -> KnownPath | None:
         """Return what was found, waiting at most until `until` (monotonic seconds)."""
-        if not self._done.is_set():
-            self._done.wait(max(0.0, until - monotonic()))
+        if not self._done.wait(max(0.0, until - monotonic())):
+            self.left = True  # before `path` is read: then it is seen, or `left` is
         return self.path
 
     def land(self, path: KnownPath | None) -> None:
@@ -62,11 +66,15 @@ class Flight:
 
 
 class ColdPaths:
-    """The line of checks and who does them; thread-safe.  What is found enters the caches."""
+    """The line of checks and who does them; thread-safe.  What is found enters the caches.
+
+    `landed_late` counts the decided paths that somebody had given up waiting for.
+    """
 
     def __init__(self, caches: Caches, judge: Judge) -> None:
         self._caches = caches
         self._judge = judge
+        self.landed_late = 0  # written by the one cold thread
         self._lock = threading.Lock()  # guards the three below
         self._flights: dict[bytes, Flight] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -144,6 +152,8 @@ class ColdPaths:
             with self._lock:
                 self._flights.pop(key, None)
             flight.land(path)
+            if flight.left and path is not None and path.status != "indeterminate":
+                self.landed_late += 1
 
 
 def path_key(certificates: Sequence[bytes]) -> bytes:

@@ -91,6 +91,11 @@ class Verifier:
         """Return how much is remembered, and how many paths wait to be checked."""
         return self._caches.sizes(self._cold.waiting, COLD_PATHS_MAX)
 
+    @property
+    def landed_late(self) -> int:
+        """How many paths were decided after a batch gave up waiting for them."""
+        return self._cold.landed_late
+
     def close(self) -> None:
         """Stop the pools after the batches under way; idempotent."""
         with self._lock:

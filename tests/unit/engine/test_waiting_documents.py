@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.office import Office, refused
 from support.policies import in_force
 from support.undecided import Undecided, undecided
+from support.waiting import until
 
 from router import limits
 from router.engine import Arrival, Engine
 from router.model.answers import OutboxEvent
+from router.signatures.cold import ColdPaths
+from router.signatures.paths import PathVerdict, judge_path
 
 COMMUNES = "tier(commune)"
 LUNG_CU = "H22.31.20"
@@ -80,6 +85,27 @@ def test_a_good_verdict_lets_it_go_as_judged_at_its_receipt(verifier: type[Undec
     (event,) = told(office)
     assert (event.kind, event.key, event.recipients) == ("verdict_valid", receipt.key, 3)
     assert office.reopen().check() == []
+
+
+def test_a_path_that_was_judged_late_lets_its_document_go_without_a_pause() -> None:
+    office = Office()
+    judging = office.engine._verifier
+    gate = threading.Event()
+
+    def judge(*arguments: Any) -> PathVerdict:
+        assert gate.wait(60)
+        return judge_path(*arguments)
+
+    judging._cold_wait_s = 0.0
+    judging._cold = ColdPaths(judging._caches, judge)
+    receipt = office.send("H22.31", COMMUNES)
+    assert receipt.waiting == 3
+    ticked(office.engine)
+    assert office.engine.track(receipt.key).states == {"waiting": 3}
+    gate.set()
+    until(lambda: judging.landed_late)
+    ticked(office.engine)  # the clock stands still: no pause was waited for
+    assert office.engine.track(receipt.key).states == {"queued": 3}
 
 
 def test_a_bad_verdict_excludes_it_for_good_and_tells_the_sender_why(
