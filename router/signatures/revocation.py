@@ -85,10 +85,7 @@ class RevocationStore:
         """Take other settings from now on; see the class."""
         with self._adding, self._lock:
             self._wants.configure(refresh_s * SECOND_US, addresses)
-            view = self._view
-            self._view = RevocationView(
-                view.lists, view.responses, view.version, grace_s * SECOND_US, self._sources.notice
-            )
+            self._view = self._view.with_grace(grace_s * SECOND_US)
 
     @property
     def view(self) -> RevocationView:
@@ -237,10 +234,7 @@ class RevocationStore:
                     held -= lists.pop(slot).memory_bytes
         if len(lists) > REVOCATION_LISTS_MAX or held > REVOCATION_LISTS_BYTES_MAX:
             raise InputError("revocation.full", limit=REVOCATION_LISTS_BYTES_MAX)
-        view = self._view
-        self._view = RevocationView(
-            lists, view.responses, made.stamp, view.grace_us, self._sources.notice
-        )
+        self._view = self._view.with_lists(lists, self._view.responses, made.stamp)
 
     # Responses.
 
@@ -292,10 +286,8 @@ class RevocationStore:
             return
         kept = sorted(known.items(), key=lambda pair: -pair[1].answer.fresh_until)
         view = self._view
-        self._view = RevocationView(
-            view.lists, dict(kept[: len(kept) * 9 // 10]), view.version, view.grace_us,
-            self._sources.notice,
-        )  # fmt: skip
+        responses = dict(kept[: len(kept) * 9 // 10])
+        self._view = view.with_lists(view.lists, responses, view.version)
 
     # What to fetch.
 

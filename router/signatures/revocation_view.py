@@ -110,10 +110,14 @@ class _Claim(NamedTuple):
 class RevocationView:
     """What is known at one version; see the head of this module.
 
-    `grace_us` is how long data serves after its nextUpdate.
+    `grace_us` is how long data serves after its nextUpdate, `grace_stamp` the version since
+    which it is so.
     """
 
-    __slots__ = ("_by_name", "_indirect", "_notice", "_responses", "grace_us", "lists", "version")
+    __slots__ = (
+        "_by_name", "_indirect", "_notice", "_responses", "grace_stamp", "grace_us", "lists",
+        "version",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -122,10 +126,12 @@ class RevocationView:
         version: int,
         grace_us: int,
         notice: Notice | None = None,
+        grace_stamp: int = 0,
     ) -> None:
         self.lists = lists
         self.version = version
         self.grace_us = grace_us
+        self.grace_stamp = grace_stamp
         self._responses = responses
         self._notice = notice
         by_name: dict[str, tuple[KnownList, ...]] = {}
@@ -143,6 +149,29 @@ class RevocationView:
         """Return the lists that speak for an issuer, whatever their scope and age."""
         named = self._by_name.get(subject_key(issuer), ())
         return [one for one in named if one.speaks_for(issuer)]
+
+    def with_lists(
+        self,
+        lists: Mapping[str, KnownList],
+        responses: Mapping[tuple[str, int], KnownResponse],
+        version: int,
+    ) -> RevocationView:
+        """Return a view of other lists and responses under the same settings."""
+        return RevocationView(
+            lists, responses, version, self.grace_us, self._notice, self.grace_stamp
+        )
+
+    def with_grace(self, grace_us: int) -> RevocationView:
+        """Return a view of the same data under another grace.
+
+        What was remembered by the former grace does not hold: with data the stamp of every
+        certificate changes.
+        """
+        version = self.version
+        if grace_us != self.grace_us and (self.lists or self._responses):
+            version += 1
+        stamp = self.grace_stamp if version == self.version else version
+        return RevocationView(self.lists, self._responses, version, grace_us, self._notice, stamp)
 
     def with_response(self, response: KnownResponse, version: int) -> RevocationView:
         """Return a view of the same lists with one response more, or another in its place."""
@@ -229,7 +258,7 @@ class RevocationView:
 
         For keys of caches: of the lists of its issuer and the response about it, the latest.
         """
-        found = 0
+        found = self.grace_stamp
         for one in self._by_name.get(subject_key(issuer), ()):
             found = max(found, one.stamp)
         for one in self._indirect:
