@@ -23,6 +23,7 @@ from router.limits import (
     TREE_MEMORY_BYTES_MAX,
     TREES_REMEMBERED_MAX,
 )
+from router.model.instants import INSTANT_MAX
 from router.signatures.certificates import Certificate
 from router.signatures.paths import RevocationView
 from router.signatures.trees import TreeMemory
@@ -34,6 +35,8 @@ PATH_BYTES: Final = 2_400
 """About what one remembered path takes; authorities' certificates are shared by all paths."""
 
 Check = Callable[[bytes, bytes], None]
+Links = tuple[tuple[Certificate, int], ...]
+"""Issuer and serial number of certificates of a path."""
 
 
 class RevocationSnapshot(RevocationView, Protocol):
@@ -71,7 +74,9 @@ class KnownPath(Entry):
     `chain` has the SHA-256 (hex) of signer's certificate to root, `links` the issuer and the
     serial number of each certificate below the root; `where` is the certificate's place in the
     entry.  `good_until` still belongs to the window.  A path is asked about again only when a stamp
-    changed; one that is not valid, whenever anything was learned.
+    changed; one that is not valid, whenever anything was learned.  `beside` are the links of chains
+    that were looked at before it; while their stamps (`beside_stamps`) stay it may be renewed, for
+    instants between `span_from` and `span_until`.
     """
 
     status: Status
@@ -79,7 +84,7 @@ class KnownPath(Entry):
     facts: dict[str, str | int]
     where: str
     chain: tuple[str, ...]
-    links: tuple[tuple[Certificate, int], ...]
+    links: Links
     evidence: tuple[Evidence, ...]
     missing: tuple[Missing, ...]
     good_from: int
@@ -87,6 +92,10 @@ class KnownPath(Entry):
     authorities: object
     stamps: tuple[int, ...]
     revocation_version: int
+    beside: Links = ()
+    beside_stamps: tuple[int, ...] = ()
+    span_from: int = 0
+    span_until: int = INSTANT_MAX
     used: bool = False
 
     def holds(self, authorities: object, revocation: RevocationSnapshot, at_us: int) -> bool:
@@ -98,8 +107,14 @@ class KnownPath(Entry):
             return True
         if self.status != "valid" or stamps_of(self.links, revocation) != self.stamps:
             return False
+        if not self.stands_beside(revocation):
+            return False
         self.revocation_version = version
         return True
+
+    def stands_beside(self, revocation: RevocationSnapshot) -> bool:
+        """Say whether nothing was learned of the chains that were looked at before."""
+        return not self.beside or stamps_of(self.beside, revocation) == self.beside_stamps
 
 
 @dataclass(slots=True, eq=False)
@@ -225,8 +240,6 @@ class Caches:
         )
 
 
-def stamps_of(
-    links: tuple[tuple[Certificate, int], ...], revocation: RevocationSnapshot
-) -> tuple[int, ...]:
+def stamps_of(links: Links, revocation: RevocationSnapshot) -> tuple[int, ...]:
     """Return the stamps of every certificate of a path below its root."""
     return tuple(revocation.stamp(issuer, serial) for issuer, serial in links)

@@ -23,6 +23,7 @@ from router.signatures.authorities import TrustView
 from router.signatures.caches import (
     Caches,
     KnownPath,
+    Links,
     RevocationSnapshot,
     Signer,
     stamps_of,
@@ -172,9 +173,8 @@ def known_path(
 ) -> KnownPath:
     """Return a verdict in the form that is remembered."""
     chain = verdict.chain
-    links = tuple(
-        (issuer, certificate.parsed.serial_number) for certificate, issuer in pairwise(chain)
-    )
+    links = _links_of(chain)
+    beside = tuple(dict.fromkeys(link for one in verdict.beside for link in _links_of(one)))
     return KnownPath(
         status=verdict.status,
         code=verdict.code,
@@ -189,6 +189,16 @@ def known_path(
         authorities=authorities,
         stamps=stamps_of(links, revocation),
         revocation_version=revocation.version,
+        beside=beside,
+        beside_stamps=stamps_of(beside, revocation),
+        span_from=verdict.span_from,
+        span_until=verdict.span_until,
+    )
+
+
+def _links_of(chain: Sequence[Certificate]) -> Links:
+    return tuple(
+        (issuer, certificate.parsed.serial_number) for certificate, issuer in pairwise(chain)
     )
 
 

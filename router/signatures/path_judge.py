@@ -55,11 +55,16 @@ class _Handed(NamedTuple):
 
 
 class _Finding(NamedTuple):
-    """What was found about the revocation of a chain that nobody says was revoked."""
+    """What was found about the revocation of a chain that nobody says was revoked.
+
+    `window` are the instants for which the evidence serves, `unrevoked` those at which nothing
+    that is known says otherwise.
+    """
 
     evidence: tuple[Evidence, ...]
     missing: tuple[Missing, ...]
     window: Window
+    unrevoked: Window
 
 
 class _RevokedError(Exception):
@@ -121,20 +126,22 @@ class PathJudge:
         search = Search(self._leaf, self._others, self._view, self._at_us)
         waiting: PathVerdict | None = None
         refused: PathVerdict | None = None
-        alike = steady  # the instants at which every chain refused so far is refused
+        alike = steady  # the instants at which no chain so far is good, or revoked otherwise
+        beside: list[Chain] = []
         try:
             for count, chain in enumerate(search.chains(), start=1):
                 if count > PATHS_MAX:
                     search.exhausted = True
                     break
-                verdict, is_final = self._judge_chain(chain, steady)
+                verdict, is_final, same = self._judge_chain(chain, steady)
                 if is_final:
-                    return verdict
+                    return _beside(verdict, beside, alike)
                 if verdict.status == "indeterminate":
                     waiting = waiting or verdict
                 else:
                     refused = refused or verdict
-                    alike = alike.within(verdict.good_from, verdict.good_until + 1)
+                alike = alike.within(*same)
+                beside.append(chain)
         except SignatureRefusedError as error:
             return self._refused(error, (self._leaf,), 0, Window())
         if waiting is None and refused is not None:
@@ -155,18 +162,21 @@ class PathJudge:
         error = SignatureRefusedError("certificate.untrusted", issuer=self._leaf.issuer)
         return self._refused(error, (self._leaf,), 0, steady)
 
-    def _judge_chain(self, chain: Chain, steady: Window) -> tuple[PathVerdict, bool]:
-        """Return the verdict of one chain, and whether no other chain can change it."""
+    def _judge_chain(self, chain: Chain, steady: Window) -> tuple[PathVerdict, bool, Window]:
+        """Return the verdict of one chain, and whether no other chain can change it.
+
+        Of one that can be changed also the instants at which it decides as little.
+        """
         try:
             for certificate in chain:
                 check_validity(certificate, self._at_us, "")
         except SignatureRefusedError as error:
-            return self._refused(error, chain, chain.index(certificate), steady), False
+            return self._refused(error, chain, chain.index(certificate), steady), False, steady
         try:
             check_path(chain, self._at_us, self._inputs)
         except SignatureRefusedError as error:
             place = int(error.facts.pop("place", 0))
-            return self._refused(error, chain, place, steady), False
+            return self._refused(error, chain, place, steady), False, steady
         try:
             finding = self._find_revocation(chain)
         except _RevokedError as revoked:
@@ -174,7 +184,7 @@ class PathJudge:
                 "certificate.revoked", since=show_instant(revoked.since), reason=revoked.reason
             )
             window = steady.within(revoked.since, None)
-            return self._refused(refusal, chain, revoked.place, window), revoked.place == 0
+            return self._refused(refusal, chain, revoked.place, window), revoked.place == 0, window
         window = self._window(chain, finding)
         verdict = PathVerdict(
             status="indeterminate" if finding.missing else "valid",
@@ -184,7 +194,7 @@ class PathJudge:
             good_from=window.start,
             good_until=window.end - 1,
         )
-        return verdict, verdict.status == "valid"
+        return verdict, verdict.status == "valid", finding.unrevoked
 
     def _window(self, chain: Chain, finding: _Finding) -> Window:
         if finding.missing:
@@ -209,24 +219,26 @@ class PathJudge:
         check = self._check(chain, handed)
         evidence: list[Evidence] = []
         missing: list[Missing] = []
-        window = Window()
+        window = unrevoked = Window()
         for place in reversed(range(len(chain) - 1)):
             found, until = self._find_one(chain, place, handed[place], check)
             if found is None:
                 missing.append(_missing(chain[place]))
             else:
                 evidence.append(found)
-                window = window.within(*self._serves(found)).within(0, until)
+                window = window.within(*self._serves(found))
+            unrevoked = unrevoked.within(0, until)
             if check is not None:
                 # Also when nothing is known of it: then the chain is not valid anyway, and what
                 # is missing below it is told apart.
                 check.accept(place)
-        return _Finding(tuple(reversed(evidence)), tuple(reversed(missing)), window)
+        window = window.within(*unrevoked)
+        return _Finding(tuple(reversed(evidence)), tuple(reversed(missing)), window, unrevoked)
 
     def _find_one(
         self, chain: Chain, place: int, handed: _Handed, check: RevocationCheck | None
     ) -> tuple[Evidence | None, int | None]:
-        """Return what says that a certificate is good, and up to which instant; or None."""
+        """Return what says that a certificate is good (or None), and up to which instant."""
         certificate, issuer = chain[place], chain[place + 1]
         if not self._must_be_checked(issuer):
             return Evidence(certificate.sha256.hex(), "none", issuer.subject), None
@@ -243,14 +255,14 @@ class PathJudge:
         if known is not None and not (end is None and known.sha256 in digests and judged_here):
             return known, end
         if check is None or not digests:
-            return None, None
+            return None, end
         outcome = check.outcome(place)
         if isinstance(outcome, Revoked):
             if outcome.at <= self._at_us:
                 raise _RevokedError(place, outcome.at, outcome.reason)
             return known or _evidence_of(outcome.kind, certificate, handed), outcome.at
         if outcome is None or known is not None:
-            return (known if outcome else None), None
+            return (known if outcome else None), end
         # Without the index nobody says whether it was revoked an instant later.
         return _evidence_of(outcome, certificate, handed), self._at_us + 1
 
@@ -343,6 +355,18 @@ class PathJudge:
     def _is_root(self, certificate: Certificate) -> bool:
         authority = self._view.authority(certificate.sha256)
         return authority is not None and authority.role == "root"
+
+
+def _beside(verdict: PathVerdict, others: Sequence[Chain], alike: Window) -> PathVerdict:
+    """Return a final verdict for those instants only at which the chains before it decide nothing.
+
+    One of them may be good, or have the signer revoked, at another instant or by other data.
+    """
+    window = alike.within(verdict.good_from, verdict.good_until + 1)
+    return replace(
+        verdict, good_from=window.start, good_until=window.end - 1, beside=tuple(others),
+        span_from=alike.start, span_until=alike.end - 1,
+    )  # fmt: skip
 
 
 def _is_self_issued(root: Certificate) -> bool:

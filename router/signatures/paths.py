@@ -140,7 +140,10 @@ class PathVerdict:
     When it is indeterminate, `missing` says which revocation data would decide.
 
     The verdict is the same for every signing instant from `good_from` to `good_until` (both
-    belong to it) as long as trust and revocation data are.
+    belong to it) as long as trust and revocation data are.  Newer data about the certificates of
+    `chain`, and of the chains that were looked at before it and decided nothing (`beside`), may
+    change it; with such data about `chain` alone it is the same at most from `span_from` to
+    `span_until`.
     """
 
     status: Status
@@ -152,6 +155,9 @@ class PathVerdict:
     good_from: int = 0
     good_until: int = INSTANT_MAX
     path: str = "protected.x5c[0]"
+    beside: tuple[tuple[Certificate, ...], ...] = ()
+    span_from: int = 0
+    span_until: int = INSTANT_MAX
 
     def as_error(self) -> SignatureRefusedError:
         """Return the refusal an invalid verdict stands for."""

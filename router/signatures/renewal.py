@@ -32,8 +32,11 @@ def renewed(
     `leaf` is the signer's certificate.  The caller has seen to it that the path was valid with
     the same authorities.
     """
+    if not path.stands_beside(revocation):
+        return None
     certificates = (leaf, *(issuer for issuer, _ in path.links))
     start, end = _window(certificates, view)
+    start, end = max(start, path.span_from), min(end, path.span_until)
     evidence: list[Evidence] = []
     for certificate, (issuer, serial), old in zip(
         certificates, path.links, path.evidence, strict=False
