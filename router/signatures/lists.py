@@ -10,7 +10,6 @@ believed before.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -31,6 +30,7 @@ from router.errors import InputError, TooLargeError
 from router.limits import CERTIFICATE_CACHE_ENTRIES_MAX, CRL_BYTES_MAX, CRL_ENTRIES_MAX
 from router.model.instants import instant_of
 from router.signatures.certificates import Certificate, is_ca
+from router.signatures.names import name_key
 
 SERIAL_BYTES_MAX: Final = 20
 """Of serials and of the numbers of lists (RFC 5280, 4.1.2.2 and 5.2.3)."""
@@ -397,37 +397,6 @@ def points_of(certificate: Certificate) -> frozenset[str]:
         if point.crl_issuer is None and point.reasons is None
         for name in _names(point.full_name)
     )
-
-
-@lru_cache(maxsize=CERTIFICATE_CACHE_ENTRIES_MAX)
-def subject_key(certificate: Certificate) -> str:
-    """Return a certificate's subject as `name_key` writes it."""
-    return name_key(certificate.parsed.subject)
-
-
-@lru_cache(maxsize=CERTIFICATE_CACHE_ENTRIES_MAX)
-def issuer_key(certificate: Certificate) -> str:
-    """Return a certificate's issuer as `name_key` writes it."""
-    return name_key(certificate.parsed.issuer)
-
-
-def name_key(name: x509.Name) -> str:
-    """Return a text that is equal for names that are the same by RFC 5280, section 7.1.
-
-    Letter case, the kind of string and further blanks do not matter: renewed authorities
-    write their old name with other string types.
-    """
-    return "\x1f".join(
-        "\x1e".join(sorted(_attribute(attribute) for attribute in rdn)) for rdn in name.rdns
-    )
-
-
-def _attribute(attribute: x509.NameAttribute[str | bytes]) -> str:
-    value = attribute.value
-    if isinstance(value, bytes):
-        return f"{attribute.oid.dotted_string}=#{value.hex()}"
-    said = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
-    return f"{attribute.oid.dotted_string}={said}"
 
 
 def _number(extensions: x509.Extensions) -> int | None:

@@ -33,12 +33,12 @@ from router.signatures.lists import (
     Entries,
     ReadList,
     check_signature,
-    issuer_key,
     malformed,
     may_sign_lists,
     read_entries,
     read_list,
 )
+from router.signatures.names import authority_id, issuer_key
 from router.signatures.responses import (
     Answer,
     ReadResponse,
@@ -51,7 +51,6 @@ from router.signatures.revocation_view import (
     KnownList,
     KnownResponse,
     RevocationView,
-    authority_id,
 )
 from router.signatures.revocation_wants import Wants
 from router.signatures.verdicts import Evidence

@@ -29,8 +29,7 @@ from router.limits import (
 from router.model.instants import SECOND_US
 from router.signatures.authorities import Authority, TrustView
 from router.signatures.certificates import Certificate, issued_by, issuer_flaw
-from router.signatures.lists import issuer_key, subject_key
-from router.signatures.revocation_view import authority_id
+from router.signatures.names import authority_id, issuer_key, subject_key
 
 Mirrors = tuple[str, ...]
 """Addresses of the same data, in the order to try them."""

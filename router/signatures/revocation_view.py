@@ -7,19 +7,16 @@ at ten is judged by what holds at ten, however late the data came.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
-from cryptography.hazmat.primitives import serialization
 
-from router.limits import CERTIFICATE_CACHE_ENTRIES_MAX
 from router.model.instants import SECOND_US
 from router.signatures.certificates import Certificate
-from router.signatures.lists import HOLD, Entries, Revoked, Scope, issuer_key, subject_key
+from router.signatures.lists import HOLD, Entries, Revoked, Scope
+from router.signatures.names import authority_id, issuer_key, subject_key
 from router.signatures.responses import Answer
 from router.signatures.verdicts import Evidence
 
@@ -296,15 +293,6 @@ class RevocationView:
         """
         if self._notice is not None:
             self._notice(certificate, issuer, at_us)
-
-
-@lru_cache(maxsize=CERTIFICATE_CACHE_ENTRIES_MAX)
-def authority_id(certificate: Certificate) -> str:
-    """Return what is equal for certificates of one subject and key: renewed ones, cross ones."""
-    key = certificate.parsed.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return hashlib.sha256(subject_key(certificate).encode() + b"\0" + key).hexdigest()
 
 
 def _begun(revoked: Revoked, at_us: int) -> bool:

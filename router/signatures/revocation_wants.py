@@ -16,9 +16,10 @@ from router.model.instants import SECOND_US
 from router.model.revocation import Added, Wanted
 from router.signatures.authorities import TrustView
 from router.signatures.certificates import Certificate, plain
+from router.signatures.names import authority_id
 from router.signatures.responses import request_for
 from router.signatures.revocation_sources import Mirrors, Seen, Sources
-from router.signatures.revocation_view import RevocationView, authority_id
+from router.signatures.revocation_view import RevocationView
 from router.signatures.verdicts import Evidence
 
 _CHECKED_MAX: Final = 4 * REVOCATION_RESPONSES_MAX
