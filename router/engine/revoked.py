@@ -8,7 +8,7 @@ and of those above it, then the spans of the log that have its documents (`signe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from router import limits
@@ -26,6 +26,7 @@ from router.queue import Queue, after
 from router.queue.listing import documents_from
 from router.signatures import SignatureVerdict
 from router.signatures.certificates import Certificate, read_certificate
+from router.signatures.revocation_view import Above
 
 _CHAIN_MAX = 10
 _CERTIFICATES_READ_MAX = 4_096
@@ -85,11 +86,13 @@ class Revoked:
         view = self._verification.revocation_view()
         if view is None:
             return None
-        for sha256, above in pairwise(chain):
-            certificate, issuer = self.certificate(sha256), self.certificate(above)
+        known = [self.certificate(sha256) for sha256 in chain]
+        for place, (certificate, issuer) in enumerate(pairwise(known)):
             if certificate is None or issuer is None:
                 continue
-            status = view.status(issuer, int(certificate.serial, 16), at_us)
+            higher = takewhile(lambda one: one is not None, known[place + 2 :])
+            above = Above(self._rooms.trust.view, tuple(one for one in higher if one))
+            status = view.status(issuer, int(certificate.serial, 16), at_us, above=above)
             if status.kind == "revoked":
                 revoked_at = status.revoked_at or 0
                 since = revoked_at

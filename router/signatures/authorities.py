@@ -17,6 +17,7 @@ from router.errors import SignatureRefusedError
 from router.limits import CERTIFICATE_CACHE_ENTRIES_MAX
 from router.model.instants import SECOND_US
 from router.signatures.certificates import Certificate, issued_by
+from router.signatures.names import authority_id
 
 Role = Literal["root", "intermediate"]
 Revocation = Literal["required", "not_checked"]
@@ -84,6 +85,13 @@ class TrustView:
         # Made when first asked: a replay makes a view for each record and asks only the last.
         return _Index(self.authorities)
 
+    @cached_property
+    def _by_key(self) -> dict[str, list[Authority]]:
+        found: dict[str, list[Authority]] = {}
+        for one in self.authorities:
+            found.setdefault(authority_id(one.certificate), []).append(one)
+        return found
+
     @property
     def issuers(self) -> tuple[Certificate, ...]:
         """The certificates of the roots, in the order they were imported."""
@@ -104,6 +112,10 @@ class TrustView:
     def named(self, subject_name: bytes) -> tuple[Authority, ...]:
         """Return the authorities of that subject (DER, octet by octet), whenever trusted."""
         return tuple(self._index.by_name.get(subject_name, ()))
+
+    def keyed(self, name_and_key: str) -> tuple[Authority, ...]:
+        """Return the authorities of that name and key (`authority_id`), whenever trusted."""
+        return tuple(self._by_key.get(name_and_key, ()))
 
     def issuer_of(self, certificate: Certificate, at_us: int) -> Certificate:
         """Return the trusted root that signed the certificate.

@@ -26,6 +26,7 @@ from router.limits import (
 from router.model.instants import INSTANT_MAX
 from router.signatures.certificates import Certificate
 from router.signatures.paths import RevocationView
+from router.signatures.revocation_view import Links
 from router.signatures.trees import TreeMemory
 from router.signatures.verdicts import Evidence, Missing, Status
 
@@ -35,8 +36,6 @@ PATH_BYTES: Final = 2_400
 """About what one remembered path takes; authorities' certificates are shared by all paths."""
 
 Check = Callable[[bytes, bytes], None]
-Links = tuple[tuple[Certificate, int], ...]
-"""Issuer and serial number of certificates of a path."""
 
 
 class RevocationSnapshot(RevocationView, Protocol):
@@ -74,7 +73,8 @@ class KnownPath(Entry):
     `chain` has the SHA-256 (hex) of signer's certificate to root, `links` the issuer and the
     serial number of each certificate below the root; `where` is the certificate's place in the
     entry.  `good_until` still belongs to the window.  A path is asked about again only when a stamp
-    changed; one that is not valid, whenever anything was learned.  `beside` are the links of chains
+    changed; one that is not valid, whenever anything was learned.  `signers` are of lists that
+    others than the chain signed, and have stamps, too.  `beside` are the links of chains
     that were looked at before it; while their stamps (`beside_stamps`) stay it may be renewed, for
     instants between `span_from` and `span_until`.
     """
@@ -92,6 +92,7 @@ class KnownPath(Entry):
     authorities: object
     stamps: tuple[int, ...]
     revocation_version: int
+    signers: Links = ()
     beside: Links = ()
     beside_stamps: tuple[int, ...] = ()
     span_from: int = 0
@@ -105,7 +106,9 @@ class KnownPath(Entry):
         version = revocation.version
         if version == self.revocation_version:
             return True
-        if self.status != "valid" or stamps_of(self.links, revocation) != self.stamps:
+        if self.status != "valid":
+            return False
+        if stamps_of(self.links + self.signers, revocation) != self.stamps:
             return False
         if not self.stands_beside(revocation):
             return False

@@ -23,13 +23,13 @@ from router.signatures.authorities import TrustView
 from router.signatures.caches import (
     Caches,
     KnownPath,
-    Links,
     RevocationSnapshot,
     Signer,
     stamps_of,
 )
 from router.signatures.certificates import Certificate, read_certificate
 from router.signatures.paths import PathVerdict
+from router.signatures.revocation_view import Links
 
 _log = logging.getLogger("router.signatures")
 _COLD_THREADS: Final = 1
@@ -187,8 +187,9 @@ def known_path(
         good_from=verdict.good_from,
         good_until=verdict.good_until,
         authorities=authorities,
-        stamps=stamps_of(links, revocation),
+        stamps=stamps_of(links + verdict.signers, revocation),
         revocation_version=revocation.version,
+        signers=verdict.signers,
         beside=beside,
         beside_stamps=stamps_of(beside, revocation),
         span_from=verdict.span_from,

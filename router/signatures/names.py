@@ -1,4 +1,4 @@
-"""Names of authorities: when two are the same, and when two certificates are of one authority."""
+"""Names of authorities: when two are the same, who is one authority, and who certified whom."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from router.limits import CERTIFICATE_CACHE_ENTRIES_MAX
-from router.signatures.certificates import Certificate
+from router.limits import CERTIFICATE_CACHE_ENTRIES_MAX, REVOCATION_LISTS_MAX
+from router.signatures.certificates import Certificate, signed_by
 
 
 @lru_cache(maxsize=CERTIFICATE_CACHE_ENTRIES_MAX)
@@ -51,3 +51,9 @@ def _attribute(attribute: x509.NameAttribute[str | bytes]) -> str:
         return f"{attribute.oid.dotted_string}=#{value.hex()}"
     said = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
     return f"{attribute.oid.dotted_string}={said}"
+
+
+@lru_cache(maxsize=REVOCATION_LISTS_MAX)
+def certified(certificate: Certificate, parent: Certificate) -> bool:
+    """Say whether the parent's key signed a certificate that names it as its issuer."""
+    return issuer_key(certificate) == subject_key(parent) and signed_by(certificate, parent)

@@ -26,6 +26,7 @@ from router.signatures.path_search import (
     web_of,
 )
 from router.signatures.paths import NOTHING_KNOWN, PathVerdict, PolicyInputs, RevocationView
+from router.signatures.revocation_view import Above, Links
 from router.signatures.validation import (
     ListFacts,
     RevocationCheck,
@@ -58,20 +59,22 @@ class _Finding(NamedTuple):
     """What was found about the revocation of a chain that nobody says was revoked.
 
     `window` are the instants for which the evidence serves, `unrevoked` those at which nothing
-    that is known says otherwise.
+    that is known says otherwise; `signers` are of lists that others than the chain have signed.
     """
 
     evidence: tuple[Evidence, ...]
     missing: tuple[Missing, ...]
     window: Window
     unrevoked: Window
+    signers: Links
 
 
 class _RevokedError(Exception):
     """A certificate of the chain was revoked by the instant."""
 
-    def __init__(self, place: int, since: int, reason: str) -> None:
-        super().__init__(place, since, reason)
+    def __init__(self, place: int, since: int, reason: str, until: int) -> None:
+        super().__init__(place, since, reason, until)
+        self.until = until
         self.place = place
         self.since = since
         self.reason = reason
@@ -183,7 +186,7 @@ class PathJudge:
             refusal = SignatureRefusedError(
                 "certificate.revoked", since=show_instant(revoked.since), reason=revoked.reason
             )
-            window = steady.within(revoked.since, None)
+            window = steady.within(revoked.since, revoked.until)
             return self._refused(refusal, chain, revoked.place, window), revoked.place == 0, window
         window = self._window(chain, finding)
         verdict = PathVerdict(
@@ -193,6 +196,7 @@ class PathJudge:
             missing=finding.missing,
             good_from=window.start,
             good_until=window.end - 1,
+            signers=finding.signers,
         )
         return verdict, verdict.status == "valid", finding.unrevoked
 
@@ -219,9 +223,11 @@ class PathJudge:
         check = self._check(chain, handed)
         evidence: list[Evidence] = []
         missing: list[Missing] = []
+        signers: list[tuple[Certificate, int]] = []
         window = unrevoked = Window()
         for place in reversed(range(len(chain) - 1)):
-            found, until = self._find_one(chain, place, handed[place], check)
+            found, until, vouched = self._find_one(chain, place, handed[place], check)
+            signers += vouched
             if found is None:
                 missing.append(_missing(chain[place]))
             else:
@@ -233,38 +239,43 @@ class PathJudge:
                 # is missing below it is told apart.
                 check.accept(place)
         window = window.within(*unrevoked)
-        return _Finding(tuple(reversed(evidence)), tuple(reversed(missing)), window, unrevoked)
+        return _Finding(
+            tuple(reversed(evidence)), tuple(reversed(missing)), window, unrevoked, tuple(signers)
+        )
 
     def _find_one(
         self, chain: Chain, place: int, handed: _Handed, check: RevocationCheck | None
-    ) -> tuple[Evidence | None, int | None]:
-        """Return what says that a certificate is good (or None), and up to which instant."""
+    ) -> tuple[Evidence | None, int | None, Links]:
+        """Return what says that a certificate is good (or None), up to when, and by whom else."""
         certificate, issuer = chain[place], chain[place + 1]
         if not self._must_be_checked(issuer):
-            return Evidence(certificate.sha256.hex(), "none", issuer.subject), None
+            return Evidence(certificate.sha256.hex(), "none", issuer.subject), None, ()
         serial = certificate.parsed.serial_number
         self._revocation.notice(certificate, issuer, self._at_us)
-        status = self._revocation.status(issuer, serial, self._at_us, certificate)
+        above = Above(self._view, chain[place + 2 :])
+        status = self._revocation.status(issuer, serial, self._at_us, certificate, above)
         ends = [one for one in (status.revoked_at, status.invalidity_at) if one is not None]
         end = min(ends, default=None)
         if status.kind == "revoked":
-            raise _RevokedError(place, end or 0, status.reason)
+            raise _RevokedError(place, end or 0, status.reason, status.until)
+        until = status.until if end is None else min(end, status.until)
         known = status.evidence if status.kind == "good" else None
         digests = handed.digests()
         judged_here = place + 2 < len(chain) or _is_self_issued(issuer)
         if known is not None and not (end is None and known.sha256 in digests and judged_here):
-            return known, end
+            return known, until, status.signers
         if check is None or not digests:
-            return None, end
+            return None, until, ()
         outcome = check.outcome(place)
         if isinstance(outcome, Revoked):
             if outcome.at <= self._at_us:
-                raise _RevokedError(place, outcome.at, outcome.reason)
-            return known or _evidence_of(outcome.kind, certificate, handed), outcome.at
+                raise _RevokedError(place, outcome.at, outcome.reason, INSTANT_MAX)
+            found = known or _evidence_of(outcome.kind, certificate, handed)
+            return found, min(outcome.at, until), status.signers
         if outcome is None or known is not None:
-            return (known if outcome else None), end
+            return (known if outcome else None), until, status.signers
         # Without the index nobody says whether it was revoked an instant later.
-        return _evidence_of(outcome, certificate, handed), self._at_us + 1
+        return _evidence_of(outcome, certificate, handed), self._at_us + 1, ()
 
     def _must_be_checked(self, issuer: Certificate) -> bool:
         authority = self._view.authority(issuer.sha256)
@@ -275,7 +286,7 @@ class PathJudge:
         if not self._must_be_checked(issuer):
             return _Handed()
         lists, late = [], []
-        for der in self._revocation.lists_for(issuer, self._at_us):
+        for der in self._revocation.lists_for(issuer, self._at_us, self._view):
             try:
                 facts = list_facts(der)
             except ValueError:

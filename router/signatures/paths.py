@@ -28,6 +28,7 @@ from router.errors import Fact, SignatureRefusedError
 from router.model.instants import INSTANT_MAX
 from router.signatures.authorities import TrustView
 from router.signatures.certificates import Certificate
+from router.signatures.revocation_view import Above, Links
 from router.signatures.verdicts import Evidence, Missing, Status
 
 
@@ -71,6 +72,14 @@ class RevocationStatus(Protocol):
     def reason(self) -> str:
         """Why it was revoked, e.g. key_compromise."""
 
+    @property
+    def signers(self) -> Links:
+        """Whose certificates it rests on beside those of the path (see `Above`)."""
+
+    @property
+    def until(self) -> int:
+        """The instant up to which (exclusive) these may be rested on."""
+
 
 class RevocationView(Protocol):
     """An immutable snapshot of the revocation data, every piece judged when it came."""
@@ -80,11 +89,11 @@ class RevocationView(Protocol):
         """How long after its nextUpdate a piece still serves."""
 
     def status(
-        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate
+        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate, above: Above
     ) -> RevocationStatus:
         """Return what is known about the certificate of that issuer and serial number."""
 
-    def lists_for(self, issuer: Certificate, at_us: int) -> tuple[bytes, ...]:
+    def lists_for(self, issuer: Certificate, at_us: int, trust: TrustView) -> tuple[bytes, ...]:
         """Return small lists (DER) that may speak about the issuer's certificates."""
 
     def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:
@@ -102,6 +111,8 @@ class _Unknown(NamedTuple):
     revoked_at: int | None = None
     invalidity_at: int | None = None
     reason: str = ""
+    signers: Links = ()
+    until: int = INSTANT_MAX
 
 
 class _NothingKnown:
@@ -110,13 +121,13 @@ class _NothingKnown:
     grace_us = 0
 
     def status(
-        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate
+        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate, above: Above
     ) -> RevocationStatus:
-        del issuer, serial, at_us, certificate
+        del issuer, serial, at_us, certificate, above
         return _Unknown()
 
-    def lists_for(self, issuer: Certificate, at_us: int) -> tuple[bytes, ...]:
-        del issuer, at_us
+    def lists_for(self, issuer: Certificate, at_us: int, trust: TrustView) -> tuple[bytes, ...]:
+        del issuer, at_us, trust
         return ()
 
     def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:
@@ -141,9 +152,9 @@ class PathVerdict:
 
     The verdict is the same for every signing instant from `good_from` to `good_until` (both
     belong to it) as long as trust and revocation data are.  Newer data about the certificates of
-    `chain`, and of the chains that were looked at before it and decided nothing (`beside`), may
-    change it; with such data about `chain` alone it is the same at most from `span_from` to
-    `span_until`.
+    `chain`, of the `signers` of lists (issuer and serial number of each), and of the chains that
+    were looked at before it and decided nothing (`beside`), may change it; while nothing is
+    learned of the latter it is the same at most from `span_from` to `span_until`.
     """
 
     status: Status
@@ -155,6 +166,7 @@ class PathVerdict:
     good_from: int = 0
     good_until: int = INSTANT_MAX
     path: str = "protected.x5c[0]"
+    signers: Links = ()
     beside: tuple[tuple[Certificate, ...], ...] = ()
     span_from: int = 0
     span_until: int = INSTANT_MAX

@@ -17,6 +17,8 @@ from router.model.instants import SECOND_US
 from router.signatures.authorities import TrustView
 from router.signatures.caches import KnownPath, RevocationSnapshot, stamps_of
 from router.signatures.certificates import Certificate
+from router.signatures.paths import RevocationStatus
+from router.signatures.revocation_view import Above
 from router.signatures.verdicts import Evidence
 
 
@@ -38,17 +40,21 @@ def renewed(
     start, end = _window(certificates, view)
     start, end = max(start, path.span_from), min(end, path.span_until)
     evidence: list[Evidence] = []
-    for certificate, (issuer, serial), old in zip(
-        certificates, path.links, path.evidence, strict=False
+    signers: list[tuple[Certificate, int]] = []
+    for place, (certificate, (issuer, serial), old) in enumerate(
+        zip(certificates, path.links, path.evidence, strict=False)
     ):
         if old.kind == "none":
             evidence.append(old)
             continue
-        found = _good(certificate, issuer, serial, revocation, at_us)
+        above = Above(view, certificates[place + 2 :])
+        status = revocation.status(issuer, serial, at_us, certificate, above)
+        found = _good(certificate, status, at_us)
         if found is None:
             return None
         evidence.append(found)
-        end = min(end, found.fresh_until - 1)
+        signers += status.signers
+        end = min(end, found.fresh_until - 1, status.until - 1)
     if len(evidence) != len(path.links) or not start <= at_us <= end:
         return None
     return replace(
@@ -56,20 +62,14 @@ def renewed(
         evidence=tuple(evidence),
         good_from=start,
         good_until=end,
-        stamps=stamps_of(path.links, revocation),
+        signers=tuple(signers),
+        stamps=stamps_of((*path.links, *signers), revocation),
         revocation_version=revocation.version,
     )
 
 
-def _good(
-    certificate: Certificate,
-    issuer: Certificate,
-    serial: int,
-    revocation: RevocationSnapshot,
-    at_us: int,
-) -> Evidence | None:
+def _good(certificate: Certificate, status: RevocationStatus, at_us: int) -> Evidence | None:
     """Return fresh evidence that a certificate was never revoked, as far as is known."""
-    status = revocation.status(issuer, serial, at_us, certificate)
     found = status.evidence
     if status.kind != "good" or found is None:
         return None

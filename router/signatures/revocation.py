@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 from router.errors import InputError
@@ -38,7 +39,7 @@ from router.signatures.lists import (
     read_entries,
     read_list,
 )
-from router.signatures.names import authority_id, issuer_key
+from router.signatures.names import authority_id
 from router.signatures.responses import (
     Answer,
     ReadResponse,
@@ -48,6 +49,7 @@ from router.signatures.responses import (
 )
 from router.signatures.revocation_sources import Sources
 from router.signatures.revocation_view import (
+    Above,
     KnownList,
     KnownResponse,
     RevocationView,
@@ -75,6 +77,7 @@ class RevocationStore:
         self._adding = threading.Lock()  # orders changes; who only asks never takes it
         self._lock = threading.Lock()  # guards _wants; held for moments
         self._sources = Sources()
+        self._trusted: object = None  # by which authorities the view was looked through last
         self._wants = Wants(self._sources, refresh_s * SECOND_US, addresses or {})
         self._view = RevocationView({}, {}, 0, grace_s * SECOND_US, self._sources.notice)
 
@@ -110,6 +113,7 @@ class RevocationStore:
         `revocation.full`; TooLargeError `revocation.too_large`.  Then nothing has changed.
         """
         with self._adding:
+            self._forget_distrusted(trust, at_us)
             try:
                 added = self._judge(der, trust, at_us, kind)
             except UNREADABLE:  # `cryptography` reads parts of it when they are first asked for
@@ -136,7 +140,7 @@ class RevocationStore:
     # Lists.
 
     def _add_list(self, read: ReadList, der: bytes, trust: TrustView, at_us: int) -> Added:
-        signer = self._signer_of(read, trust)
+        signer = self._signer_of(read, trust, at_us)
         _check_early(read.produced_at, at_us)
         slot = _slot("crl", authority_id(signer), read.scope.digest)
         known = self._view.lists.get(slot)
@@ -151,13 +155,13 @@ class RevocationStore:
                 "revocation.scope", scope=read.scope.words, entries=len(entries),
                 limit=CRL_ENTRIES_TO_PATHS_MAX,
             )  # fmt: skip
-        made = self._made_list(read, slot, signer, entries, der if small else b"")
+        made = self._made_list(read, slot, signer, entries, der if small else b"", at_us)
         self._install(made, at_us)
         return _added_list(made, new=True)
 
-    def _signer_of(self, read: ReadList, trust: TrustView) -> Certificate:
+    def _signer_of(self, read: ReadList, trust: TrustView, at_us: int) -> Certificate:
         """Return the authority that signed the list and was allowed to."""
-        named = self._sources.signers_named(trust, read.name)
+        named = self._sources.signers_named(trust, read.name, at_us)
         if not named:
             raise InputError("revocation.untrusted", issuer=plain(read.issuer))
         signers: dict[str, bool] = {}
@@ -198,14 +202,18 @@ class RevocationStore:
             )  # fmt: skip
 
     def _made_list(
-        self, read: ReadList, slot: str, signer: Certificate, entries: Entries, der: bytes
+        self,
+        read: ReadList,
+        slot: str,
+        signer: Certificate,
+        entries: Entries,
+        der: bytes,
+        at_us: int,
     ) -> KnownList:
-        self_issued = signer.subject_name == signer.issuer_name
         return KnownList(
             slot=slot,
             name=read.name,
             signer=authority_id(signer),
-            parent="" if self_issued else issuer_key(signer),
             authority=signer,
             scope=read.scope,
             entries=entries if read.scope.indexed else None,
@@ -222,6 +230,7 @@ class RevocationStore:
             ),
             number=read.number,
             stamp=self._view.version + 1,
+            taken_at=at_us,
         )
 
     def _install(self, made: KnownList, at_us: int) -> None:
@@ -238,8 +247,11 @@ class RevocationStore:
     # Responses.
 
     def _add_response(self, read: ReadResponse, der: bytes, trust: TrustView, at_us: int) -> Added:
-        issuer, answer = self._asked_of(read, trust)
-        check_responder(read, issuer, lambda serial: self._is_good(issuer, serial, read.made_at))
+        issuer, answer = self._asked_of(read, trust, at_us)
+        above = self._sources.above(trust, issuer, at_us)
+        check_responder(
+            read, issuer, lambda serial: self._is_good(issuer, serial, read.made_at, above)
+        )
         _check_early(answer.produced_at, at_us)
         key = (authority_id(issuer), answer.serial)
         known = self._view.responses.get(key)
@@ -264,16 +276,18 @@ class RevocationStore:
         self._view = self._view.with_response(made, made.stamp)
         return _added_response(made, new=True)
 
-    def _asked_of(self, read: ReadResponse, trust: TrustView) -> tuple[Certificate, Answer]:
+    def _asked_of(
+        self, read: ReadResponse, trust: TrustView, at_us: int
+    ) -> tuple[Certificate, Answer]:
         for issuer in self._sources.issuers(trust):
             answer = answer_of(read, issuer)
-            if answer is not None:
+            if answer is not None and self._sources.serves(trust, issuer, at_us):
                 return issuer, answer
         raise InputError("revocation.untrusted", issuer="of the answer")
 
-    def _is_good(self, issuer: Certificate, serial: int, at_us: int) -> bool:
+    def _is_good(self, issuer: Certificate, serial: int, at_us: int, above: Above) -> bool:
         """Say whether a list shows a responder's certificate as not revoked."""
-        status = self._view.status(issuer, serial, at_us)
+        status = self._view.status(issuer, serial, at_us, above=above)
         found = status.evidence
         return status.kind == "good" and found is not None and found.kind == "crl"
 
@@ -287,6 +301,23 @@ class RevocationStore:
         view = self._view
         responses = dict(kept[: len(kept) * 9 // 10])
         self._view = view.with_lists(view.lists, responses, view.version)
+
+    def _forget_distrusted(self, trust: TrustView, at_us: int) -> None:
+        """Forget what came of authorities that are trusted no more, once trust has changed.
+
+        None of it speaks for anybody already: this gives back its room.
+        """
+        if trust.authorities is self._trusted:
+            return
+        self._trusted = trust.authorities
+        view = self._view
+        serves = lru_cache(maxsize=None)(
+            lambda authority: self._sources.serves(trust, authority, at_us)
+        )
+        lists = {slot: one for slot, one in view.lists.items() if serves(one.authority)}
+        responses = {key: one for key, one in view.responses.items() if serves(one.authority)}
+        if len(lists) < len(view.lists) or len(responses) < len(view.responses):
+            self._view = view.with_lists(lists, responses, view.version + 1)
 
     # What to fetch.
 
@@ -327,7 +358,8 @@ class RevocationStore:
         required: bool,
     ) -> AuthorityRevocation:
         view, authority = self._view, authority_id(certificate)
-        lists = view.lists_of(certificate)
+        above = self._sources.above(trust, certificate, at_us)
+        lists = view.lists_of(certificate, at_us, above)
         slots = [one.slot for one in lists] + [one.slot for one in responses]
         evidences = [one.evidence for one in (lists or responses)]
         newest = max(evidences, key=lambda one: one.fresh_until, default=None)

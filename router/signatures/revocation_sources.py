@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from router.limits import (
+    PATH_CERTIFICATES_MAX,
     REVOCATION_ADDRESSES_MAX,
     REVOCATION_MIRRORS_MAX,
     REVOCATION_SEEN_AUTHORITIES_MAX,
@@ -29,7 +30,8 @@ from router.limits import (
 from router.model.instants import SECOND_US
 from router.signatures.authorities import Authority, TrustView
 from router.signatures.certificates import Certificate, issued_by, issuer_flaw
-from router.signatures.names import authority_id, issuer_key, subject_key
+from router.signatures.names import authority_id, certified, issuer_key, subject_key
+from router.signatures.revocation_view import Above
 
 Mirrors = tuple[str, ...]
 """Addresses of the same data, in the order to try them."""
@@ -84,18 +86,69 @@ class Sources:
                 self._known = _known_of(trust.authorities)
             return self._known
 
-    def signers_named(self, trust: TrustView, name: str) -> list[Certificate]:
+    def signers_named(self, trust: TrustView, name: str, at_us: int) -> list[Certificate]:
         """Return whoever may sign lists under a name: trusted authorities, then seen ones."""
         found = list(self.known(trust).by_name.get(name, ()))
         with self._lock:
             found += [one for one in self._authorities.values() if subject_key(one) == name]
-        return found
+        return [one for one in found if self.serves(trust, one, at_us)]
 
     def issuers(self, trust: TrustView) -> list[Certificate]:
-        """Return all authorities that responses may be about."""
+        """Return all authorities that responses may be about, whether they serve or not."""
         with self._lock:
             seen = list(self._authorities.values())
         return [*(one.certificate for one in trust.authorities), *seen]
+
+    def serves(self, trust: TrustView, certificate: Certificate, at_us: int) -> bool:
+        """Say whether revocation data of an authority is believed at all.
+
+        That of the operator's, while they are trusted and as long as documents that came before
+        may wait; of seen ones while what was certified leads to such a one.  What it speaks for
+        is judged with each path.
+        """
+        return self._leads(trust, certificate, at_us, set())
+
+    def above(self, trust: TrustView, certificate: Certificate, at_us: int) -> Above:
+        """Return who stands above an authority, as far as is known, up to a root.
+
+        For questions that no path is judged for.
+        """
+        chain: list[Certificate] = []
+        here = certificate
+        while len(chain) < PATH_CERTIFICATES_MAX:
+            known = trust.authority(here.sha256)
+            if known is not None and known.role == "root":
+                break
+            parents = (
+                one
+                for one in self.signers_named(trust, issuer_key(here), at_us)
+                if one not in chain and certified(here, one)
+            )
+            parent = next(parents, None)
+            if parent is None or parent == here:
+                break
+            chain.append(parent)
+            here = parent
+        return Above(trust, tuple(chain))
+
+    def _leads(
+        self, trust: TrustView, certificate: Certificate, at_us: int, asked: set[bytes]
+    ) -> bool:
+        known = trust.keyed(authority_id(certificate))
+        if known:  # the same key under another certificate is no way round
+            return any(_serving(one, at_us) for one in known)
+        asked.add(certificate.sha256)
+        name = issuer_key(certificate)
+        parents = list(self.known(trust).by_name.get(name, ()))
+        with self._lock:
+            parents += [one for one in self._authorities.values() if subject_key(one) == name]
+        return any(
+            one.sha256 not in asked
+            and len(asked) < PATH_CERTIFICATES_MAX
+            and certified(certificate, one)
+            and self._leads(trust, one, at_us, asked)
+            for one in parents
+        )
 
     def notice(self, certificate: Certificate, issuer: Certificate, at_us: int) -> None:
         """Take note of a certificate that a document needed, and of who issued it."""
@@ -150,8 +203,15 @@ class Sources:
             seen = list(self._authorities.values())
         listed = {one.certificate.sha256 for one in trust.authorities}
         for one in seen:
-            if one.sha256 not in listed and authority_id(one) not in required:
+            if one.sha256 in listed or authority_id(one) in required:
+                continue
+            if self.serves(trust, one, at_us):
                 yield authority_id(one), one, True
+
+
+def _serving(authority: Authority, at_us: int) -> bool:
+    """Say whether it is trusted, or was so lately: documents that came before may still wait."""
+    return authority.trusted_to is None or at_us < authority.trusted_to + _SEEN_US
 
 
 def _known_of(authorities: tuple[Authority, ...]) -> Known:

@@ -7,20 +7,24 @@ at ten is judged by what holds at ten, however late the data came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from router.model.instants import SECOND_US
-from router.signatures.certificates import Certificate
-from router.signatures.lists import HOLD, Entries, Revoked, Scope
-from router.signatures.names import authority_id, issuer_key, subject_key
+from router.errors import SignatureRefusedError
+from router.model.instants import INSTANT_MAX, SECOND_US
+from router.signatures.authorities import TrustView
+from router.signatures.certificates import Certificate, check_intermediate
+from router.signatures.lists import HOLD, Entries, Revoked, Scope, may_sign_lists
+from router.signatures.names import authority_id, certified, subject_key
 from router.signatures.responses import Answer
 from router.signatures.verdicts import Evidence
 
 Notice = Callable[[Certificate, Certificate, int], None]
+Links = tuple[tuple[Certificate, int], ...]
+"""Issuer and serial number of certificates."""
 
 
 class RevocationStatus(NamedTuple):
@@ -31,6 +35,9 @@ class RevocationStatus(NamedTuple):
     the grace) shows it as not revoked then; "unknown" when nothing does.  `revoked_at`,
     `invalidity_at` and `reason` are told of a later revocation, too.  `usable_until` is the
     instant up to which (exclusive) the evidence serves, grace included; 0 without evidence.
+
+    A list may be signed with another key than the issuer's: `signers` are the certificates of
+    such keys, and what is known of these counts too, up to `until` (exclusive).
     """
 
     kind: Literal["good", "revoked", "unknown"]
@@ -39,24 +46,25 @@ class RevocationStatus(NamedTuple):
     invalidity_at: int | None = None
     reason: str = ""
     usable_until: int = 0
+    signers: Links = ()
+    until: int = INSTANT_MAX
 
 
-UNKNOWN = RevocationStatus("unknown")
+UNKNOWN: Final = RevocationStatus("unknown")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownList:
     """A list that was judged good.
 
-    `signer` is the `authority_id` of who signed it, `parent` the name of that authority's own
-    issuer ("" for a self-issued one).  `entries` is None where the index can't answer from it,
-    `der` empty where it is too large to be handed to the validation of paths.
+    `signer` is the `authority_id` of who signed it, `authority` one of its certificates,
+    `taken_at` when the list came.  `entries` is None where the index can't answer from it, `der`
+    empty where it is too large to be handed to the validation of paths.
     """
 
     slot: str
     name: str
     signer: str
-    parent: str
     authority: Certificate
     scope: Scope
     entries: Entries | None
@@ -65,22 +73,24 @@ class KnownList:
     evidence: Evidence
     number: int | None
     stamp: int
+    taken_at: int
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of index and DER."""
         return len(self.der) + (0 if self.entries is None else self.entries.memory_bytes)
 
-    def speaks_for(self, issuer: Certificate) -> bool:
-        """Say whether the list is one of that issuer.
+    def trusted_signers(self, trust: TrustView, at_us: int) -> list[Certificate]:
+        """Return the certificates of who signed it that are trusted at the instant.
 
-        It must bear the issuer's name and be signed with its key, or with another key that
-        the same parent has certified under the same name: a renewed authority signs one list
-        for all its certificates (RFC 5280, 5 and 6.3.3 (f)).
+        Only of authorities of the operator; one whose trust has ended must have brought the
+        list before.
         """
-        if self.signer == authority_id(issuer):
-            return True
-        return bool(self.parent) and self.parent == issuer_key(issuer)
+        return [
+            one.certificate
+            for one in trust.keyed(self.signer)
+            if one.holds(at_us) and (one.trusted_to is None or self.taken_at < one.trusted_to)
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,12 +106,33 @@ class KnownResponse:
     stamp: int
 
 
+class Above(NamedTuple):
+    """Who stands above an issuer on the path that is judged, and who is trusted.
+
+    `chain` begins with the issuer's own issuer and ends with the trusted root; a root has none.
+    """
+
+    trust: TrustView
+    chain: tuple[Certificate, ...] = ()
+
+
+class _Standing(NamedTuple):
+    """A list speaks for an issuer up to an instant (exclusive), by these signers' certificates."""
+
+    until: int = INSTANT_MAX
+    signers: Links = ()
+
+
+_OWN: Final = _Standing()
+
+
 class _Claim(NamedTuple):
     """What one list or response says; `said` is "good", "revoked" or "unknown"."""
 
     evidence: Evidence
     said: str
     revoked: Revoked | None
+    standing: _Standing = _OWN
 
 
 class RevocationView:
@@ -142,10 +173,55 @@ class RevocationView:
         """The responses by (authority_id, serial)."""
         return self._responses
 
-    def lists_of(self, issuer: Certificate) -> list[KnownList]:
-        """Return the lists that speak for an issuer, whatever their scope and age."""
-        named = self._by_name.get(subject_key(issuer), ())
-        return [one for one in named if one.speaks_for(issuer)]
+    def lists_of(self, issuer: Certificate, at_us: int, above: Above | None) -> list[KnownList]:
+        """Return the lists that speak for an issuer at an instant, whatever their scope and age."""
+        return [one for one, _ in self._speaking(issuer, at_us, above)]
+
+    def _speaking(
+        self, issuer: Certificate, at_us: int, above: Above | None
+    ) -> Iterator[tuple[KnownList, _Standing]]:
+        """Yield the lists of an issuer: signed with its own key, or with another one's.
+
+        A renewed authority signs one list for all its certificates.  Another key's certificate
+        must then be validated as the path itself (RFC 5280, 6.3.3 (f): with the same trust
+        anchor): it bears the issuer's name, the certificate that stands above the issuer on the
+        path certified it, the operator trusts it, and it was not revoked.
+        """
+        own = authority_id(issuer)
+        for one in self._by_name.get(subject_key(issuer), ()):
+            if one.signer == own:
+                yield one, _OWN
+            elif above is not None and above.chain:
+                standing = self._standing(one, at_us, above)
+                if standing is not None:
+                    yield one, standing
+
+    def _standing(self, one: KnownList, at_us: int, above: Above) -> _Standing | None:
+        """Return up to when a list of another key stands beside a path, or None."""
+        parent, higher = above.chain[0], Above(above.trust, above.chain[1:])
+        moment = max(at_us, one.evidence.produced_at)
+        for signer in one.trusted_signers(above.trust, moment):
+            if _may_stand_in(signer, parent, one.evidence.produced_at, moment):
+                standing = self._good_signer(signer, parent, moment, higher)
+                if standing is not None:
+                    return standing
+        return None
+
+    def _good_signer(
+        self, signer: Certificate, parent: Certificate, at_us: int, above: Above
+    ) -> _Standing | None:
+        authority = above.trust.authority(parent.sha256)
+        if authority is not None and authority.revocation == "not_checked":
+            return _OWN
+        serial = signer.parsed.serial_number
+        found = self.status(parent, serial, at_us, signer, above)
+        if found.kind == "unknown":
+            self.notice(signer, parent, at_us)
+        if found.kind != "good":
+            return None
+        ends = (found.usable_until, found.revoked_at, found.invalidity_at, found.until)
+        until = min(end for end in ends if end is not None)
+        return _Standing(until, ((parent, serial), *found.signers))
 
     def with_lists(
         self,
@@ -180,18 +256,24 @@ class RevocationView:
         return made
 
     def status(
-        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate | None = None
+        self,
+        issuer: Certificate,
+        serial: int,
+        at_us: int,
+        certificate: Certificate | None = None,
+        above: Above | None = None,
     ) -> RevocationStatus:
         """Say whether the certificate of that issuer and serial was revoked at an instant.
 
         Lists of any size and responses are asked.  `certificate`, where it is at hand, lets
         lists answer that speak about a part of an authority's certificates, and goes into the
         evidence; data made after it ended (when entries may have been taken away) shows
-        nothing about it.  The newest word decides, except that a revocation stays, however
+        nothing about it.  `above` lets lists answer that the issuer signed with another key of
+        its own.  The newest word decides, except that a revocation stays, however
         old: only a hold is ever lifted.
         """
         best: _Claim | None = None
-        for claim in self._claims(issuer, serial, certificate):
+        for claim in self._claims(issuer, serial, at_us, certificate, above):
             revoked = claim.revoked
             if revoked is not None and revoked.reason != HOLD and _begun(revoked, at_us):
                 return self._told("revoked", claim, certificate)
@@ -225,13 +307,20 @@ class RevocationView:
             revoked.invalidity_at,
             revoked.reason,
             evidence.fresh_until + self.grace_us,
+            claim.standing.signers,
+            claim.standing.until,
         )
 
     def _claims(
-        self, issuer: Certificate, serial: int, certificate: Certificate | None
+        self,
+        issuer: Certificate,
+        serial: int,
+        at_us: int,
+        certificate: Certificate | None,
+        above: Above | None,
     ) -> list[_Claim]:
         found = []
-        for one in self.lists_of(issuer):
+        for one, standing in self._speaking(issuer, at_us, above):
             if one.entries is None:
                 continue
             if not one.scope.covers(certificate) or serial < 0:
@@ -239,7 +328,8 @@ class RevocationView:
             entry = one.entries.find(serial)
             if entry is None and _outlived(certificate, one.evidence):
                 continue
-            found.append(_Claim(one.evidence, "good" if entry is None else "revoked", entry))
+            said = "good" if entry is None else "revoked"
+            found.append(_Claim(one.evidence, said, entry, standing))
         response = self._responses.get((authority_id(issuer), serial))
         if response is not None:
             answer = response.answer
@@ -263,18 +353,25 @@ class RevocationView:
         response = self._responses.get((authority_id(issuer), serial))
         return found if response is None else max(found, response.stamp)
 
-    def lists_for(self, issuer: Certificate, at_us: int) -> tuple[bytes, ...]:
+    def lists_for(self, issuer: Certificate, at_us: int, trust: TrustView) -> tuple[bytes, ...]:
         """Return the small lists (DER) that may speak about an issuer's certificates.
 
-        Those of its name, signed by whatever trusted key, and indirect ones; at most as stale
-        as the grace allows at that instant.  For the validation of paths, which judges them.
+        Those signed with its key; and those of its name, and indirect ones, of authorities that
+        are trusted then.  At most as stale as the grace allows at that instant.  For the
+        validation of paths, which judges them.
         """
+        own = authority_id(issuer)
         named = self._by_name.get(subject_key(issuer), ())
         others = tuple(one for one in self._indirect if one not in named)
         return tuple(
             one.der
             for one in (*named, *others)
-            if one.der and at_us < one.evidence.fresh_until + self.grace_us
+            if one.der
+            and at_us < one.evidence.fresh_until + self.grace_us
+            and (
+                one.signer == own
+                or one.trusted_signers(trust, max(at_us, one.evidence.produced_at))
+            )
         )
 
     def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:
@@ -293,6 +390,17 @@ class RevocationView:
         """
         if self._notice is not None:
             self._notice(certificate, issuer, at_us)
+
+
+def _may_stand_in(signer: Certificate, parent: Certificate, produced_at: int, moment: int) -> bool:
+    """Say whether the parent certified an authority that may sign lists, valid at both instants."""
+    if not may_sign_lists(signer) or not certified(signer, parent):
+        return False
+    try:
+        check_intermediate(signer)
+    except SignatureRefusedError:
+        return False
+    return signer.valid_from <= produced_at and moment < signer.valid_to + SECOND_US
 
 
 def _begun(revoked: Revoked, at_us: int) -> bool:

@@ -19,7 +19,7 @@ from router.signatures.certificates import Certificate, plain
 from router.signatures.names import authority_id
 from router.signatures.responses import request_for
 from router.signatures.revocation_sources import Mirrors, Seen, Sources
-from router.signatures.revocation_view import RevocationView
+from router.signatures.revocation_view import Above, RevocationView
 from router.signatures.verdicts import Evidence
 
 _CHECKED_MAX: Final = 4 * REVOCATION_RESPONSES_MAX
@@ -90,9 +90,16 @@ class Wants:
                 for mirrors in self.mirrors(trust, authority, certificate)
                 if self._due_list(view, mirrors, at_us)
             )
-        covered: dict[str, bool] = {}
         seen = self._sources.seen(at_us)
-        found += (one for one in seen if self._due_response(view, one, covered, at_us))
+        above = {
+            one.issuer: self._sources.above(trust, one.issuer, at_us)
+            for one in {each.issuer.sha256: each for each in seen}.values()
+        }
+        covered: dict[str, bool] = {}
+        found += (
+            one for one in seen
+            if self._due_response(view, one, above[one.issuer], covered, at_us)
+        )  # fmt: skip
         if len(found) > REVOCATION_WANTED_MAX:
             # Those in front may be of a host that never answers: the others have their turn, too.
             self._turn = (self._turn + REVOCATION_WANTED_MAX) % len(found)
@@ -109,7 +116,12 @@ class Wants:
         return at_us >= _due_at(evidence, checked, self._refresh_us)
 
     def _due_response(
-        self, view: RevocationView, one: Seen, covered: dict[str, bool], at_us: int
+        self,
+        view: RevocationView,
+        one: Seen,
+        above: Above,
+        covered: dict[str, bool],
+        at_us: int,
     ) -> bool:
         """Say whether a responder should be asked about a certificate now.
 
@@ -125,11 +137,11 @@ class Wants:
         if authority not in covered:
             covered[authority] = any(
                 not each.scope.words and at_us < each.evidence.fresh_until
-                for each in view.lists_of(one.issuer)
+                for each in view.lists_of(one.issuer, at_us, above)
             )
         if covered[authority]:
             return False
-        evidence = view.status(one.issuer, serial, at_us, one.certificate).evidence
+        evidence = view.status(one.issuer, serial, at_us, one.certificate, above).evidence
         return evidence is None or evidence.kind != "crl" or evidence.grace
 
 

@@ -418,7 +418,7 @@ def _context(
     # The path comes first: of two certificates of one issuer and number the store keeps the
     # first, and nothing may stand in for a certificate of the path.
     registry = CertificateRegistry.build([*path.iter_certs(include_root=True), *helpers])
-    return ValidationContext(
+    context = ValidationContext(
         trust_manager=SimpleTrustManager.build([path.trust_anchor]),
         certificate_registry=registry,
         moment=_EPOCH + timedelta(microseconds=moment_us),
@@ -431,6 +431,15 @@ def _context(
         algorithm_usage_policy=_Algorithms(),
         signature_validator=_Signatures(),
     )
+    # It remembers who signed a list while that one's own path is still being judged, and believes
+    # the list from then on, even if the path turns out to be bad.
+    manager: Any = context.revinfo_manager
+    manager.check_crl_issuer = _never_known
+    return context
+
+
+def _never_known(_list: object) -> None:
+    return None
 
 
 def _list_date(parsed: crl.CertificateList) -> int:

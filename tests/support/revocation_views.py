@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from router.model.instants import INSTANT_MAX
+from router.signatures import TrustView
 from router.signatures.certificates import Certificate
+from router.signatures.revocation_view import Above, Links
 from router.signatures.verdicts import Evidence
 
 
@@ -19,6 +22,8 @@ class Status:
     revoked_at: int | None = None
     invalidity_at: int | None = None
     reason: str = ""
+    signers: Links = ()
+    until: int = INSTANT_MAX
 
 
 UNKNOWN = Status()
@@ -38,14 +43,14 @@ class View:
     noticed: list[tuple[Certificate, Certificate, int]] = field(default_factory=list)
 
     def status(
-        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate
+        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate, above: Above
     ) -> Status:
         return self.answers.get(serial, UNKNOWN)
 
     def notice(self, certificate: Certificate, issuer: Certificate, at_us: int) -> None:
         self.noticed.append((certificate, issuer, at_us))
 
-    def lists_for(self, issuer: Certificate, at_us: int) -> tuple[bytes, ...]:
+    def lists_for(self, issuer: Certificate, at_us: int, trust: TrustView) -> tuple[bytes, ...]:
         return self.lists
 
     def responses_for(self, issuer: Certificate, serial: int, at_us: int) -> tuple[bytes, ...]:

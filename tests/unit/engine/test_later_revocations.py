@@ -9,6 +9,7 @@ from support.office import Office, error_of
 
 from router.model.instants import SECOND_US
 from router.signatures.certificates import Certificate, read_certificate
+from router.signatures.revocation_view import Above
 
 
 class Said(NamedTuple):
@@ -25,7 +26,7 @@ class Known(NamedTuple):
     revoked_at: int
     since: int
 
-    def status(self, issuer: Certificate, serial: int, at_us: int) -> Said:
+    def status(self, issuer: Certificate, serial: int, at_us: int, above: Above) -> Said:
         assert issuer.subject
         if serial != self.serial or min(self.revoked_at, self.since) > at_us:
             return Said("good")

@@ -42,7 +42,7 @@ def test_small_lists_are_judged_by_index_and_validator() -> None:
 def test_a_list_too_large_to_hand_out_answers_from_the_index() -> None:
     large = range(1_000, 1_001 + CRL_ENTRIES_TO_PATHS_MAX)
     store = kept(ROOT.crl(), MIDDLE.crl(large))
-    assert store.view.lists_for(MIDDLE.certificate, NOW_US) == ()
+    assert store.view.lists_for(MIDDLE.certificate, NOW_US, TRUST) == ()
     assert judged(store).status == "valid"
     assert judged(kept(ROOT.crl(), MIDDLE.crl([7, *large]))).code == "certificate.revoked"
 

@@ -31,6 +31,7 @@ from router.errors import InputError
 from router.limits import CRL_ENTRIES_TO_PATHS_MAX
 from router.model.revocation import Added
 from router.signatures import RevocationStore, TrustView
+from router.signatures.revocation_view import Above
 
 CA = root()
 TRUST = trusting(CA)
@@ -49,8 +50,11 @@ def refused(given: RevocationStore, der: bytes, trust: TrustView = TRUST, **more
     return caught.value.code
 
 
-def kind_of(given: RevocationStore, serial: int, at_us: int = NOW_US, ca: Ca = CA) -> str:
-    return given.view.status(ca.certificate, serial, at_us).kind
+def kind_of(
+    given: RevocationStore, serial: int, at_us: int = NOW_US, ca: Ca = CA,
+    above: Above | None = None,
+) -> str:  # fmt: skip
+    return given.view.status(ca.certificate, serial, at_us, above=above).kind
 
 
 def idp(**changes: Any) -> tuple[x509.IssuingDistributionPoint, bool]:
@@ -245,7 +249,7 @@ def test_what_the_index_cannot_answer_from_goes_to_the_path_and_is_refused_when_
     der = CA.crl([7], extensions=[narrow])
     given.add(der, TRUST, NOW_US)
     assert kind_of(given, 9) == kind_of(given, 7) == "unknown"
-    assert given.view.lists_for(CA.certificate, NOW_US) == (der,)
+    assert given.view.lists_for(CA.certificate, NOW_US, TRUST) == (der,)
     large = CA.crl(range(1, CRL_ENTRIES_TO_PATHS_MAX + 2), extensions=[narrow])
     assert refused(store(), large) == "revocation.scope"
 
@@ -253,10 +257,10 @@ def test_what_the_index_cannot_answer_from_goes_to_the_path_and_is_refused_when_
 def test_a_large_list_is_answered_from_the_index_only() -> None:
     given = store()
     given.add(CA.crl(range(1, CRL_ENTRIES_TO_PATHS_MAX + 1), number=1), TRUST, NOW_US)
-    assert len(given.view.lists_for(CA.certificate, NOW_US)) == 1
+    assert len(given.view.lists_for(CA.certificate, NOW_US, TRUST)) == 1
     more = CA.crl(range(1, CRL_ENTRIES_TO_PATHS_MAX + 2), number=2, made=NOW)
     given.add(more, TRUST, NOW_US)
-    assert given.view.lists_for(CA.certificate, NOW_US) == ()
+    assert given.view.lists_for(CA.certificate, NOW_US, TRUST) == ()
     assert kind_of(given, CRL_ENTRIES_TO_PATHS_MAX + 1) == "revoked"
     assert kind_of(given, CRL_ENTRIES_TO_PATHS_MAX + 2) == "good"
 
@@ -272,10 +276,15 @@ def test_a_renewed_authority_signs_one_list_for_all_its_certificates() -> None:
     old, new = CA.child("Sub CA", 33), CA.child("Sub CA", 34)
     given, trust = store(), trusting(CA, old, new)
     given.add(new.crl([7]), trust, NOW_US)
-    assert kind_of(given, 7, ca=old) == "revoked"
-    assert kind_of(given, 9, ca=old) == "good"
-    other_parent = root("Other root", 35).child("Sub CA", 36)
-    assert kind_of(given, 9, ca=other_parent) == "unknown"
+    above = Above(trust, (CA.certificate,))
+    assert kind_of(given, 9, ca=old, above=above) == "unknown", "nothing says the new one is good"
+    given.add(CA.crl(), trust, NOW_US)
+    assert kind_of(given, 7, ca=old, above=above) == "revoked"
+    assert kind_of(given, 9, ca=old, above=above) == "good"
+    assert kind_of(given, 9, ca=old) == "unknown", "on no path to a root"
+    other = root("Other root", 35)
+    elsewhere = Above(trust, (other.certificate,))
+    assert kind_of(given, 9, ca=other.child("Sub CA", 36), above=elsewhere) == "unknown"
 
 
 def test_an_authority_that_writes_its_name_otherwise_is_the_same() -> None:
