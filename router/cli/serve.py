@@ -45,7 +45,7 @@ def serve(
     ):  # fmt: skip
         if value is not None:
             environment[f"VANBAN__{name}"] = str(value)
-    settings = load_settings(config, environment)
+    settings = load_settings(config, environment).of_daemon()
     if not (Path(settings.data) / "FORMAT").exists():
         raise StorageError("store.missing", path=settings.data)
     tell_migration(settings.data)

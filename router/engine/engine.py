@@ -84,7 +84,7 @@ class Engine(
         set_bounds(store, self._settings)
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
-        self._verifier = Verifier(self._settings.verify_threads)
+        self._verifier = Verifier(self._settings.verify_threads, self._settings.cold_wait_s)
         verification = Verification(self._rooms, self._queue, self._verifier)
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         revoked = Revoked(self._rooms, self._queue, verification)

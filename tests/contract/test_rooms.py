@@ -59,7 +59,7 @@ def test_the_rooms_keep_the_contract(copy: Path) -> None:
         ("router/model/units.py", "import router.engine", "imports between rooms"),
         ("router/policy/planted.py", "import router.directory", "imports between rooms"),
         ("router/server/planted.py", "from router import client", "imports between rooms"),
-        ("router/limits.py", "from router import errors", "imports between rooms"),
+        ("router/limits/__init__.py", "from router import errors", "imports between rooms"),
         ("router/newcomer/__init__.py", "", "imports between rooms"),
         ("router/policy/planted.py", "import asyncio", "event loops"),
         ("router/engine/planted.py", "import lmdb", "LMDB"),

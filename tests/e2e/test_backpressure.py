@@ -113,7 +113,7 @@ def test_a_failed_flush_is_told_and_mended_without_losing_a_connection(
         assert metric(running.base_url, f'vanban_fault{{code="{code}"}}') is None
         with Client(running.base_url, town.tokens[COMMUNE]) as client:
             assert len(client.lease(10)) == 2
-        assert "the store was opened again" in running.log_text()
+        until(lambda: "the store was opened again" in running.log_text())
         assert running.stop() == 0
 
 

@@ -16,6 +16,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -68,10 +69,21 @@ def metric(running: Daemon, line: str) -> float:
     return float(found)
 
 
-def served_by(running: Daemon) -> list[int]:
-    """Return which worker answered each of the requests that may change something."""
-    lines = [json.loads(one) for one in running.log_text().splitlines() if one.startswith("{")]
-    return [one["worker"] for one in lines if one.get("event") == "request"]
+def served_by(running: Daemon, count: int) -> list[int]:
+    """Return which workers answered so many requests that may change something, in order.
+
+    The line is written after the answer has gone: it is waited for, and one of another worker
+    may come first.
+    """
+    wait_until(lambda: len(_requests(running)) >= count)
+    return sorted(one["worker"] for one in _requests(running))
+
+
+def _requests(running: Daemon) -> list[dict[str, Any]]:
+    lines = [
+        json.loads(one) for one in running.log_text().splitlines() if one[:1] + one[-1:] == "{}"
+    ]
+    return [one for one in lines if one.get("event") == "request"]
 
 
 def test_each_worker_serves_what_the_other_stored(prepared: tuple[Path, Town]) -> None:
@@ -86,7 +98,7 @@ def test_each_worker_serves_what_the_other_stored(prepared: tuple[Path, Town]) -
             assert delivery.key == receipt.key
             client.acknowledge([delivery.delivery])
             assert metric(running, "vanban_accepted_total") == 1, "the owner's, whoever answers"
-        assert served_by(running) == [1, 2, 2]
+        assert served_by(running, 3) == [1, 2, 2]
         requests = 'vanban_http_requests_total{endpoint="/v1/documents",status="201"}'
         for still in (one, other):
             with stopped(still):
@@ -119,7 +131,7 @@ def test_a_sleeper_in_one_worker_wakes_for_what_another_takes(
         sender.submit(town.envelope("H22", COMMUNE))
         asleep.join(50)
         assert len(got) == 1
-        assert served_by(running) == [1, 2]
+        assert served_by(running, 2) == [1, 2]
         (answer,) = reader.give_back([got[0].delivery])
         assert answer.state == "queued"
         assert running.stop() == 0

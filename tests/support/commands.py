@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.daemon import PATIENT
+
 VANBAN = Path(sys.executable).with_name("vanban")
 START_S_MAX = 60.0
 COMMAND_S_MAX = 120.0
@@ -63,7 +65,9 @@ def serving(cwd: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes
     command = [VANBAN, "serve", "--port", "0", "--ready-file", str(ready), *arguments]
     log = cwd / "daemon.log"
     with log.open("ab") as stderr:
-        process = subprocess.Popen(command, cwd=cwd, env=environment(), stderr=stderr)
+        process = subprocess.Popen(
+            command, cwd=cwd, env={**environment(), **PATIENT}, stderr=stderr
+        )
     try:
         end = time.monotonic() + START_S_MAX
         while not ready.exists():

@@ -30,6 +30,8 @@ UNITS = (
     Unit(5, "H22.32", "UBND huyện Mèo Vạc", 3, "people-committee", parent=1),
 )
 START_S_MAX = 60.0
+PATIENT = {"VANBAN__SIGNATURES__COLD_WAIT_MS": "60000"}
+"""On a busy machine a certificate's path takes long, and its document would wait for it."""
 
 
 @dataclass
@@ -110,7 +112,11 @@ def daemon(data: Path, **settings: str) -> Iterator[Daemon]:
     ready = data.with_name(data.name + ".ready")
     log = data.with_name(data.name + ".log")
     ready.unlink(missing_ok=True)
-    environment = {**os.environ, **{f"VANBAN__{name}": text for name, text in settings.items()}}
+    environment = {
+        **PATIENT,
+        **os.environ,
+        **{f"VANBAN__{name}": text for name, text in settings.items()},
+    }
     command = [sys.executable, "-P", "-m", "router", "serve", "--data", str(data), "--port", "0"]
     with log.open("wb") as stderr:
         process = subprocess.Popen(

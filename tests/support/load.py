@@ -35,8 +35,11 @@ from router.model.answers import Receipt
 from router.model.documents import Envelope, SignatureEntry
 from router.ports import Clock, OffsetClock, SystemClock
 from router.queue.group_store import GroupStore
+from router.settings import Settings, SignatureSettings
 from vanban_bench.workloads.test_pki import TestPki
 
+PATIENT = Settings(signatures=SignatureSettings(cold_wait_ms=600_000))
+"""No document waits for a path that a slow machine takes long to check: all are handed out."""
 LATER_S = 7_200
 """A directory is opened so much later than it was left: leases have run out."""
 
@@ -76,10 +79,10 @@ class Case(msgspec.Struct, frozen=True):
 def opened(data: str | Path, port: str, clock: Clock) -> Engine:
     """Open the engine of a script over its durability port."""
     if port == "log":
-        return Engine.open(data, clock=clock)
+        return Engine.open(data, clock=clock, settings=PATIENT)
     store = GroupStore.open(data, clock_us=clock.now_us())
     try:
-        return Engine.over(store, clock=clock)
+        return Engine.over(store, clock=clock, settings=PATIENT)
     except BaseException:
         store.close()
         raise

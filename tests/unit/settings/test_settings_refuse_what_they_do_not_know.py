@@ -40,6 +40,16 @@ def test_a_file_sets_values(tmp_path):
     assert (settings.data, settings.http.port, settings.verify_threads) == ("d", 9000, 2)
 
 
+def test_the_daemon_waits_for_new_signers_less_long_than_an_embedded_engine():
+    plain = load_settings()
+    assert plain.of_daemon().cold_wait_s == 0.04
+    assert plain.cold_wait_s == 10
+    chosen = load_settings(None, {"VANBAN__SIGNATURES__COLD_WAIT_MS": "250"})
+    assert chosen.of_daemon() is chosen
+    assert chosen.cold_wait_s == 0.25
+    refused(None, {"VANBAN__SIGNATURES__COLD_WAIT_MS": "-1"})
+
+
 def test_the_environment_lies_over_the_file(tmp_path):
     file = write(tmp_path, "[http]\nport = 9000\nstop_s = 5\n")
     settings = load_settings(file, {"VANBAN__HTTP__PORT": "9001", "HOME": "elsewhere"})
