@@ -85,7 +85,8 @@ class Engine(
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads, self._settings.cold_wait_s)
-        verification = Verification(self._rooms, self._queue, self._verifier)
+        self._verification = Verification(self._rooms, self._queue, self._verifier)
+        verification = self._verification
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         revoked = Revoked(self._rooms, self._queue, verification)
         self._tracker = Tracker(self._rooms, self._queue, revoked, self._clock)
@@ -147,6 +148,7 @@ class Engine(
             except BaseException:
                 engine.close()
                 raise
+        engine._verification.warm(used)
         return engine
 
     def _share(self, path: Path) -> None:

@@ -148,6 +148,16 @@ class Signers:
             return b""
         return _kept.decode(decode_room(data, kept.sequence).body).der
 
+    def last_noted(self, queue: Queue, sha256: str) -> int:
+        """Return from which sequence on the latest documents of a certificate lie; 0: none do."""
+        last = 0
+        for last in after.room_sequences(queue.store, _room_of(sha256)):  # noqa: B007
+            pass
+        data = queue.store.record(last) if last else None
+        if data is None:
+            return 0
+        return _used.decode(decode_room(data, last).body).document or last
+
     def used(self, queue: Queue, sha256: str, start: int) -> Iterator[Span]:
         """Yield the spans from a sequence on that have documents of a certificate, in order.
 

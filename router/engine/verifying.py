@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from router.engine.state import Rooms
+from router.engine.warming import headers_of_signers
 from router.model.documents import SignatureEntry
+from router.ports import Clock
 from router.queue import Queue, RoomRecord
 from router.signatures import Verdict, Verifier, VerifyItem
 from router.signatures.revocation_view import RevocationView
@@ -57,6 +59,11 @@ class Verification:
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
         return self._verifier.verify_batch(items, self._rooms.trust, self._rooms.revocation, at_us)
+
+    def warm(self, clock: Clock) -> None:
+        """Have the paths of known signers judged in the background; returns at once."""
+        headers = headers_of_signers(self._rooms, self._queue, clock.now_us())
+        self._verifier.warm(headers, self._rooms.trust, self._rooms.revocation, clock.now_us)
 
     def landed_late(self) -> int:
         """Return a number that grows when a path is decided that some document waits for."""

@@ -29,6 +29,11 @@ COLD_WAIT_S: Final = 10.0
 COLD_WAIT_MS_DAEMON: Final = 40
 """The same in the daemon, where documents of other senders share the batch."""
 COLD_WAIT_MS_MAX: Final = 600_000
+COLD_PAUSE_S: Final = 0.005
+"""Between two paths that nobody waits for: half of the time at least belongs to the others."""
+WARM_DOCUMENTS_PER_SIGNER: Final = 256
+"""Documents after the note of a signer that an opening looks through for his headers."""
+WARM_DOCUMENTS_MAX: Final = 65_536
 VERIFY_CHUNK_DOCUMENTS: Final = 32
 VERIFY_INLINE_DOCUMENTS_MAX: Final = 7
 """Batches up to this size are verified by the calling thread: the pool costs more."""

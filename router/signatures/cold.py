@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
-from router.errors import SignatureRefusedError
-from router.limits import COLD_PATHS_MAX
+from router.errors import SignatureRefusedError, VanbanError
+from router.limits import COLD_PATHS_MAX, COLD_PAUSE_S
 from router.signatures.authorities import TrustView
 from router.signatures.caches import (
     Caches,
@@ -76,10 +76,16 @@ class ColdPaths:
         self._caches = caches
         self._judge = judge
         self.landed_late = 0  # written by the one cold thread
-        self._lock = threading.Lock()  # guards the three below
+        self._lock = threading.Lock()  # guards the four below
         self._flights: dict[bytes, Flight] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
+        self._beside = 0  # works of `beside` that are not at their end
+
+    @property
+    def busy_beside(self) -> bool:
+        """Whether anything given to `beside` is still to be done."""
+        return self._beside > 0
 
     @property
     def waiting(self) -> int:
@@ -112,13 +118,50 @@ class ColdPaths:
                 return None
             certificate = signer.certificate
             assert certificate is not None
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(_COLD_THREADS, thread_name_prefix="paths")
             flight = self._flights[key] = Flight(view.authorities)
-            self._pool.submit(
+            self._started().submit(
                 self._check, key, flight, certificate, signer.others, view, revocation, at_us
             )
             return flight
+
+    def beside(self, work: Iterator[object]) -> None:
+        """Do work on the cold thread a step at a time, each behind all checks in the line.
+
+        What it raises ends it, and is logged.
+        """
+        with self._lock:
+            if not self._closed:
+                self._beside += 1
+                self._started().submit(self._step, work, monotonic())
+
+    def _step(self, work: Iterator[object], before: float) -> None:
+        """Take one step; pause first for as long as the last took, when nobody waits."""
+        if not self._flights:
+            sleep(min(monotonic() - before, COLD_PAUSE_S))
+        begun = monotonic()
+        try:
+            next(work)
+        except StopIteration:
+            self._ended()
+        except VanbanError as error:
+            _log.debug("work beside the paths was left: %s", error)
+            self._ended()
+        except Exception:
+            _log.exception("work beside the paths failed")
+            self._ended()
+        else:
+            with self._lock:
+                if not self._closed:
+                    self._started().submit(self._step, work, begun)
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._beside -= 1
+
+    def _started(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_COLD_THREADS, thread_name_prefix="paths")
+        return self._pool
 
     def close(self) -> None:
         """Drop what is in the line and wait for what is being done; idempotent."""
@@ -129,6 +172,7 @@ class ColdPaths:
             pool.shutdown(cancel_futures=True)
         with self._lock:
             dropped, self._flights = self._flights, {}
+            self._beside = 0
         for flight in dropped.values():
             flight.land(None)
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from time import monotonic
 from typing import Final, TypeVar
 
-from router.errors import ClosedError
+from router.errors import ClosedError, SignatureRefusedError
 from router.limits import (
     COLD_PATHS_MAX,
     COLD_WAIT_S,
@@ -30,7 +31,7 @@ from router.limits import (
 )
 from router.signatures.caches import Caches, RevocationSource, Sizes
 from router.signatures.cold import ColdPaths
-from router.signatures.hot import Batch, Signed
+from router.signatures.hot import Batch, Signed, read_signer
 from router.signatures.paths import judge_path
 from router.signatures.revocation_view import RevocationView
 from router.signatures.trust import TrustStore
@@ -86,6 +87,44 @@ class Verifier:
         not asked.  What is no envelope is "invalid".  Else as `verify_batch`.
         """
         return self._judge(raws, Batch.verify_raw, trust, revocation, at_us)
+
+    def warm(
+        self,
+        headers: Iterator[str],
+        trust: TrustStore,
+        revocation: RevocationSource,
+        now_us: Callable[[], int],
+    ) -> None:
+        """Have the paths of signers judged that will send again, while nobody waits for them.
+
+        `headers` are the protected headers of their signatures, the most wanted first; it is
+        asked on the cold thread, and an empty one gives way to others.  Returns at once; ends
+        by itself when as many paths are remembered as may be, at the latest with `close`.
+        """
+        self._cold.beside(self._warming(headers, trust, revocation, now_us))
+
+    def _warming(
+        self,
+        headers: Iterator[str],
+        trust: TrustStore,
+        revocation: RevocationSource,
+        now_us: Callable[[], int],
+    ) -> Iterator[None]:
+        asked, bound = 0, self._caches.paths.entries_max
+        for protected in headers:
+            if asked >= bound or len(self._caches.paths) >= bound:
+                return
+            if protected:
+                asked += 1
+                with suppress(SignatureRefusedError):  # taken by an earlier version only
+                    signer = read_signer(protected)
+                    self._cold.ask(signer, trust.view, revocation.view, now_us())
+            yield
+
+    @property
+    def warming(self) -> bool:
+        """Whether `warm` has not come to its end."""
+        return self._cold.busy_beside
 
     def sizes(self) -> Sizes:
         """Return how much is remembered, and how many paths wait to be checked."""
