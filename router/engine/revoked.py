@@ -30,6 +30,8 @@ from router.signatures.revocation_view import Above
 
 _CHAIN_MAX = 10
 _CERTIFICATES_READ_MAX = 4_096
+_CERTIFICATE_COSTS = 16
+"""How many documents could be looked at while a certificate and those above it are."""
 
 
 class RevokedNow(NamedTuple):
@@ -79,27 +81,31 @@ class Revoked:
         return tuple(chain)
 
     def revoked_by(self, chain: Sequence[str], at_us: int) -> RevokedNow | None:
-        """Return the first certificate of a chain that was revoked by an instant, or None.
+        """Return the first certificate of a chain that was revoked by an instant, or None."""
+        return next(self.revocations(chain, at_us), None)
+
+    def revocations(self, chain: Sequence[str], at_us: int) -> Iterator[RevokedNow]:
+        """Yield the certificates of a chain that were revoked by an instant, the signer's first.
 
         Or not to be trusted since then: a later revocation may state an earlier loss of the key.
         """
         view = self._verification.revocation_view()
         if view is None:
-            return None
+            return
         known = [self.certificate(sha256) for sha256 in chain]
         for place, (certificate, issuer) in enumerate(pairwise(known)):
             if certificate is None or issuer is None:
                 continue
             higher = takewhile(lambda one: one is not None, known[place + 2 :])
             above = Above(self._rooms.trust.view, tuple(one for one in higher if one))
-            status = view.status(issuer, int(certificate.serial, 16), at_us, above=above)
+            serial = int(certificate.serial, 16)
+            status = view.status(issuer, serial, at_us, certificate, above)
             if status.kind == "revoked":
                 revoked_at = status.revoked_at or 0
                 since = revoked_at
                 if status.invalidity_at is not None:
                     since = min(since, status.invalidity_at)
-                return RevokedNow(certificate, revoked_at, since, status.reason)
-        return None
+                yield RevokedNow(certificate, revoked_at, since, status.reason)
 
     def alerts(self, document: int) -> tuple[Alert, ...]:
         """Return the alerts of a stored document that was found good, by its sequence."""
@@ -156,10 +162,15 @@ class Affected:
             raise InputError("field.invalid", path="$.limit", reason=said)
         place, start = _read_cursor(cursor)
         found: list[AffectedDocument] = []
-        looked = 0
+        looked = certificates = 0
         for sha256, kept in self._rooms.signers.all():
             if kept.sequence < place:
                 continue
+            certificates += 1
+            if certificates > 1 and (
+                looked + certificates * _CERTIFICATE_COSTS > limits.DOCUMENTS_LOOKED_MAX
+            ):
+                return AffectedPage(tuple(found), _cursor(kept, 0))
             first = start if kept.sequence == place else 0
             for document in self._documents(sha256, first):
                 looked += 1
@@ -171,14 +182,16 @@ class Affected:
     def _documents(self, sha256: str, start: int) -> Iterator[int]:
         """Yield the documents that may be a revoked signer's; none of one that is not."""
         now_us = self._clock.now_us()
-        found = self._revoked.revoked_by(self._revoked.chain_of(sha256), now_us)
-        if found is None:
+        chain = self._revoked.chain_of(sha256)
+        ends = [one.since for one in self._revoked.revocations(chain, now_us)]
+        if not ends:
             return
+        since = min(ends)  # a key above the signer's may have been lost long before his own
         for span in self._rooms.signers.used(self._queue, sha256, start):
             for sequence, row in documents_from(self._queue, span.first):
                 if sequence >= span.stop:
                     break
-                if row.at >= found.since:
+                if row.at >= since:
                     yield sequence
 
     def _lines(self, document: int, sha256: str) -> Iterator[AffectedDocument]:

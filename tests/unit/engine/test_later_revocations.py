@@ -26,7 +26,9 @@ class Known(NamedTuple):
     revoked_at: int
     since: int
 
-    def status(self, issuer: Certificate, serial: int, at_us: int, above: Above) -> Said:
+    def status(
+        self, issuer: Certificate, serial: int, at_us: int, certificate: Certificate, above: Above
+    ) -> Said:
         assert issuer.subject
         if serial != self.serial or min(self.revoked_at, self.since) > at_us:
             return Said("good")
