@@ -48,11 +48,13 @@ class Web:
     def __init__(self, authorities: tuple[Authority, ...]) -> None:
         self.authorities = authorities
         self._by_subject: dict[bytes, list[Authority]] = {}
+        self._by_key: dict[tuple[bytes, bytes], list[Authority]] = {}
         changes: set[int] = set()
         for authority in authorities:
             links = known_links(authority.certificate)
             if links is not None:  # nothing leads to a name that can't be compared
                 self._by_subject.setdefault(links.subject, []).append(authority)
+                self._by_key.setdefault((links.subject, links.key), []).append(authority)
             for one in (*validity(authority.certificate), *trust_window(authority)):
                 changes.add(one)
         self._changes = sorted(changes)
@@ -60,6 +62,11 @@ class Web:
     def named(self, subject: bytes) -> Sequence[Authority]:
         """Return the authorities of a name (a hash of `Links`), whenever trusted."""
         return self._by_subject.get(subject, ())
+
+    def has_ended(self, links: Links, at_us: int) -> bool:
+        """Say whether all authorities of that name and key that are known are not trusted then."""
+        known = self._by_key.get((links.subject, links.key), ())
+        return bool(known) and not any(one.holds(at_us) for one in known)
 
     def steady(self, at_us: int) -> Window:
         """Return the window around an instant in which no authority comes or goes."""
@@ -85,12 +92,15 @@ class Search:
         self._at_us = at_us
         self.steps = 0
         self._proven: dict[tuple[bytes, bytes], bool] = {}
-        # What the operator knows is taken as the operator says, even if the sender sent it.
+        # What the operator knows is taken as the operator says, even if the sender sent it, or
+        # another certificate of the same key.
         strangers = {one.sha256: one for one in others if view.authority(one.sha256) is None}
         self._strangers = [
             (links, one)
             for one in strangers.values()
-            if one.sha256 != leaf.sha256 and (links := known_links(one)) is not None
+            if one.sha256 != leaf.sha256
+            and (links := known_links(one)) is not None
+            and not self._web.has_ended(links, at_us)
         ]
 
     def chains(self) -> Iterator[Chain]:

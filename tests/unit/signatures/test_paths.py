@@ -443,6 +443,31 @@ def test_trust_that_ended_is_no_trust_even_if_the_sender_brings_the_authority() 
     assert judged(view=stamps).code == "certificate.untrusted"
 
 
+def test_trust_in_a_key_that_ended_is_no_trust_under_another_certificate_of_it() -> None:
+    again = ROOT.certify(
+        MIDDLE.name, MIDDLE.key, serial=77,
+        extensions=[(x509.BasicConstraints(True, None), True),
+                    (usage(key_cert_sign=True, crl_sign=True), True)],
+    )  # fmt: skip
+    told = View(answers={7: good(), 77: good()})
+
+    def code(trusted_to: int | None, at_us: int = NOW_US) -> str:
+        known = [
+            Authority(ROOT.certificate, "root"),
+            Authority(MIDDLE.certificate, "intermediate", trusted_to=trusted_to),
+        ]
+        view = TrustView(known, 1)
+        verdict = judged(view=view, others=(again,), revocation=told, at_us=at_us)
+        assert verdict.good_from <= at_us <= verdict.good_until
+        assert trusted_to is None or at_us >= trusted_to or verdict.good_until < trusted_to
+        return verdict.code or verdict.status
+
+    assert code(None) == "valid"
+    assert code(NOW_US + 9) == "valid"
+    assert code(NOW_US) == "certificate.untrusted"
+    assert code(NOW_US, NOW_US - 9) == "valid"
+
+
 def test_a_weak_or_unfit_authority_between_is_refused_by_name() -> None:
     def middle_of(extensions: Any, key: Any = None) -> Ca:
         key = key or pki().key("ec", 38)
