@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Final, Literal
 
 from router.errors import InputError
@@ -113,7 +112,7 @@ class RevocationStore:
         `revocation.full`; TooLargeError `revocation.too_large`.  Then nothing has changed.
         """
         with self._adding:
-            self._forget_distrusted(trust, at_us)
+            self._forget_distrusted(trust)
             try:
                 added = self._judge(der, trust, at_us, kind)
             except UNREADABLE:  # `cryptography` reads parts of it when they are first asked for
@@ -140,7 +139,7 @@ class RevocationStore:
     # Lists.
 
     def _add_list(self, read: ReadList, der: bytes, trust: TrustView, at_us: int) -> Added:
-        signer = self._signer_of(read, trust, at_us)
+        signer = self._signer_of(read, trust)
         _check_early(read.produced_at, at_us)
         slot = _slot("crl", authority_id(signer), read.scope.digest)
         known = self._view.lists.get(slot)
@@ -159,9 +158,9 @@ class RevocationStore:
         self._install(made, at_us)
         return _added_list(made, new=True)
 
-    def _signer_of(self, read: ReadList, trust: TrustView, at_us: int) -> Certificate:
+    def _signer_of(self, read: ReadList, trust: TrustView) -> Certificate:
         """Return the authority that signed the list and was allowed to."""
-        named = self._sources.signers_named(trust, read.name, at_us)
+        named = self._sources.signers_named(trust, read.name, read.produced_at)
         if not named:
             raise InputError("revocation.untrusted", issuer=plain(read.issuer))
         signers: dict[str, bool] = {}
@@ -247,7 +246,7 @@ class RevocationStore:
     # Responses.
 
     def _add_response(self, read: ReadResponse, der: bytes, trust: TrustView, at_us: int) -> Added:
-        issuer, answer = self._asked_of(read, trust, at_us)
+        issuer, answer = self._asked_of(read, trust)
         above = self._sources.above(trust, issuer, at_us)
         check_responder(
             read, issuer, lambda serial: self._is_good(issuer, serial, read.made_at, above)
@@ -276,12 +275,12 @@ class RevocationStore:
         self._view = self._view.with_response(made, made.stamp)
         return _added_response(made, new=True)
 
-    def _asked_of(
-        self, read: ReadResponse, trust: TrustView, at_us: int
-    ) -> tuple[Certificate, Answer]:
+    def _asked_of(self, read: ReadResponse, trust: TrustView) -> tuple[Certificate, Answer]:
         for issuer in self._sources.issuers(trust):
             answer = answer_of(read, issuer)
-            if answer is not None and self._sources.serves(trust, issuer, at_us):
+            if answer is None:
+                continue
+            if self._sources.serves(trust, issuer, answer.produced_at):
                 return issuer, answer
         raise InputError("revocation.untrusted", issuer="of the answer")
 
@@ -302,20 +301,21 @@ class RevocationStore:
         responses = dict(kept[: len(kept) * 9 // 10])
         self._view = view.with_lists(view.lists, responses, view.version)
 
-    def _forget_distrusted(self, trust: TrustView, at_us: int) -> None:
-        """Forget what came of authorities that are trusted no more, once trust has changed.
+    def _forget_distrusted(self, trust: TrustView) -> None:
+        """Forget what is believed no more (`Sources.serves`), once trust has changed.
 
-        None of it speaks for anybody already: this gives back its room.
+        None of it speaks for new documents already: this gives back its room.
         """
         if trust.authorities is self._trusted:
             return
         self._trusted = trust.authorities
         view = self._view
-        serves = lru_cache(maxsize=None)(
-            lambda authority: self._sources.serves(trust, authority, at_us)
-        )
-        lists = {slot: one for slot, one in view.lists.items() if serves(one.authority)}
-        responses = {key: one for key, one in view.responses.items() if serves(one.authority)}
+
+        def serves(one: KnownList | KnownResponse) -> bool:
+            return self._sources.serves(trust, one.authority, one.evidence.produced_at)
+
+        lists = {slot: one for slot, one in view.lists.items() if serves(one)}
+        responses = {key: one for key, one in view.responses.items() if serves(one)}
         if len(lists) < len(view.lists) or len(responses) < len(view.responses):
             self._view = view.with_lists(lists, responses, view.version + 1)
 

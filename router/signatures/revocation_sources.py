@@ -86,12 +86,12 @@ class Sources:
                 self._known = _known_of(trust.authorities)
             return self._known
 
-    def signers_named(self, trust: TrustView, name: str, at_us: int) -> list[Certificate]:
-        """Return whoever may sign lists under a name: trusted authorities, then seen ones."""
+    def signers_named(self, trust: TrustView, name: str, made_at: int) -> list[Certificate]:
+        """Return who may sign lists under a name at an instant: authorities, then seen ones."""
         found = list(self.known(trust).by_name.get(name, ()))
         with self._lock:
             found += [one for one in self._authorities.values() if subject_key(one) == name]
-        return [one for one in found if self.serves(trust, one, at_us)]
+        return [one for one in found if self.serves(trust, one, made_at)]
 
     def issuers(self, trust: TrustView) -> list[Certificate]:
         """Return all authorities that responses may be about, whether they serve or not."""
@@ -99,14 +99,14 @@ class Sources:
             seen = list(self._authorities.values())
         return [*(one.certificate for one in trust.authorities), *seen]
 
-    def serves(self, trust: TrustView, certificate: Certificate, at_us: int) -> bool:
-        """Say whether revocation data of an authority is believed at all.
+    def serves(self, trust: TrustView, certificate: Certificate, made_at: int) -> bool:
+        """Say whether what an authority made at an instant is believed at all.
 
-        That of the operator's, while they are trusted and as long as documents that came before
-        may wait; of seen ones while what was certified leads to such a one.  What it speaks for
-        is judged with each path.
+        Of the operator's what was made while they were trusted, and as long afterwards as
+        documents that came before may wait; of seen ones while what was certified leads to such
+        a one.  What it speaks for is judged with each path.
         """
-        return self._leads(trust, certificate, at_us, set())
+        return self._leads(trust, certificate, made_at, set())
 
     def above(self, trust: TrustView, certificate: Certificate, at_us: int) -> Above:
         """Return who stands above an authority, as far as is known, up to a root.
@@ -132,11 +132,11 @@ class Sources:
         return Above(trust, tuple(chain))
 
     def _leads(
-        self, trust: TrustView, certificate: Certificate, at_us: int, asked: set[bytes]
+        self, trust: TrustView, certificate: Certificate, made_at: int, asked: set[bytes]
     ) -> bool:
         known = trust.keyed(authority_id(certificate))
         if known:  # the same key under another certificate is no way round
-            return any(_serving(one, at_us) for one in known)
+            return any(_serving(one, made_at) for one in known)
         asked.add(certificate.sha256)
         name = issuer_key(certificate)
         parents = list(self.known(trust).by_name.get(name, ()))
@@ -146,7 +146,7 @@ class Sources:
             one.sha256 not in asked
             and len(asked) < PATH_CERTIFICATES_MAX
             and certified(certificate, one)
-            and self._leads(trust, one, at_us, asked)
+            and self._leads(trust, one, made_at, asked)
             for one in parents
         )
 
@@ -209,9 +209,9 @@ class Sources:
                 yield authority_id(one), one, True
 
 
-def _serving(authority: Authority, at_us: int) -> bool:
-    """Say whether it is trusted, or was so lately: documents that came before may still wait."""
-    return authority.trusted_to is None or at_us < authority.trusted_to + _SEEN_US
+def _serving(authority: Authority, made_at: int) -> bool:
+    """Say whether it was trusted then, or shortly before: documents of before may still wait."""
+    return authority.trusted_to is None or made_at < authority.trusted_to + _SEEN_US
 
 
 def _known_of(authorities: tuple[Authority, ...]) -> Known:

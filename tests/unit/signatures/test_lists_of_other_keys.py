@@ -154,6 +154,17 @@ def test_an_authority_that_was_removed_brings_no_lists_and_no_answers() -> None:
     assert refusal(store, response, trusting(ROOT)) == "taken as new: True"
 
 
+def test_what_an_authority_said_before_its_end_still_tells_of_its_own_signers() -> None:
+    a_year_later = NOW_US + 365 * 24 * HOUR_US
+    trust = ended(BOTH, OLD, NOW_US)
+    store = RevocationStore(0)
+    store.add(OLD.crl([7]), trust, a_year_later)
+    store.add(NEW.crl(ends=NOW + 400 * 24 * HOUR), trust, a_year_later)
+    assert store.view.status(OLD.certificate, 7, NOW_US - 1).kind == "revoked"
+    late = OLD.crl([7], number=2, made=NOW + 31 * 24 * HOUR, ends=NOW + 500 * 24 * HOUR)
+    assert refusal(store, late, trust, a_year_later) == "revocation.signature"
+
+
 def test_what_came_of_an_authority_is_forgotten_once_it_is_removed() -> None:
     store = kept(ROOT.crl(), OLD.crl(LARGE), OLD.response(OLD.leaf(9)), NEW.crl())
     before = store.view
