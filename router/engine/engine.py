@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from router import limits
 from router.engine.administration import Administrator
 from router.engine.arrivals import Arrival, Listener
@@ -399,6 +401,7 @@ class Engine(
             "fault": self._fault_codes(),
             "revocation": {} if self._closed or self._forked else self._revocation_counts(),
             "verdicts": self._judge.counts(),
+            "verification": msgspec.structs.asdict(self._verifier.sizes()),
         }
 
     def _fault_codes(self) -> dict[str, int]:

@@ -38,6 +38,10 @@ _GAUGES: Final = {
         "Documents that wait for the verdict over their signatures; what was decided since.",
         "what",
     ),
+    "verification": (
+        "Signers, paths and trees remembered, their bounds and bytes; paths that wait.",
+        "what",
+    ),
     "revocation": (
         "Authorities by the state of their revocation data; what is held, came and failed.",
         "what",

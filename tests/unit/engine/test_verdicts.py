@@ -125,6 +125,16 @@ def test_verifying_stores_nothing_and_tells_each_apart() -> None:
     assert office.engine.verify([]) == []
 
 
+def test_what_is_remembered_of_signers_is_bounded_and_told() -> None:
+    office = Office()
+    office.send("H22.31", "H22")
+    office.send("H22.31", "H22")
+    told = office.engine.counters()["verification"]
+    assert isinstance(told, dict)
+    assert (told["paths"], told["signers"], told["cold_waiting"]) == (1, 1, 0)
+    assert 0 < told["bytes"] < told["bytes_max"]
+
+
 def test_too_many_to_verify_are_refused() -> None:
     office = Office()
     many = [b"{}"] * (limits.VERIFY_DOCUMENTS_MAX + 1)
