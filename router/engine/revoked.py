@@ -25,7 +25,8 @@ from router.ports import Clock
 from router.queue import Queue, after
 from router.queue.listing import documents_from
 from router.signatures import SignatureVerdict
-from router.signatures.certificates import Certificate, read_certificate
+from router.signatures.certificates import Certificate, is_ca, read_certificate
+from router.signatures.names import certified
 from router.signatures.revocation_view import Above
 
 _CHAIN_MAX = 10
@@ -79,6 +80,34 @@ class Revoked:
                 break
             chain.append(kept.issuer)
         return tuple(chain)
+
+    def chains_of(self, sha256: str, authorities: Sequence[Certificate]) -> Iterator[Sequence[str]]:
+        """Yield the chains above a kept certificate by any of the authorities, itself first.
+
+        Its documents may have been judged by others than the one it was first seen with.
+        """
+        yield self.chain_of(sha256)
+        waiting: list[tuple[str, ...]] = [(sha256,)]
+        found = 0
+        while waiting and found < limits.PATHS_MAX:
+            chain = waiting.pop()
+            highest = self.certificate(chain[-1])
+            above = [
+                one.sha256.hex()
+                for one in authorities
+                if highest is not None and len(chain) < _CHAIN_MAX and certified(highest, one)
+            ]
+            further = [one for one in above if one not in chain]
+            waiting += [(*chain, one) for one in further]
+            if not further and len(chain) > 1:
+                found += 1
+                yield chain
+
+    def authorities(self) -> list[Certificate]:
+        """Return the authorities of stored verdicts: what is kept and speaks for no unit."""
+        trust = self._rooms.trust
+        kept = (one for one, _ in self._rooms.signers.all() if not trust.bindings(one))
+        return [one for one in map(self.certificate, kept) if one is not None and is_ca(one)]
 
     def revoked_by(self, chain: Sequence[str], at_us: int) -> RevokedNow | None:
         """Return the first certificate of a chain that was revoked by an instant, or None."""
@@ -163,6 +192,7 @@ class Affected:
         place, start = _read_cursor(cursor)
         found: list[AffectedDocument] = []
         looked = certificates = 0
+        authorities = self._revoked.authorities()
         for sha256, kept in self._rooms.signers.all():
             if kept.sequence < place:
                 continue
@@ -172,18 +202,23 @@ class Affected:
             ):
                 return AffectedPage(tuple(found), _cursor(kept, 0))
             first = start if kept.sequence == place else 0
-            for document in self._documents(sha256, first):
+            for document in self._documents(sha256, first, authorities):
                 looked += 1
                 if len(found) >= limit or looked > limits.DOCUMENTS_LOOKED_MAX:
                     return AffectedPage(tuple(found), _cursor(kept, document))
                 found += self._lines(document, sha256)
         return AffectedPage(tuple(found))
 
-    def _documents(self, sha256: str, start: int) -> Iterator[int]:
+    def _documents(
+        self, sha256: str, start: int, authorities: Sequence[Certificate]
+    ) -> Iterator[int]:
         """Yield the documents that may be a revoked signer's; none of one that is not."""
         now_us = self._clock.now_us()
-        chain = self._revoked.chain_of(sha256)
-        ends = [one.since for one in self._revoked.revocations(chain, now_us)]
+        ends = [
+            one.since
+            for chain in self._revoked.chains_of(sha256, authorities)
+            for one in self._revoked.revocations(chain, now_us)
+        ]
         if not ends:
             return
         since = min(ends)  # a key above the signer's may have been lost long before his own

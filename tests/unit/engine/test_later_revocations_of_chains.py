@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from support.office import Office
 from support.pki import pki
-from support.revocation import NOW, NOW_US, entry, root
+from support.revocation import NOW, NOW_US, entry, root, usage
 
 from router.client.signing import Signer
 from router.model.instants import SECOND_US
@@ -82,6 +82,28 @@ def test_the_earlier_loss_above_a_signer_counts_before_his_own_later_one() -> No
     assert chained.affected() == keys[1:]
     (alert,) = engine.verdict(keys[1]).alerts
     assert alert.certificate == chained.middle.certificate.sha256.hex()
+
+
+def test_a_signer_whose_way_led_over_another_certificate_later_is_listed_by_that_too() -> None:
+    chained = Chained()
+    office, engine = chained.office, chained.office.engine
+    first = office.send(SENDER, "H22").key
+    office.clock.advance(60)
+    again = chained.root.certify(
+        chained.middle.name, chained.middle.key, serial=77,
+        extensions=[(x509.BasicConstraints(True, None), True),
+                    (usage(key_cert_sign=True, crl_sign=True), True)],
+    )  # fmt: skip
+    engine.distrust(chained.middle.certificate.sha256.hex(), since=office.clock.now_us())
+    engine.trust_authority(again.der, actor="sổ")
+    second = office.send(SENDER, "H22").key
+    chains = [engine.verdict(key).signatures[0].chain[1].sha256 for key in (first, second)]
+    assert chains == [chained.middle.certificate.sha256.hex(), again.sha256.hex()]
+    office.clock.advance(600)
+    above = entry(77, at=NOW + 5 * MINUTE, invalid=NOW - MINUTE)
+    engine.add_revocation(chained.root.crl([above], number=2, made=NOW + 9 * MINUTE))
+    assert [one.code for one in engine.verdict(second).alerts] == ["signer.revoked"]
+    assert chained.affected() == [second]
 
 
 def test_a_page_looks_at_so_many_certificates_and_says_where_to_go_on(
