@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from router._json import find_duplicate_member
+from router._plain_envelopes import PlainEnvelopes
 from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -121,6 +122,7 @@ class Batch:
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
         self._wholes: dict[VerifiedTree, Verdict] = {}
+        self._plain = PlainEnvelopes()
         self._run = 1  # how many envelopes are asked about at once; threads may overwrite it
         self.pending: list[Pending] = []
 
@@ -158,14 +160,16 @@ class Batch:
     def verify_raw(self, raws: Sequence[bytes], first: int, results: list[Verdict | None]) -> None:
         """Read envelopes (JSON) and judge them, as `verify` does.
 
-        Those of a remembered tree, spelled as our client spells them, are proven without being
-        read into objects; in runs that begin with one, since the first of a tree is not.
+        Those spelled as our client spells them are not read into objects.  Of trees, in runs
+        that begin with a document of a remembered one, since the first of a tree is not.
         """
+        rest = self._verify_plain(raws, first, results)
         at = 0
-        while at < len(raws):
-            some = raws[at : at + self._run]
+        while at < len(rest):
+            some = rest[at : at + self._run]
             run = min(2 * self._run, VERIFY_CHUNK_DOCUMENTS)
-            for place, found in enumerate(self._caches.trees.find_raw(some), first + at):
+            proven = self._caches.trees.find_raw([raws[place - first] for place in some])
+            for place, found in zip(some, proven, strict=True):
                 verdict = None if found is None else self._in_known_tree(found)
                 if verdict is None:
                     run = 1
@@ -174,6 +178,32 @@ class Batch:
                     results[place] = verdict
             at += len(some)
             self._run = run
+
+    def _verify_plain(
+        self, raws: Sequence[bytes], first: int, results: list[Verdict | None]
+    ) -> list[int]:
+        """Judge what has one signature of form "jws" and a path that is valid.
+
+        Returns the places of the others, which have no result yet.
+        """
+        rest = []
+        prepared = self._prepared
+        for place, found in enumerate(self._plain.read(list(raws)), first):
+            if found is None:
+                rest.append(place)
+                continue
+            protected, signature, message = found
+            try:
+                ready = prepared.get(protected) or self._prepare(protected)
+                if ready.whole is None or ready.form != "jws":
+                    rest.append(place)
+                    continue
+                ready.check(signature, message)
+            except SignatureRefusedError as error:
+                results[place] = self._refused(error, 0)
+            else:
+                results[place] = ready.whole
+        return rest
 
     def _verify_one(self, raw: bytes, place: int, results: list[Verdict | None]) -> None:
         envelope = _read(raw)
