@@ -161,9 +161,12 @@ class Batch:
         """Read envelopes (JSON) and judge them, as `verify` does.
 
         Those spelled as our client spells them are not read into objects.  Of trees, in runs
-        that begin with a document of a remembered one, since the first of a tree is not.
+        that begin with a document of a remembered one, since the first of a tree is not; after
+        a chunk of nothing else no others are looked for.
         """
-        rest = self._verify_plain(raws, first, results)
+        rest: Sequence[int] = range(first, first + len(raws))
+        if self._run < VERIFY_CHUNK_DOCUMENTS:
+            rest = self._verify_plain(raws, first, results)
         at = 0
         while at < len(rest):
             some = rest[at : at + self._run]
