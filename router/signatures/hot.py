@@ -287,13 +287,18 @@ class Batch:
         for each other every time, and do everything twice.
         """
         headers = {found[0] for found in read if found is not None}
-        for protected in headers - self._prepared.keys():
-            if self._caches.signers.get(_digest(protected)) is not None:
-                self._prepare(protected)
+        for protected in headers.difference(self._prepared):
+            digest = _digest(protected)
+            signer = self._caches.signers.get(digest)
+            if signer is not None:
+                self._prepare_signer(protected, digest, signer)
 
     def _prepare(self, protected: str) -> Prepared:
         digest = _digest(protected)
         signer = self._caches.signers.get(digest) or read_signer(protected)
+        return self._prepare_signer(protected, digest, signer)
+
+    def _prepare_signer(self, protected: str, digest: bytes, signer: Signer) -> Prepared:
         path = signer.path
         if path is None or not self._holds(path):
             path = self._caches.path(signer.path_key)
@@ -357,7 +362,13 @@ class Batch:
         if path is not None and path.status == "valid":
             if part.trees is not None:
                 part.trees = self._caches.trees
-            part.whole = self._good([(part, None)])
+            part.whole = Verdict(
+                status="valid",
+                trust_version=self._view.version,
+                signatures=(part.verdict,),
+                missing=part.missing,
+                revocation_version=self._revocation_version,
+            )
 
     def _good(self, parts: Sequence[Found]) -> Verdict:
         """Return the verdict over a document whose signatures are all good."""

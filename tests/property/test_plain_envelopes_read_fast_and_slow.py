@@ -188,6 +188,8 @@ def test_a_run_has_the_verdicts_of_its_documents_in_their_order() -> None:
     kinds = [*RAWS, *IN_TREE, b"{", *odd]
     chance = random.Random(1)
     raws = [chance.choice(kinds) for _ in range(5 * VERIFY_CHUNK_DOCUMENTS + 3)]
+    raws += [chance.choice(IN_TREE) for _ in range(3 * VERIFY_CHUNK_DOCUMENTS)]
+    raws += [chance.choice(kinds) for _ in range(2 * VERIFY_CHUNK_DOCUMENTS)]
     with_threads, alone = Verifier(3), Verifier(1)
     try:
         singly = [alone.verify_envelopes([raw], TRUST, None, AT_US)[0] for raw in raws]
