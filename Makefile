@@ -20,7 +20,7 @@ WHEELS := build/wheel
 ARGS ?=
 SYSTEM_PACKAGES := python3-venv python3-dev fiu-utils libfiu0 softhsm2
 
-FUZZ_TARGETS := signature tree certificate revocation
+FUZZ_TARGETS := signature envelope tree certificate revocation
 FUZZ_RUNS ?= 200000
 
 # A changed, new or deleted source re-installs.  In a tree without git, find stands in.

@@ -21,8 +21,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
-from router._tree_texts cimport (
-    PROTECTED, SIGNATURE, URL, Node, Read, Spelled, decode, read_spelled,
+from router._envelope_texts cimport (
+    PROTECTED, READ_COUNT, SIGNATURE, URL, Node, Read, Spelled, decode, read_in_tree, run_end,
 )
 
 __all__ = ["VerifiedTree", "VerifiedTrees"]
@@ -42,8 +42,6 @@ cdef enum:
     LEVELS_MAX = 20      # of 2^20 documents
     PLACE_MAX = 680      # HEAD + LEVELS_MAX * HASH
     STEP = 2047          # bytes hashed at once without letting the GIL go
-    READ_COUNT = 32      # envelopes read at once,
-    READ_BYTES = 131072   # or bytes of them: what is read stays in the cache
     LET_GO = 8192        # from here on it is worth it
     PLACE_CHARS_MAX = 907   # PLACE_MAX in base64url
     BAND_MAX = 10        # levels that share one block of memory
@@ -357,11 +355,7 @@ cdef class VerifiedTrees:
         cdef Py_ssize_t end
         cdef Py_ssize_t total
         while first < len(raws):
-            total = 0
-            end = first
-            while end < len(raws) and end - first < READ_COUNT and total < READ_BYTES:
-                total += len(<bytes?>raws[end])
-                end += 1
+            end = run_end(raws, first, &total)
             self.prove_some(raws, first, end, total, found)
             first = end
         return found
@@ -387,7 +381,7 @@ cdef class VerifiedTrees:
                 total += read[place].size
             with nogil:
                 for place in range(count):
-                    read_spelled(&read[place])
+                    read_in_tree(&read[place])
             for place in range(count):
                 found.append(self.proven(&read[place]) if read[place].good else None)
         finally:

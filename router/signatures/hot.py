@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from router._json import find_duplicate_member
+from router._plain_envelopes import PlainEnvelopes
 from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -121,6 +122,7 @@ class Batch:
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
         self._wholes: dict[VerifiedTree, Verdict] = {}
+        self._plain = PlainEnvelopes()
         self._run = 1  # how many envelopes are asked about at once; threads may overwrite it
         self.pending: list[Pending] = []
 
@@ -158,14 +160,19 @@ class Batch:
     def verify_raw(self, raws: Sequence[bytes], first: int, results: list[Verdict | None]) -> None:
         """Read envelopes (JSON) and judge them, as `verify` does.
 
-        Those of a remembered tree, spelled as our client spells them, are proven without being
-        read into objects; in runs that begin with one, since the first of a tree is not.
+        Those spelled as our client spells them are not read into objects.  Of trees, in runs
+        that begin with a document of a remembered one, since the first of a tree is not; after
+        a chunk of nothing else no others are looked for.
         """
+        rest: Sequence[int] = range(first, first + len(raws))
+        if self._run < VERIFY_CHUNK_DOCUMENTS:
+            rest = self._verify_plain(raws, first, results)
         at = 0
-        while at < len(raws):
-            some = raws[at : at + self._run]
+        while at < len(rest):
+            some = rest[at : at + self._run]
             run = min(2 * self._run, VERIFY_CHUNK_DOCUMENTS)
-            for place, found in enumerate(self._caches.trees.find_raw(some), first + at):
+            proven = self._caches.trees.find_raw([raws[place - first] for place in some])
+            for place, found in zip(some, proven, strict=True):
                 verdict = None if found is None else self._in_known_tree(found)
                 if verdict is None:
                     run = 1
@@ -174,6 +181,34 @@ class Batch:
                     results[place] = verdict
             at += len(some)
             self._run = run
+
+    def _verify_plain(
+        self, raws: Sequence[bytes], first: int, results: list[Verdict | None]
+    ) -> list[int]:
+        """Judge what has one signature of form "jws" and a path that is valid.
+
+        Returns the places of the others, which have no result yet.
+        """
+        rest = []
+        prepared = self._prepared
+        read = self._plain.read(list(raws))
+        self._prepare_remembered(read)
+        for place, found in enumerate(read, first):
+            if found is None:
+                rest.append(place)
+                continue
+            protected, signature, message = found
+            try:
+                ready = prepared.get(protected) or self._prepare(protected)
+                if ready.whole is None or ready.form != "jws":
+                    rest.append(place)
+                    continue
+                ready.check(signature, message)
+            except SignatureRefusedError as error:
+                results[place] = self._refused(error, 0)
+            else:
+                results[place] = ready.whole
+        return rest
 
     def _verify_one(self, raw: bytes, place: int, results: list[Verdict | None]) -> None:
         envelope = _read(raw)
@@ -245,9 +280,25 @@ class Batch:
             part.flight = self._cold.ask(part.signer, self._view, self._revocation, self._at_us)
         return part, tree
 
+    def _prepare_remembered(self, read: Sequence[tuple[str, bytes, bytes] | None]) -> None:
+        """Prepare the signers that are remembered before their signatures are checked.
+
+        A check lets the interpreter's lock go: threads that prepare between checks would wait
+        for each other every time, and do everything twice.
+        """
+        headers = {found[0] for found in read if found is not None}
+        for protected in headers.difference(self._prepared):
+            digest = _digest(protected)
+            signer = self._caches.signers.get(digest)
+            if signer is not None:
+                self._prepare_signer(protected, digest, signer)
+
     def _prepare(self, protected: str) -> Prepared:
-        digest = hashlib.sha256(protected.encode("utf-8", "surrogatepass")).digest()
+        digest = _digest(protected)
         signer = self._caches.signers.get(digest) or read_signer(protected)
+        return self._prepare_signer(protected, digest, signer)
+
+    def _prepare_signer(self, protected: str, digest: bytes, signer: Signer) -> Prepared:
         path = signer.path
         if path is None or not self._holds(path):
             path = self._caches.path(signer.path_key)
@@ -311,7 +362,13 @@ class Batch:
         if path is not None and path.status == "valid":
             if part.trees is not None:
                 part.trees = self._caches.trees
-            part.whole = self._good([(part, None)])
+            part.whole = Verdict(
+                status="valid",
+                trust_version=self._view.version,
+                signatures=(part.verdict,),
+                missing=part.missing,
+                revocation_version=self._revocation_version,
+            )
 
     def _good(self, parts: Sequence[Found]) -> Verdict:
         """Return the verdict over a document whose signatures are all good."""
@@ -339,6 +396,10 @@ class Batch:
             facts=error.facts,
             revocation_version=self._revocation_version,
         )
+
+
+def _digest(protected: str) -> bytes:
+    return hashlib.sha256(protected.encode("utf-8", "surrogatepass")).digest()
 
 
 def read_signer(protected: str) -> Signer:

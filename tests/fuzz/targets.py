@@ -18,6 +18,7 @@ from support.pki import AT_US, pki, trust_of
 from support.revocation import HOUR, NOW, NOW_US, entry, root, trusting
 from support.revocation_views import View
 
+from router._plain_envelopes import PlainEnvelopes
 from router.client.signing import make_envelopes
 from router.errors import SignatureRefusedError, VanbanError
 from router.model.documents import Envelope, SignatureEntry
@@ -134,6 +135,31 @@ def _signature_seeds() -> list[bytes]:
     return found
 
 
+def envelope(data: bytes) -> None:
+    """A whole envelope as it travels: what is read at once is what a JSON decoder reads."""
+    (fast,) = _VERIFIER.verify_envelopes([data], _TRUST, None, AT_US)
+    (found,) = PlainEnvelopes().read([data])
+    if found is None and fast.status == "invalid":
+        return
+    decoded = _decode(data)
+    (slow,) = _VERIFIER.verify_batch([decoded], _TRUST, None, AT_US)
+    _see(fast == slow, "bytes and what they are decoded to have two verdicts")
+    if found is not None:
+        protected, spelled, message = found
+        (one,) = decoded.signatures
+        _see(one == SignatureEntry("jws", protected, one.signature), "another entry was read")
+        _see(encode_url(spelled) == one.signature, "another signature was read")
+        _see(message == signing_input(protected, decoded.payload), "another message was read")
+        _see(decoded == Envelope(1, decoded.payload, (one,)), "something was left out")
+
+
+def _envelope_seeds() -> list[bytes]:
+    plain = [Envelope(1, payload, (one,)) for payload, one in _SINGLE]
+    written = [msgspec.json.encode(one) for one in plain]
+    reordered = dict(reversed(msgspec.json.decode(written[0]).items()))
+    return [*written, _RAWS[0], msgspec.json.encode(reordered)]
+
+
 def tree(data: bytes) -> None:
     """The place of a document in a tree, and whole envelopes of trees as they travel."""
     kind, rest = (data[0] % 3 if data else 0), data[1:]
@@ -222,6 +248,7 @@ class Target(NamedTuple):
 
 TARGETS = {
     "signature": Target(signature, _signature_seeds, 8_192),
+    "envelope": Target(envelope, _envelope_seeds, 8_192),
     "tree": Target(tree, _tree_seeds, 8_192),
     "certificate": Target(certificate, _certificate_seeds, 8_192),
     "revocation": Target(revocation, _revocation_seeds, 8_192),

@@ -15,8 +15,11 @@ cdef enum:
     SIGNATURE = 2
     PLACE = 3
 
+cdef enum:
+    READ_COUNT = 32   # envelopes read at once
+
 cdef struct Spelled:
-    # The texts of one envelope, within its bytes.
+    # The texts of one envelope, within its bytes; no place in the form "jws".
     Node[4] text
     Py_ssize_t[4] length
 
@@ -31,8 +34,20 @@ cdef struct Read:
     Py_ssize_t leaf_length
     bint good
 
-cdef void read_spelled(Read *one) noexcept nogil
+cdef struct Plain:
+    # One envelope, read: its texts, and what its signature is over, with the signature after it.
+    const uint8_t *raw
+    Py_ssize_t size
+    Spelled found
+    uint8_t *message           # given by the caller, as long as `raw`
+    Py_ssize_t message_length
+    uint8_t *signature
+    Py_ssize_t signature_length
+    bint good
+
+cdef void read_in_tree(Read *one) noexcept nogil
+cdef void read_plain(Plain *one) noexcept nogil
+cdef Py_ssize_t run_end(list raws, Py_ssize_t first, Py_ssize_t *total) except -1
 cdef Py_ssize_t decode(
     int alphabet, const uint8_t *text, Py_ssize_t length, uint8_t *out
 ) noexcept nogil
-cdef bint find_parts(const uint8_t *raw, Py_ssize_t size, Spelled *found) noexcept nogil
