@@ -20,6 +20,7 @@ from router._core cimport Hierarchy
 from router._decide_conditions cimport Answer, Asked, Hours, Instant
 from router._decide_index cimport build_index
 from router._decide_rules cimport PARTS_MAX, decide_one
+from router._decide_stances cimport forget_stances, sort_out
 from router._decide_tables cimport (
     ADDS, CONSTANT, HOLDS, OTHERWISE, REQUIRES, Members, Policy, Row, Workspace,
     fill_slot, forget_slots, free_policy, free_workspace, grow, make_workspace,
@@ -173,6 +174,8 @@ cdef class DecisionTables:
         cdef Status status
         with nogil:
             status = build_index(&self.policy)
+            if status == DONE:
+                status = sort_out(&self.policy)
         if status != DONE:
             raise MemoryError
 
@@ -329,6 +332,7 @@ cdef class DecisionTables:
             take_back(&desk.space.kept)
             if desk.space.slot_count > SLOTS_MAX:
                 forget_slots(&desk.space)
+                forget_stances(&desk.space)
                 desk.held.clear()
             asked = <Asked *>take(&desk.space.kept, (count + 1) * sizeof(Asked))
             answers = <Answer *>take(&desk.space.kept, (count + 1) * sizeof(Answer))

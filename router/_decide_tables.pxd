@@ -78,6 +78,7 @@ cdef struct Members:
     const Run *runs
     uint32_t count
     uint32_t size
+    uint32_t place           # among the sets that depend on the sender
     uint8_t form
 
 
@@ -115,6 +116,11 @@ cdef struct Policy:
     Run *ranks               # the positions of each tier that has any unit, in order
     uint32_t rank_count
     uint8_t[256] rank_of     # by tier
+    uint32_t words           # of a set of rules, one bit each; 0: too many for such sets
+    uint64_t *of_type        # by the type's symbol: the rules that take it
+    uint64_t *of_bit         # by act and urgency, likewise
+    uint32_t relative_count  # sets that depend on the sender
+    size_t stance_bytes      # of what one sender makes of the rules, but for long sets
     bint closed              # what no rule allows is forbidden
     bint asks_sender
     bint adds
@@ -145,9 +151,32 @@ cdef struct Hit:  # a rule whose conditions hold, and its recipients
     Piece target
 
 
+cdef struct Known:  # a set for one sender
+    const Run *runs          # NULL: not asked for yet
+    size_t count
+    Run[2] small             # where most sets lie: beside what points to them
+
+
+cdef struct Stance:  # what a sender makes of few rules; the rest is found by the index
+    uint64_t *rules          # whose senders hold
+    Known *targets           # by rule: its recipients
+    Known *sets              # by place: the sets that depend on the sender
+
+
+cdef struct StancePlace:
+    uint32_t sender          # a position
+    Stance *stance           # NULL: free
+
+
 cdef struct Workspace:
     Arena scratch            # of one document
     Arena kept               # of one call
+    Arena known              # of stances
+    StancePlace *stances
+    size_t stance_mask
+    size_t stance_count
+    size_t stance_most
+    size_t stance_bytes
     uint32_t *stamps         # by rule: the number of the last document that met it
     uint32_t stamp
     uint32_t *found          # rules to look at
@@ -169,11 +198,19 @@ cdef struct Workspace:
     Run above                # its parent
 
 
+cdef extern from *:
+    """
+    #define VANBAN_TRAILING_ZEROS(x) ((unsigned)__builtin_ctzll(x))
+    """
+    uint32_t trailing_zeros "VANBAN_TRAILING_ZEROS"(uint64_t x) noexcept nogil
+
+
 cdef void free_policy(Policy *p) noexcept nogil
 cdef size_t policy_bytes(const Policy *p) noexcept nogil
 
 cdef Status make_workspace(const Policy *p, Workspace *w) noexcept nogil
 cdef void free_workspace(Workspace *w) noexcept nogil
+cdef void free_arena(Arena *arena) noexcept nogil
 cdef void *take(Arena *arena, size_t size) noexcept nogil
 cdef void take_back(Arena *arena) noexcept nogil
 cdef Status grow(void **data, size_t *capacity, size_t count, size_t each) noexcept nogil

@@ -29,6 +29,7 @@ HEIGHTS = {
     "router._decide_conditions": 30,
     "router._decide_index": 30,
     "router._decide_rules": 30,
+    "router._decide_stances": 30,
     "router._decide_tables": 30,
     "router._decide_told": 30,
     "router._facts": 30,
