@@ -177,13 +177,13 @@ cdef bint recipients_of(Case *c, uint32_t rule, Piece *out) noexcept nogil:
     """Return a rule's target, remembered if the sender is."""
     cdef const Row *row = &c.p.rows[rule]
     cdef Known *known
-    if c.stance == NULL:
+    if c.stance == NULL or not row.flags & CUTS:
         return target_of(c, row, out)
-    known = &c.stance.targets[rule]
+    known = &c.stance.sets[c.p.cut_place[rule]]
     if known.runs == NULL:
         if not target_of(c, row, out) or c.failed:
             return False
-        if learn(c.w, known, out, not row.flags & CUTS) != DONE:
+        if learn(c.w, known, out, False) != DONE:
             c.failed = True
             return False
     out.runs = known.runs
@@ -220,7 +220,10 @@ cdef void meet(Case *c, uint32_t rule) noexcept nogil:
             return
     if not recipients_of(c, rule, &some):
         return
-    matches = pieces_meet(&some, &c.d.audience)
+    if some.runs == &c.p.tables.everything:
+        matches = c.d.audience.count != 0
+    else:
+        matches = pieces_meet(&some, &c.d.audience)
     if not matches and not (c.p.adds and row.flags & (FORBIDS_RECIPIENTS | HOLDS)):
         return
     if grow(<void **>&c.w.hits, &c.w.hit_capacity, c.w.hit_count + 1, sizeof(Hit)) != DONE:

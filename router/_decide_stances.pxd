@@ -8,6 +8,7 @@ from router._tables cimport Status
 
 
 cdef Status sort_out(Policy *p) noexcept nogil
+cdef void expect(const Policy *p, const Workspace *w, uint32_t sender) noexcept nogil
 cdef Stance *stance_of(const Policy *p, Workspace *w, uint32_t sender) noexcept nogil
 cdef Status learn(Workspace *w, Known *known, const Piece *piece, bint lasts) noexcept nogil
 cdef void forget_stances(Workspace *w) noexcept nogil

@@ -14,7 +14,7 @@ from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
 from router._decide_tables cimport (
-    CONSTANT, Known, Piece, Policy, Row, Stance, StancePlace, Workspace, first_past, take,
+    CONSTANT, CUTS, Known, Piece, Policy, Row, Stance, StancePlace, Workspace, first_past, take,
     take_back,
 )
 from router._tables cimport DONE, NO_MEMORY, Run, Status
@@ -25,8 +25,16 @@ cdef enum:
     WORDS_MAX = 4                  # 64 rules each
     TYPES_MAX = 16_384             # each has a set of rules
     PLACES_AT_LEAST = 64           # a power of two
+    NEAR_BYTES = 1024              # brought near for the document after this one
 
 cdef size_t STANCES_BYTES_MAX = POLICY_STANCES_BYTES_MAX
+
+
+cdef extern from *:
+    """
+    #define VANBAN_BRING(at) __builtin_prefetch(at)
+    """
+    void bring "VANBAN_BRING"(const void *at) noexcept nogil
 
 
 cdef inline void note(uint64_t *rules, uint32_t rule) noexcept nogil:
@@ -49,10 +57,14 @@ cdef Status sort_out(Policy *p) noexcept nogil:
             return DONE
     p.of_type = <uint64_t *>calloc(<size_t>p.bucket_count * words, sizeof(uint64_t))
     p.of_bit = <uint64_t *>calloc(<size_t>8 * words, sizeof(uint64_t))
-    if p.of_type == NULL or p.of_bit == NULL:
+    p.cut_place = <uint32_t *>calloc(p.row_count, sizeof(uint32_t))
+    if p.of_type == NULL or p.of_bit == NULL or p.cut_place == NULL:
         return NO_MEMORY
     for rule in range(p.row_count):
         row = &p.rows[rule]
+        if row.flags & CUTS:
+            p.cut_place[rule] = place
+            place += 1
         if row.types:
             for i in range(p.lists[row.types]):
                 note(p.of_type + <size_t>p.lists[row.types + 1 + i] * words, rule)
@@ -62,10 +74,9 @@ cdef Status sort_out(Policy *p) noexcept nogil:
         for i in range(8):
             if row.bits >> i & 1:
                 note(p.of_bit + <size_t>i * words, rule)
-    p.relative_count = place
+    p.known_count = place
     p.stance_bytes = (
-        sizeof(Stance) + words * sizeof(uint64_t)
-        + (p.row_count + <size_t>place) * sizeof(Known)
+        sizeof(Stance) + words * sizeof(uint64_t) + <size_t>place * sizeof(Known)
     )
     p.words = words
     return DONE
@@ -84,6 +95,14 @@ cdef Status make_places(const Policy *p, Workspace *w) noexcept nogil:
     return NO_MEMORY if w.stances == NULL else DONE
 
 
+cdef inline size_t place_of(const Workspace *w, uint32_t sender) noexcept nogil:
+    """Return where a sender stands, or would."""
+    cdef size_t at = (sender * <size_t>0x9E3779B1 >> 8) & w.stance_mask
+    while w.stances[at].stance != NULL and w.stances[at].sender != sender:
+        at = (at + 1) & w.stance_mask
+    return at
+
+
 cdef Stance *make_stance(const Policy *p, Workspace *w, uint32_t sender) noexcept nogil:
     """Find the rules whose senders hold; no set is known yet."""
     cdef Stance *made = <Stance *>take(&w.known, p.stance_bytes)
@@ -94,9 +113,8 @@ cdef Stance *make_stance(const Policy *p, Workspace *w, uint32_t sender) noexcep
     if made == NULL:
         return NULL
     memset(made, 0, p.stance_bytes)
-    made.targets = <Known *>(made + 1)
-    made.sets = made.targets + p.row_count
-    made.rules = <uint64_t *>(made.sets + p.relative_count)
+    made.rules = <uint64_t *>(made + 1)
+    made.sets = <Known *>(made.rules + p.words)
     for rule in range(p.row_count):
         row = &p.rows[rule]
         if row.senders:
@@ -109,19 +127,26 @@ cdef Stance *make_stance(const Policy *p, Workspace *w, uint32_t sender) noexcep
     return made
 
 
+cdef void expect(const Policy *p, const Workspace *w, uint32_t sender) noexcept nogil:
+    """Have what is known of a sender brought near: its document is decided next."""
+    cdef size_t at = place_of(w, sender), i
+    cdef const char *stance = <const char *>w.stances[at].stance
+    if stance != NULL:
+        for i in range(0, p.stance_bytes if p.stance_bytes < NEAR_BYTES else NEAR_BYTES, 64):
+            bring(stance + i)
+
+
 cdef Stance *stance_of(const Policy *p, Workspace *w, uint32_t sender) noexcept nogil:
     """Return what the sender at a position makes of the rules; NULL: no memory."""
     cdef size_t at
     if w.stances == NULL and make_places(p, w) != DONE:
         return NULL
-    at = (sender * <size_t>0x9E3779B1 >> 8) & w.stance_mask
-    while w.stances[at].stance != NULL:
-        if w.stances[at].sender == sender:
-            return w.stances[at].stance
-        at = (at + 1) & w.stance_mask
+    at = place_of(w, sender)
+    if w.stances[at].stance != NULL:
+        return w.stances[at].stance
     if w.stance_count >= w.stance_most or w.stance_bytes >= STANCES_BYTES_MAX:
         forget_stances(w)
-        at = (sender * <size_t>0x9E3779B1 >> 8) & w.stance_mask
+        at = place_of(w, sender)
     w.stances[at].stance = make_stance(p, w, sender)
     w.stances[at].sender = sender
     w.stance_count += w.stances[at].stance != NULL

@@ -119,7 +119,8 @@ cdef struct Policy:
     uint32_t words           # of a set of rules, one bit each; 0: too many for such sets
     uint64_t *of_type        # by the type's symbol: the rules that take it
     uint64_t *of_bit         # by act and urgency, likewise
-    uint32_t relative_count  # sets that depend on the sender
+    uint32_t known_count     # sets that depend on the sender: those of `sets`, then targets
+    uint32_t *cut_place      # by rule: its target's place, if directions or tiers cut it
     size_t stance_bytes      # of what one sender makes of the rules, but for long sets
     bint closed              # what no rule allows is forbidden
     bint asks_sender
@@ -159,8 +160,7 @@ cdef struct Known:  # a set for one sender
 
 cdef struct Stance:  # what a sender makes of few rules; the rest is found by the index
     uint64_t *rules          # whose senders hold
-    Known *targets           # by rule: its recipients
-    Known *sets              # by place: the sets that depend on the sender
+    Known *sets              # by place
 
 
 cdef struct StancePlace:

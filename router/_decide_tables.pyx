@@ -27,6 +27,7 @@ cdef void free_policy(Policy *p) noexcept nogil:
     free(p.ranks)
     free(p.of_type)
     free(p.of_bit)
+    free(p.cut_place)
 
 
 cdef size_t policy_bytes(const Policy *p) noexcept nogil:
@@ -36,6 +37,7 @@ cdef size_t policy_bytes(const Policy *p) noexcept nogil:
         + p.list_size * sizeof(uint32_t) + p.posting_count * sizeof(Posting)
         + p.bucket_count * sizeof(Bucket) + p.rank_count * sizeof(Run)
         + (p.bucket_count + <size_t>8) * p.words * sizeof(uint64_t)
+        + (p.row_count * sizeof(uint32_t) if p.words else 0)
     )
 
 
