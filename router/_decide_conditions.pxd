@@ -93,6 +93,7 @@ cdef struct Case:  # one document while it is decided
     Piece left
     Piece allowed
     Piece extra
+    bint few                 # recipients are bits of a word: `w.few` names those addressed
     bint failed              # out of memory
     uint32_t unmet           # first rule whose signatures are missing, 0: none
     uint32_t banning         # first rule that forbids the document

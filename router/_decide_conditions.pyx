@@ -8,11 +8,13 @@ document left pending: its answer means nothing until it is asked again.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from router._decide_few cimport among, everyone, name_units
 from router._decide_index cimport find_more, find_rules
 from router._decide_stances cimport learn, stance_of
 from router._decide_tables cimport (
     ARE_CHILDREN, ARE_DESCENDANTS, ASKS_AUDIENCE, ASKS_DAYS, ASKS_LISTS, ASKS_NUMBERS,
-    ASKS_OUTSIDE, ASKS_WORKING, CONSTANT, CUTS, FORBIDS_RECIPIENTS, HOLDS, IS_PARENT, IS_SENDER,
+    ASKS_OUTSIDE, ASKS_WORKING, CONSTANT, CUTS, FEW, FORBIDS_RECIPIENTS, HOLDS, IS_PARENT,
+    IS_SENDER,
     Hit, Known, Members, Piece, Row, Slot, Workspace, both, find_slot, grow, holds_one,
     pieces_meet, sort_keys, take, trailing_zeros, want,
 )
@@ -210,6 +212,7 @@ cdef void meet(Case *c, uint32_t rule) noexcept nogil:
     cdef const Row *row = &c.p.rows[rule]
     cdef Piece some
     cdef Hit *hit
+    cdef uint64_t here = 0
     cdef bint matches, unknown = False
     if row.flags & (ASKS_NUMBERS | ASKS_LISTS | ASKS_AUDIENCE | ASKS_DAYS) or row.signed_by:
         if not is_such(c, row):
@@ -220,8 +223,11 @@ cdef void meet(Case *c, uint32_t rule) noexcept nogil:
             return
     if not recipients_of(c, rule, &some):
         return
-    if some.runs == &c.p.tables.everything:
-        matches = c.d.audience.count != 0
+    if c.few:
+        here = everyone(&c.w.few)
+        if some.runs != &c.p.tables.everything:
+            here = among(&c.w.few, &some)
+        matches = here != 0
     else:
         matches = pieces_meet(&some, &c.d.audience)
     if not matches and not (c.p.adds and row.flags & (FORBIDS_RECIPIENTS | HOLDS)):
@@ -234,6 +240,7 @@ cdef void meet(Case *c, uint32_t rule) noexcept nogil:
     hit.matches = matches
     hit.unknown = unknown
     hit.noted = False
+    hit.here = here
     hit.target = some
     c.w.hit_count += 1
 
@@ -264,6 +271,7 @@ cdef void find_hits(Case *c) noexcept nogil:
         if c.stance == NULL:
             c.failed = True
         else:
+            c.few = c.d.audience_size <= FEW and name_units(&w.few, &c.d.audience)
             meet_all(c)
         return
     find_rules(c.p, w, c.d.type, c.d.sender, c.d.audience.runs, c.d.audience.count)

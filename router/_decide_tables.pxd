@@ -82,6 +82,15 @@ cdef struct Members:
     uint8_t form
 
 
+cdef enum:
+    FEW = 64                 # units that are bits of one word
+
+
+cdef struct Units:  # positions of few units in order, then positions beyond all
+    int32_t[FEW + 4] at
+    uint32_t count
+
+
 cdef struct Piece:  # a set that lives elsewhere
     const Run *runs
     size_t count
@@ -149,6 +158,7 @@ cdef struct Hit:  # a rule whose conditions hold, and its recipients
     bint matches
     bint unknown             # but for working hours of a year without data
     bint noted               # it decided something
+    uint64_t here            # its recipients among few addressed, one bit each
     Piece target
 
 
@@ -194,6 +204,7 @@ cdef struct Workspace:
     uint64_t *wanted         # keys of slots that a document asked for in vain
     size_t wanted_count
     size_t wanted_capacity
+    Units few                # those addressed by the document at hand, if few
     Run own                  # the sender of the document at hand
     Run above                # its parent
 

@@ -212,12 +212,13 @@ def world_code(world: World, position: int) -> str:
     return f"H{world.hierarchy.number(position)}"
 
 
-def test_a_rule_of_many_runs_is_found_by_each_of_its_recipients() -> None:
-    rows = [(1, 1, 0, 0), *((number, 2, 0, 1) for number in range(2, 402))]
+@pytest.mark.parametrize("runs", [5, 200, 700])
+def test_a_rule_of_many_runs_is_found_by_each_of_its_recipients(runs: int) -> None:
+    rows = [(1, 1, 0, 0), *((number, 2, 0, 1) for number in range(2, 2 + 2 * runs))]
     hierarchy = Hierarchy(rows)
     world = World(1)
     lookup = type(world.lookup)(rows, hierarchy)
-    text = " | ".join(f"H{number}" for number in range(2, 402, 2))
+    text = " | ".join(f"H{number}" for number in range(2, 2 + 2 * runs, 2))
     rule = Rule("r", Effect(forbid=Forbid.RECIPIENTS), recipients=text)
     policy = PolicyFile(format=1, name="t", default=Default.ALLOW, rules=(rule,))
     compiled = compile_policy(policy, lookup, CALENDAR)
@@ -227,6 +228,10 @@ def test_a_rule_of_many_runs_is_found_by_each_of_its_recipients() -> None:
     for place, answer in enumerate(answers):
         number = hierarchy.number(place)
         assert bool(answer.excluded) == (number % 2 == 0 and number > 1)
+    some = Audience.from_positions(range(0, hierarchy.size, max(1, hierarchy.size // 60)))
+    (answer,) = decide_batch(compiled, facts[:1], [some], batch(world, 1)[2])
+    even = {place for place in some.positions() if hierarchy.number(place) % 2 == 0}
+    assert set(answer.excluded.positions()) == even
 
 
 def test_more_senders_than_are_remembered_are_decided_as_each_alone_in_bounded_memory() -> None:
