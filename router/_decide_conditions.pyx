@@ -175,7 +175,7 @@ cdef bint is_such(Case *c, const Row *row) noexcept nogil:
     return True
 
 
-cdef bint recipients_of(Case *c, uint32_t rule, Piece *out) noexcept nogil:
+cdef inline bint recipients_of(Case *c, uint32_t rule, Piece *out) noexcept nogil:
     """Return a rule's target, remembered if the sender is."""
     cdef const Row *row = &c.p.rows[rule]
     cdef Known *known
@@ -207,7 +207,7 @@ cdef void consider(Case *c, uint32_t rule) noexcept nogil:
     meet(c, rule)
 
 
-cdef void meet(Case *c, uint32_t rule) noexcept nogil:
+cdef inline void meet(Case *c, uint32_t rule) noexcept nogil:
     """Keep a rule of this sender, type, act and urgency, if all else holds."""
     cdef const Row *row = &c.p.rows[rule]
     cdef Piece some

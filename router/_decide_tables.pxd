@@ -155,9 +155,9 @@ cdef struct Slot:  # what a set is for one sender
 
 cdef struct Hit:  # a rule whose conditions hold, and its recipients
     uint32_t rule
-    bint matches
-    bint unknown             # but for working hours of a year without data
-    bint noted               # it decided something
+    uint8_t matches
+    uint8_t unknown          # but for working hours of a year without data
+    uint8_t noted            # it decided something
     uint64_t here            # its recipients among few addressed, one bit each
     Piece target
 
