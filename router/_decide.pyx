@@ -20,6 +20,7 @@ from router._core cimport Hierarchy
 from router._decide_conditions cimport Answer, Asked, Hours, Instant
 from router._decide_index cimport build_index
 from router._decide_rules cimport PARTS_MAX, decide_one
+from router._decide_stances cimport expect, forget_stances, sort_out
 from router._decide_tables cimport (
     ADDS, CONSTANT, HOLDS, OTHERWISE, REQUIRES, Members, Policy, Row, Workspace,
     fill_slot, forget_slots, free_policy, free_workspace, grow, make_workspace,
@@ -121,6 +122,8 @@ cdef Status run(const Policy *p, Workspace *w, const Instant *now, Asked *asked,
     w.wanted_count = 0
     for i in range(count):
         if answers[i].pending:
+            if w.stance_count and i + 1 < count and asked[i + 1].sender != NOBODY:
+                expect(p, w, asked[i + 1].sender)
             status = decide_one(p, w, now, &asked[i], &answers[i])
             if status != DONE:
                 return status
@@ -173,6 +176,8 @@ cdef class DecisionTables:
         cdef Status status
         with nogil:
             status = build_index(&self.policy)
+            if status == DONE:
+                status = sort_out(&self.policy)
         if status != DONE:
             raise MemoryError
 
@@ -329,6 +334,7 @@ cdef class DecisionTables:
             take_back(&desk.space.kept)
             if desk.space.slot_count > SLOTS_MAX:
                 forget_slots(&desk.space)
+                forget_stances(&desk.space)
                 desk.held.clear()
             asked = <Asked *>take(&desk.space.kept, (count + 1) * sizeof(Asked))
             answers = <Answer *>take(&desk.space.kept, (count + 1) * sizeof(Answer))

@@ -6,7 +6,7 @@ The contract of `_decide_conditions.pyx`; no Python object is touched.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from router._decide_tables cimport Piece, Policy, Workspace
+from router._decide_tables cimport Piece, Policy, Stance, Workspace
 
 
 cdef enum Hours:
@@ -89,9 +89,11 @@ cdef struct Case:  # one document while it is decided
     const Instant *now
     const Asked *d
     Answer *out
+    Stance *stance           # what the sender makes of the rules; NULL: the index finds them
     Piece left
     Piece allowed
     Piece extra
+    bint few                 # recipients are bits of a word: `w.few` names those addressed
     bint failed              # out of memory
     uint32_t unmet           # first rule whose signatures are missing, 0: none
     uint32_t banning         # first rule that forbids the document

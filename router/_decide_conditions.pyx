@@ -8,12 +8,15 @@ document left pending: its answer means nothing until it is asked again.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from router._decide_few cimport among, everyone, name_units
 from router._decide_index cimport find_more, find_rules
+from router._decide_stances cimport learn, stance_of
 from router._decide_tables cimport (
     ARE_CHILDREN, ARE_DESCENDANTS, ASKS_AUDIENCE, ASKS_DAYS, ASKS_LISTS, ASKS_NUMBERS,
-    ASKS_OUTSIDE, ASKS_WORKING, CONSTANT, CUTS, FORBIDS_RECIPIENTS, HOLDS, IS_PARENT, IS_SENDER,
-    Hit, Members, Piece, Row, Slot, Workspace, both, find_slot, grow, holds_one, pieces_meet,
-    sort_keys, take, want,
+    ASKS_OUTSIDE, ASKS_WORKING, CONSTANT, CUTS, FEW, FORBIDS_RECIPIENTS, HOLDS, IS_PARENT,
+    IS_SENDER,
+    Hit, Known, Members, Piece, Row, Slot, Workspace, both, find_slot, grow, holds_one,
+    pieces_meet, sort_keys, take, trailing_zeros, want,
 )
 from router._tables cimport DONE, NOBODY, Run, push_run
 
@@ -23,16 +26,33 @@ from router._tables cimport DONE, NOBODY, Run, push_run
 cdef bint set_of(Case *c, uint32_t number, Piece *out) noexcept nogil:
     """Return the set of a rule for this sender; False when it must be evaluated first."""
     cdef const Members *one = &c.p.sets[number - 1]
-    cdef uint32_t sender = c.d.sender
-    cdef uint64_t key
-    cdef Slot *slot
+    cdef Known *known
     out.runs = one.runs
     out.count = one.count
     if one.form == CONSTANT:
         return True
     out.count = 0
-    if sender == NOBODY:
+    if c.d.sender == NOBODY:
         return True
+    if c.stance == NULL:
+        return find_set(c, one, number, out)
+    known = &c.stance.sets[one.place]
+    if known.runs == NULL:
+        if not find_set(c, one, number, out):
+            return False
+        if learn(c.w, known, out, True) != DONE:
+            c.failed = True
+            return False
+    out.runs = known.runs
+    out.count = known.count
+    return True
+
+
+cdef bint find_set(Case *c, const Members *one, uint32_t number, Piece *out) noexcept nogil:
+    """Find a set that depends on the sender, in the tables or among those evaluated."""
+    cdef uint32_t sender = c.d.sender
+    cdef uint64_t key
+    cdef Slot *slot
     if one.form == IS_SENDER:
         out.runs = &c.w.own
         out.count = 1
@@ -155,12 +175,28 @@ cdef bint is_such(Case *c, const Row *row) noexcept nogil:
     return True
 
 
+cdef inline bint recipients_of(Case *c, uint32_t rule, Piece *out) noexcept nogil:
+    """Return a rule's target, remembered if the sender is."""
+    cdef const Row *row = &c.p.rows[rule]
+    cdef Known *known
+    if c.stance == NULL or not row.flags & CUTS:
+        return target_of(c, row, out)
+    known = &c.stance.sets[c.p.cut_place[rule]]
+    if known.runs == NULL:
+        if not target_of(c, row, out) or c.failed:
+            return False
+        if learn(c.w, known, out, False) != DONE:
+            c.failed = True
+            return False
+    out.runs = known.runs
+    out.count = known.count
+    return True
+
+
 cdef void consider(Case *c, uint32_t rule) noexcept nogil:
-    """Keep a rule that applies and may decide anything."""
+    """Keep a rule that was found, if it applies and may decide anything."""
     cdef const Row *row = &c.p.rows[rule]
     cdef Piece some
-    cdef Hit *hit
-    cdef bint matches, unknown = False
     if c.d.bits & ~row.bits:
         return
     if row.senders and not (
@@ -168,6 +204,16 @@ cdef void consider(Case *c, uint32_t rule) noexcept nogil:
         and holds_one(&some, c.d.sender)
     ):
         return
+    meet(c, rule)
+
+
+cdef inline void meet(Case *c, uint32_t rule) noexcept nogil:
+    """Keep a rule of this sender, type, act and urgency, if all else holds."""
+    cdef const Row *row = &c.p.rows[rule]
+    cdef Piece some
+    cdef Hit *hit
+    cdef uint64_t here = 0
+    cdef bint matches, unknown = False
     if row.flags & (ASKS_NUMBERS | ASKS_LISTS | ASKS_AUDIENCE | ASKS_DAYS) or row.signed_by:
         if not is_such(c, row):
             return
@@ -175,9 +221,15 @@ cdef void consider(Case *c, uint32_t rule) noexcept nogil:
         unknown = c.now.hours == HOURS_UNKNOWN
         if not unknown and (row.flags & ASKS_WORKING != 0) != (c.now.hours == WORKING_HOURS):
             return
-    if not target_of(c, row, &some):
+    if not recipients_of(c, rule, &some):
         return
-    matches = pieces_meet(&some, &c.d.audience)
+    if c.few:
+        here = everyone(&c.w.few)
+        if some.runs != &c.p.tables.everything:
+            here = among(&c.w.few, &some)
+        matches = here != 0
+    else:
+        matches = pieces_meet(&some, &c.d.audience)
     if not matches and not (c.p.adds and row.flags & (FORBIDS_RECIPIENTS | HOLDS)):
         return
     if grow(<void **>&c.w.hits, &c.w.hit_capacity, c.w.hit_count + 1, sizeof(Hit)) != DONE:
@@ -188,8 +240,25 @@ cdef void consider(Case *c, uint32_t rule) noexcept nogil:
     hit.matches = matches
     hit.unknown = unknown
     hit.noted = False
+    hit.here = here
     hit.target = some
     c.w.hit_count += 1
+
+
+cdef void meet_all(Case *c) noexcept nogil:
+    """Look at the rules that the sender meets and that take the document, in order."""
+    cdef uint32_t words = c.p.words, word, bits
+    cdef const uint64_t *of_type = c.p.of_type + <size_t>c.d.type * words
+    cdef uint64_t rules
+    for word in range(words):
+        rules = c.stance.rules[word] & of_type[word]
+        bits = c.d.bits
+        while bits:
+            rules &= c.p.of_bit[trailing_zeros(bits) * words + word]
+            bits &= bits - 1
+        while rules:
+            meet(c, (word << 6) + trailing_zeros(rules))
+            rules &= rules - 1
 
 
 cdef void find_hits(Case *c) noexcept nogil:
@@ -197,6 +266,14 @@ cdef void find_hits(Case *c) noexcept nogil:
     cdef Workspace *w = c.w
     cdef size_t i
     w.hit_count = 0
+    if c.p.words and c.d.sender != NOBODY:
+        c.stance = stance_of(c.p, w, c.d.sender)
+        if c.stance == NULL:
+            c.failed = True
+        else:
+            c.few = c.d.audience_size <= FEW and name_units(&w.few, &c.d.audience)
+            meet_all(c)
+        return
     find_rules(c.p, w, c.d.type, c.d.sender, c.d.audience.runs, c.d.audience.count)
     for i in range(w.found_count):
         consider(c, w.found[i])
@@ -206,6 +283,8 @@ cdef void find_late_hits(Case *c) noexcept nogil:
     """Find the prohibitions and holds that meet only what policy adds."""
     cdef Workspace *w = c.w
     cdef size_t i
+    if c.stance != NULL:  # all that meet more than the audience are there
+        return
     find_more(c.p, w, c.d.type, c.extra.runs, c.extra.count)
     for i in range(w.found_count):
         consider(c, w.found[i])

@@ -17,6 +17,7 @@ from router._decide_tables cimport (
     IS_SETTING, QUARANTINES, REQUIRES, Hit, Piece, Policy, Row, Workspace, both, either, gather,
     pieces_meet, sort_keys, take, take_back, united, without,
 )
+from router._decide_weighing cimport can_weigh, weigh
 from router._tables cimport DONE, NO_MEMORY, NOBODY, Run, Status
 
 
@@ -319,11 +320,9 @@ cdef void keep(Case *c, Piece *piece) noexcept nogil:
     piece.runs = runs
 
 
-cdef void tell(Case *c) noexcept nogil:
-    """Keep the sets and the numbers of the rules that decided."""
+cdef void keep_sets(Case *c) noexcept nogil:
     cdef Answer *out = c.out
     cdef size_t i
-    cdef uint32_t *rules
     keep(c, &out.effective)
     keep(c, &out.excluded)
     keep(c, &out.added)
@@ -332,6 +331,15 @@ cdef void tell(Case *c) noexcept nogil:
     if out.parts == NULL:
         for i in range(out.approval_count):
             keep(c, &out.approvals[i].units)
+
+
+cdef void tell(Case *c) noexcept nogil:
+    """Keep the sets and the numbers of the rules that decided."""
+    cdef Answer *out = c.out
+    cdef size_t i
+    cdef uint32_t *rules
+    if not c.few:
+        keep_sets(c)
     rules = <uint32_t *>take(&c.w.kept, (c.w.hit_count + 1) * sizeof(uint32_t))
     if rules == NULL:
         c.failed = True
@@ -371,9 +379,13 @@ cdef Status decide_one(const Policy *p, Workspace *w, const Instant *now, Asked 
     if c.extra.count:
         find_late_hits(&c)
     order_hits(&c)
-    grant(&c)
-    forbid(&c)
-    hold(&c)
+    if c.few and not c.failed and can_weigh(&c):
+        weigh(&c)
+    else:
+        c.few = False
+        grant(&c)
+        forbid(&c)
+        hold(&c)
     set_up(&c)
     require(&c)
     if c.failed:

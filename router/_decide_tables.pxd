@@ -78,7 +78,17 @@ cdef struct Members:
     const Run *runs
     uint32_t count
     uint32_t size
+    uint32_t place           # among the sets that depend on the sender
     uint8_t form
+
+
+cdef enum:
+    FEW = 64                 # units that are bits of one word
+
+
+cdef struct Units:  # positions of few units in order, then positions beyond all
+    int32_t[FEW + 4] at
+    uint32_t count
 
 
 cdef struct Piece:  # a set that lives elsewhere
@@ -115,6 +125,12 @@ cdef struct Policy:
     Run *ranks               # the positions of each tier that has any unit, in order
     uint32_t rank_count
     uint8_t[256] rank_of     # by tier
+    uint32_t words           # of a set of rules, one bit each; 0: too many for such sets
+    uint64_t *of_type        # by the type's symbol: the rules that take it
+    uint64_t *of_bit         # by act and urgency, likewise
+    uint32_t known_count     # sets that depend on the sender: those of `sets`, then targets
+    uint32_t *cut_place      # by rule: its target's place, if directions or tiers cut it
+    size_t stance_bytes      # of what one sender makes of the rules, but for long sets
     bint closed              # what no rule allows is forbidden
     bint asks_sender
     bint adds
@@ -139,15 +155,38 @@ cdef struct Slot:  # what a set is for one sender
 
 cdef struct Hit:  # a rule whose conditions hold, and its recipients
     uint32_t rule
-    bint matches
-    bint unknown             # but for working hours of a year without data
-    bint noted               # it decided something
+    uint8_t matches
+    uint8_t unknown          # but for working hours of a year without data
+    uint8_t noted            # it decided something
+    uint64_t here            # its recipients among few addressed, one bit each
     Piece target
+
+
+cdef struct Known:  # a set for one sender
+    const Run *runs          # NULL: not asked for yet
+    size_t count
+    Run[2] small             # where most sets lie: beside what points to them
+
+
+cdef struct Stance:  # what a sender makes of few rules; the rest is found by the index
+    uint64_t *rules          # whose senders hold
+    Known *sets              # by place
+
+
+cdef struct StancePlace:
+    uint32_t sender          # a position
+    Stance *stance           # NULL: free
 
 
 cdef struct Workspace:
     Arena scratch            # of one document
     Arena kept               # of one call
+    Arena known              # of stances
+    StancePlace *stances
+    size_t stance_mask
+    size_t stance_count
+    size_t stance_most
+    size_t stance_bytes
     uint32_t *stamps         # by rule: the number of the last document that met it
     uint32_t stamp
     uint32_t *found          # rules to look at
@@ -165,8 +204,16 @@ cdef struct Workspace:
     uint64_t *wanted         # keys of slots that a document asked for in vain
     size_t wanted_count
     size_t wanted_capacity
+    Units few                # those addressed by the document at hand, if few
     Run own                  # the sender of the document at hand
     Run above                # its parent
+
+
+cdef extern from *:
+    """
+    #define VANBAN_TRAILING_ZEROS(x) ((unsigned)__builtin_ctzll(x))
+    """
+    uint32_t trailing_zeros "VANBAN_TRAILING_ZEROS"(uint64_t x) noexcept nogil
 
 
 cdef void free_policy(Policy *p) noexcept nogil
@@ -174,6 +221,7 @@ cdef size_t policy_bytes(const Policy *p) noexcept nogil
 
 cdef Status make_workspace(const Policy *p, Workspace *w) noexcept nogil
 cdef void free_workspace(Workspace *w) noexcept nogil
+cdef void free_arena(Arena *arena) noexcept nogil
 cdef void *take(Arena *arena, size_t size) noexcept nogil
 cdef void take_back(Arena *arena) noexcept nogil
 cdef Status grow(void **data, size_t *capacity, size_t count, size_t each) noexcept nogil

@@ -18,13 +18,6 @@ cdef enum:
     SLOTS_AT_FIRST = 256      # a power of two
 
 
-cdef extern from *:
-    """
-    #define VANBAN_TRAILING_ZEROS(x) ((unsigned)__builtin_ctzll(x))
-    """
-    uint32_t trailing_zeros "VANBAN_TRAILING_ZEROS"(uint64_t x) noexcept nogil
-
-
 cdef void free_policy(Policy *p) noexcept nogil:
     free(p.rows)
     free(p.sets)
@@ -32,6 +25,9 @@ cdef void free_policy(Policy *p) noexcept nogil:
     free(p.postings)
     free(p.buckets)
     free(p.ranks)
+    free(p.of_type)
+    free(p.of_bit)
+    free(p.cut_place)
 
 
 cdef size_t policy_bytes(const Policy *p) noexcept nogil:
@@ -40,6 +36,8 @@ cdef size_t policy_bytes(const Policy *p) noexcept nogil:
         sizeof(Policy) + p.row_count * sizeof(Row) + p.set_count * sizeof(Members)
         + p.list_size * sizeof(uint32_t) + p.posting_count * sizeof(Posting)
         + p.bucket_count * sizeof(Bucket) + p.rank_count * sizeof(Run)
+        + (p.bucket_count + <size_t>8) * p.words * sizeof(uint64_t)
+        + (p.row_count * sizeof(uint32_t) if p.words else 0)
     )
 
 
@@ -70,6 +68,8 @@ cdef void free_arena(Arena *arena) noexcept nogil:
 cdef void free_workspace(Workspace *w) noexcept nogil:
     free_arena(&w.scratch)
     free_arena(&w.kept)
+    free_arena(&w.known)
+    free(w.stances)
     free(w.stamps)
     free(w.found)
     free(w.hits)

@@ -7,6 +7,8 @@ tried before anything is written, and takes over in one step after the flush.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Final
 
 from router import limits
 from router.directory import Snapshot
@@ -18,11 +20,15 @@ from router.errors import ConflictError, InputError, PolicyError, PolicyProblem
 from router.model.policies import PolicyChecked, PolicyVersion, TestOutcome
 from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.floor import SHIPPED, floor_rules
+from router.policy.lines import LineMap
 from router.policy.model import PolicyFile
 from router.policy.parsing import parse_policy
-from router.policy.problems import findings_of
+from router.policy.problems import Problems, findings_of
 from router.policy.trying import run_tests
 from router.ports import Clock
+
+_TESTS_NAMED_MAX: Final = 20
+"""Failing tests named when an activation is refused; of all the number is said."""
 
 
 class PolicyKeeper:
@@ -81,12 +87,7 @@ class PolicyKeeper:
         _check_reason(reason)
         now_us = self._clock.now_us()
         policy = read_new(text, self._rooms.directory.snapshot(now_us), now_us)
-        failed = [one for one in self._tried(policy) if not one.passed]
-        if failed:
-            raise PolicyError(
-                "policy.tests_failed", path="tests", count=len(failed), test=failed[0].name,
-                words=failed[0].words,
-            )  # fmt: skip
+        _require_passed(self._tried(policy), text)
         with self._rooms.lock:
             return self._write(policy, text, 0, actor, reason)
 
@@ -139,6 +140,21 @@ class PolicyKeeper:
 
 def _is_shipped(rooms: Rooms, version: int) -> bool:
     return rooms.policies.of_version(version).policy is SHIPPED
+
+
+def _require_passed(outcomes: Sequence[TestOutcome], text: bytes) -> None:
+    """Raise PolicyError that names the first failing tests with their lines, if any fails."""
+    failed = [(place, one) for place, one in enumerate(outcomes) if not one.passed]
+    if not failed:
+        return
+    found = Problems()
+    for place, one in failed[:_TESTS_NAMED_MAX]:
+        found.add("policy.test_failed", ("tests", place), test=one.name, words=one.words)
+    first = failed[0][1]
+    raise PolicyError(
+        "policy.tests_failed", problems=found.placed(LineMap(text.decode())), path="tests",
+        count=len(failed), test=first.name, words=first.words,
+    )  # fmt: skip
 
 
 def _check_reason(reason: str) -> None:

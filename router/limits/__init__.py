@@ -113,8 +113,7 @@ POLICY_NAME_CHARS_MAX: Final = 100
 POLICY_VALUES_MAX: Final = 256
 """Values of one list in a condition (types, marks, media types)."""
 POLICY_RUNS_MAX: Final = 16_777_216
-"""Runs of positions in the sets of all rules of a file, each rule counted: what one document
-that met all of them would have to join (8 bytes a run, a few times over)."""
+"""Runs in the sets of all rules of a file: what a document that met all would have to join."""
 POLICY_WORKING_DAYS_MAX: Final = 366
 POLICY_PART_BYTES_MAX: Final = 524_288
 """Compressed bytes of a policy file in one record of the log."""
@@ -126,6 +125,8 @@ POLICY_SENDERS_CACHED_MAX: Final = 16_384
 """Sets relative to a sender that one compiled policy remembers."""
 POLICY_SETS_CACHED_MAX: Final = 262_144
 """Sets of (selector, sender) remembered by each thread that decides."""
+POLICY_STANCES_BYTES_MAX: Final = 16_777_216
+"""Bytes in which each thread that decides remembers what senders make of few rules."""
 POLICY_COMPILED_MAX: Final = 8
 """Compiled policies kept: (version, snapshot) pairs."""
 POLICY_GROUPS_MAX: Final = 1_000
@@ -137,8 +138,7 @@ POLICY_UNITS_TOLD_MAX: Final = 20
 POLICY_REPLAYED_MAX: Final = 100_000
 """Stored documents that one look at a policy's impact may replay."""
 HELD_PARTS_MAX: Final = 5
-"""Held parts of one document; the excluded ones, and those who wait for a verdict, are the sixth
-and the seventh part of its record."""
+"""Held parts of one document; the excluded, and who waits for a verdict, are its 6th and 7th."""
 ENTRY_PARTS_MAX: Final = 7
 """Parts of one record: an entry's number has three bits for its part."""
 HOLDS_PAGE_MAX: Final = 500

@@ -48,6 +48,15 @@ def _what_vi(what: str) -> str:
     return {"token": "Mã truy cập", "certificate": "Chứng thư"}.get(what, what)
 
 
+_HOLD_STATES_VI: Final = {
+    "released": "đã duyệt",
+    "denied": "bị từ chối duyệt",
+    "expired": "hết hạn duyệt",
+    "withdrawn": "đã thu hồi",
+}
+"""How a held part ended, in the words of `vanban outbox`."""
+
+
 def say(error: VanbanError, language: str = "en") -> tuple[str, str]:
     """Return (what was wrong, what to do) in "en" or "vi"."""
     row = TABLE[error.code]
@@ -55,6 +64,8 @@ def say(error: VanbanError, language: str = "en") -> tuple[str, str]:
     if language == "vi":
         if error.code == "sender.mismatch":
             facts["what"] = _what_vi(str(facts["what"]))
+        elif error.code == "hold.over":
+            facts["state"] = _HOLD_STATES_VI.get(str(facts["state"]), facts["state"])
         return row.vi.format_map(facts), row.remedy_vi.format_map(facts)
     return row.en.format_map(facts), row.remedy_en.format_map(facts)
 

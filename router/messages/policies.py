@@ -203,6 +203,11 @@ POLICIES: Final[dict[str, Words]] = {
         "Tệp không đúng TOML mã UTF-8: {reason}.",
         "Correct the line named.", "Sửa dòng đã nêu.",
     ),
+    "policy.test_failed": Words(
+        "The test “{test}” fails. {words}",
+        "Phép thử “{test}” không đạt. {words}",
+        "Mend the rules or the test.", "Sửa quy tắc hoặc phép thử.",
+    ),
     "policy.test_units": Words(
         "A test that expects “{expect}” names its units with “add”, and none with “refuse”.",
         "Phép thử “{expect}” phải nêu units khi là “add”, không nêu khi là “refuse”.",

@@ -50,6 +50,7 @@ def test_an_operator_activates_asks_and_takes_back(house):
         with pytest.raises(PolicyError) as failed:
             client.activate_policy(FAILING, reason="QĐ 13")
         assert failed.value.code == "policy.tests_failed"
+        assert [one.code for one in failed.value.problems] == ["policy.test_failed"]
         with pytest.raises(PolicyError) as wrong:
             client.activate_policy(OPEN + "colour = 1\nshape = 2\n", reason="QĐ 14")
         told = [(one.line, one.path, one.code) for one in wrong.value.problems]

@@ -27,6 +27,8 @@ from router.policy.model import DocumentConditions, Effect, Forbid, PolicyFile, 
 SEEDS = st.integers(0, 2**48)
 EXAMPLES = 250
 DOCUMENTS = 8
+BESIDE = 256
+"""Rules that no document meets: with so many others, rules are found by the index."""
 TOLD = {"rules", "refusal_rule"}
 
 
@@ -78,6 +80,28 @@ def shown(world: World, decision: Decision) -> dict[str, Any]:
     return fields
 
 
+def among_many(policy: PolicyFile) -> PolicyFile:
+    """Return the policy with rules more, at the end, that no document meets."""
+    silent = (
+        Rule(name=f"x{place}", documents=_conditions(), effect=Effect(forbid=Forbid.DOCUMENT))
+        for place in range(BESIDE)
+    )
+    return msgspec.structs.replace(policy, rules=(*policy.rules, *silent))
+
+
+def as_alone(decision: Decision, rules: int) -> Decision:
+    """Return a decision among many rules with the numbers of the rules, floor's last, alone."""
+
+    def back(numbers: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(one - BESIDE if one > rules else one for one in numbers)
+
+    held = tuple(msgspec.structs.replace(p, rules=back(p.rules)) for p in decision.held)
+    (refusal,) = back((decision.refusal_rule,))
+    return msgspec.structs.replace(
+        decision, rules=back(decision.rules), held=held, refusal_rule=refusal
+    )
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(SEEDS)
 def test_every_field_of_every_decision_is_the_oracles(seed: int) -> None:
@@ -88,6 +112,15 @@ def test_every_field_of_every_decision_is_the_oracles(seed: int) -> None:
     for facts, members, answer in zip(batch.facts, batch.members, answers, strict=True):
         wanted = oracle.decide(facts, members, batch.at_us)
         assert shown(world, answer) == wanted | {"policy_version": 7}
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(SEEDS)
+def test_rules_among_many_decide_as_they_do_alone(seed: int) -> None:
+    world = World(seed, most=(24, 90, 300)[seed % 3])  # some audiences are more than 64 units
+    batch = asked(world)
+    alone, many = decided(world, batch), decided(world, batch, among_many(world.policy))
+    assert [as_alone(one, len(world.policy.rules)) for one in many] == alone
 
 
 @settings(max_examples=60, deadline=None)

@@ -28,7 +28,7 @@ from router.policy.model import (
 VIETNAM = timezone(timedelta(hours=7))
 DAY = timedelta(days=1)
 LANES = {"flash": 0, "very_urgent": 1, "urgent": 2, "normal": 3}
-PARTS_MAX = 6
+PARTS_MAX = 5
 UNKNOWN = "unknown"  # what a rule says that needs a year without data
 
 

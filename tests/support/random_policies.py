@@ -72,7 +72,7 @@ class World:
 
     def _rows(self, count: int) -> list[Row]:
         chance = self.chance
-        step = chance.choice((1, 7, 70_000_000))
+        step = chance.choice((1, 7, 14_000_000))
         rows: list[Row] = []
         shape = chance.random()
         for place in range(count):

@@ -15,18 +15,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from support.random_policies import CALENDAR, World
 
 from router._core import Audience, Hierarchy
 from router._decide import ROW_BYTES, DecisionTables, Flag
-from router.limits import HELD_PARTS_MAX
+from router.limits import HELD_PARTS_MAX, POLICY_STANCES_BYTES_MAX
 from router.model.decisions import Refused
 from router.model.documents import Act, Urgency
 from router.policy.answers import Decision, HeldPart
 from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.deciding import decide_batch
-from router.policy.model import Default, Effect, Forbid, Hold, PolicyFile, Rule
+from router.policy.model import (
+    Default,
+    DocumentConditions,
+    Effect,
+    Forbid,
+    Hold,
+    PolicyFile,
+    Rule,
+)
 
 TESTS = Path(__file__).resolve().parents[2]
 SEEDS = range(200, 240)
@@ -204,12 +212,13 @@ def world_code(world: World, position: int) -> str:
     return f"H{world.hierarchy.number(position)}"
 
 
-def test_a_rule_of_many_runs_is_found_by_each_of_its_recipients() -> None:
-    rows = [(1, 1, 0, 0), *((number, 2, 0, 1) for number in range(2, 402))]
+@pytest.mark.parametrize("runs", [5, 200, 700])
+def test_a_rule_of_many_runs_is_found_by_each_of_its_recipients(runs: int) -> None:
+    rows = [(1, 1, 0, 0), *((number, 2, 0, 1) for number in range(2, 2 + 2 * runs))]
     hierarchy = Hierarchy(rows)
     world = World(1)
     lookup = type(world.lookup)(rows, hierarchy)
-    text = " | ".join(f"H{number}" for number in range(2, 402, 2))
+    text = " | ".join(f"H{number}" for number in range(2, 2 + 2 * runs, 2))
     rule = Rule("r", Effect(forbid=Forbid.RECIPIENTS), recipients=text)
     policy = PolicyFile(format=1, name="t", default=Default.ALLOW, rules=(rule,))
     compiled = compile_policy(policy, lookup, CALENDAR)
@@ -219,6 +228,40 @@ def test_a_rule_of_many_runs_is_found_by_each_of_its_recipients() -> None:
     for place, answer in enumerate(answers):
         number = hierarchy.number(place)
         assert bool(answer.excluded) == (number % 2 == 0 and number > 1)
+    some = Audience.from_positions(range(0, hierarchy.size, max(1, hierarchy.size // 60)))
+    (answer,) = decide_batch(compiled, facts[:1], [some], batch(world, 1)[2])
+    even = {place for place in some.positions() if hierarchy.number(place) % 2 == 0}
+    assert set(answer.excluded.positions()) == even
+
+
+def test_more_senders_than_are_remembered_are_decided_as_each_alone_in_bounded_memory() -> None:
+    senders, rules = 6_000, 240  # what they make of the rules takes three times the bound
+    rows = [(1, 1, 0, 0), *((number, 2, 0, 1) for number in range(2, 102))]
+    rows += [(number, 3, 0, 2 + number % 100) for number in range(102, 102 + senders)]
+    hierarchy = Hierarchy(rows)
+    world = World(1, rules=0)
+    lookup = type(world.lookup)(rows, hierarchy)
+    forbid = Effect(forbid=Forbid.RECIPIENTS)
+    silent = DocumentConditions(types=("no document's",))
+    made = [Rule(f"r{place}", forbid, documents=silent) for place in range(rules)]
+    made.append(Rule("above", forbid, recipients="parent(sender)"))
+    policy = PolicyFile(format=1, name="t", default=Default.ALLOW, rules=tuple(made))
+    compiled = compile_policy(policy, lookup, CALENDAR)
+    everybody, at_us = hierarchy.everything(), batch(world, 1)[2]
+    facts = [replace(world.document(), sender=102 + place) for place in range(senders)]
+    gc.collect()
+    before = resident_bytes()
+    for _ in range(2):
+        for one in facts:
+            (answer,) = decide_batch(compiled, [one], [everybody], at_us)
+            parent = hierarchy.position(2 + one.sender % 100)
+            assert answer.excluded.runs == ((parent, parent + 1),)
+    assert resident_bytes() - before < 1.5 * POLICY_STANCES_BYTES_MAX
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the library wraps glibc's functions")

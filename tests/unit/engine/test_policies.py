@@ -74,6 +74,23 @@ def test_a_policy_that_fails_its_tests_leaves_the_running_one() -> None:
     assert [one.passed for one in checked.tests] == [False]
 
 
+def test_every_failing_test_is_named_with_its_line_up_to_twenty_and_all_are_counted() -> None:
+    office = Office()
+    test = FAILING[len(CLOSED) :]
+    for count in (3, 23):
+        names = [f"H22 may write, {number}" for number in range(count)]
+        tests = [test.replace(b"H22 may write to Dong Van", name.encode()) for name in names]
+        with pytest.raises(PolicyError) as caught:
+            activate(office.engine, CLOSED + b"".join(tests))
+        problems = caught.value.problems
+        assert [dict(one.facts)["test"] for one in problems] == names[:20]
+        assert [one.path for one in problems][:2] == ["tests[0]", "tests[1]"]
+        lines = [one.line for one in problems]
+        assert lines == sorted(set(lines))
+        assert lines[0] > 0
+        assert caught.value.facts["count"] == count
+
+
 def test_a_text_that_is_no_policy_leaves_the_running_one() -> None:
     office = Office()
     with pytest.raises(PolicyError):

@@ -1,0 +1,1 @@
+"""Compiled only: sets of few units as the bits of a word (no Python names)."""

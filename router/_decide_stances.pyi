@@ -1,0 +1,1 @@
+"""Compiled only: what senders make of the rules, remembered (no Python names)."""

@@ -1,0 +1,1 @@
+"""Compiled only: the algebra over few recipients (no Python names)."""
