@@ -18,7 +18,7 @@ from router._envelope_texts cimport (
     PROTECTED, READ_COUNT, URL, Plain, decode, read_plain, run_end,
 )
 
-__all__ = ["PlainEnvelopes"]
+__all__ = ["HEADER_TEXTS_BYTES_MAX", "PlainEnvelopes"]
 
 cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
@@ -26,8 +26,11 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeLatin1(const char *data, Py_ssize_t size, const char *errors)
 
 cdef enum:
-    SLOTS = 256   # a power of two
-    TAIL = 16     # letters that say the slot: the end of the thumbprint, as we write headers
+    SLOTS = 1024         # a power of two
+    KEPT_CHARS_MAX = 4096   # of a header whose text is given again: some three certificates
+    TAIL = 16            # letters that say the slot: the end of the thumbprint, as we write headers
+
+HEADER_TEXTS_BYTES_MAX = SLOTS * KEPT_CHARS_MAX
 
 
 @cython.final
@@ -35,16 +38,19 @@ cdef class PlainEnvelopes:
     """A reader that gives equal headers the same text, whose hash is then computed once.
 
     A header's slot follows from its last letters.  Whoever makes them fall together gets the
-    same texts, made anew.
+    same texts, made anew.  Nothing is known of these headers but that they are base64url.
+    `nbytes` is what the texts take, at most `HEADER_TEXTS_BYTES_MAX`.  Thread-safe: slots are
+    looked at and filled with the GIL held throughout.
     """
 
     cdef list headers
+    cdef readonly size_t nbytes
 
     def __init__(self):
         self.headers = [None] * SLOTS
 
     def __reduce__(self):
-        raise TypeError("a reader belongs to one batch")
+        raise TypeError("a reader belongs to one process")
 
     def read(self, list raws not None):
         """Return (protected, signature, message) of each envelope's JSON bytes, or None.
@@ -108,6 +114,7 @@ cdef class PlainEnvelopes:
         cdef uint32_t slot = 0
         cdef Py_ssize_t place
         cdef str text
+        cdef str kept
         for place in range(max(0, length - TAIL), length):
             slot = 31 * slot + letters[place]
         slot = (slot ^ slot >> 16) & (SLOTS - 1)
@@ -118,8 +125,11 @@ cdef class PlainEnvelopes:
             return text
         if not is_base64url(letters, length):
             return None
+        kept = text
         text = PyUnicode_DecodeLatin1(<const char *>letters, length, NULL)
-        self.headers[slot] = text
+        if length <= KEPT_CHARS_MAX:
+            self.nbytes += length - (0 if kept is None else PyUnicode_GET_LENGTH(kept))
+            self.headers[slot] = text
         return text
 
 

@@ -184,7 +184,7 @@ class Judge:
         group: list[bytes] = []
         signed: list[Signed] = []
         with self._held.moving:  # nothing of them expires meanwhile
-            for document, verdict in verdicts:
+            for document, verdict in dict(verdicts).items():  # each ends once
                 found = self.find(document)
                 if found is None or reached_late(self._queue, document) is not None:
                     continue  # the next turn completes it

@@ -30,6 +30,7 @@ class WaitingDocuments:
         self._queue = queue
         self._lock = threading.Lock()  # guards all below
         self._tries: dict[int, int] = {}
+        self._planned: dict[int, int] = {}  # the instant that stands, of each in _tries
         self._for_path: set[int] = set()
         self._next: list[tuple[int, int]] = []  # a heap of (instant, document), stale ones too
         self._search: Iterator[DueRow] | None = None
@@ -60,7 +61,7 @@ class WaitingDocuments:
         """Plan those that wait for paths, and no others, for an instant: a path was decided."""
         with self._lock:
             for document in self._for_path:
-                heapq.heappush(self._next, (now_us, document))
+                self._plan_at(document, now_us)
             self._for_path.clear()
 
     def _note(self, document: int, at_us: int) -> None:
@@ -70,12 +71,18 @@ class WaitingDocuments:
 
     def _plan(self, document: int, at_us: int) -> None:
         pause_s = min(VERDICT_RETRY_S_MIN << self._tries[document], VERDICT_RETRY_S_MAX)
-        heapq.heappush(self._next, (at_us + pause_s * SECOND_US, document))
+        self._plan_at(document, at_us + pause_s * SECOND_US)
+
+    def _plan_at(self, document: int, at_us: int) -> None:
+        """Let an instant stand for a document; what was planned for it before is stale."""
+        self._planned[document] = at_us
+        heapq.heappush(self._next, (at_us, document))
 
     def forget(self, document: int) -> None:
         """Drop a document that waits no longer."""
         with self._lock:
             self._tries.pop(document, None)
+            self._planned.pop(document, None)
             self._for_path.discard(document)
 
     def search(self, now_us: int) -> bool:
@@ -88,6 +95,7 @@ class WaitingDocuments:
             if epoch != self._epoch:
                 self._epoch = epoch
                 self._tries.clear()
+                self._planned.clear()
                 self._for_path.clear()
                 self._next.clear()
                 self._search = after.will_be_due(self._queue.store, now_us)
@@ -100,7 +108,7 @@ class WaitingDocuments:
                 waits = row is not None and row.standing == State.WAITING and born
                 if waits and one.document not in self._tries:
                     self._tries[one.document] = 0
-                    heapq.heappush(self._next, (now_us, one.document))
+                    self._plan_at(one.document, now_us)
                 if looked >= DUE_LOOKED_PER_TURN:
                     return True
             self._search = None
@@ -109,18 +117,20 @@ class WaitingDocuments:
     def all_at(self, now_us: int) -> None:
         """Plan every document for an instant: what the verdicts depend on has changed."""
         with self._lock:
+            self._planned = dict.fromkeys(self._tries, now_us)
             self._next = [(now_us, document) for document in sorted(self._tries)]
 
     def take(self, now_us: int, limit: int) -> list[int]:
         """Return documents that are to be judged by now, at most so many, the oldest first.
 
-        Each is planned anew, later and later, for when it can't be decided.
+        None comes twice: judged twice in one turn, it would be let go twice.  Each is planned
+        anew, later and later, for when it can't be decided.
         """
         found: list[int] = []
         with self._lock:
             while self._next and self._next[0][0] <= now_us and len(found) < limit:
-                _, document = heapq.heappop(self._next)
-                if document in self._tries:
+                at_us, document = heapq.heappop(self._next)
+                if self._planned.get(document) == at_us:
                     self._tries[document] = min(self._tries[document] + 1, 30)
                     self._plan(document, now_us)
                     found.append(document)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from router.limits import LANES
 from router.queue import reading, records
+from router.queue.check_members import judge_members
 from router.queue.check_pending import count_topic, judge_pending
 from router.queue.check_tally import Tally
 from router.queue.reading import CELLS_A_BLOCK, ENTRY_SHIFT, RELEASED, TABLE, CellRow, EntryRow
@@ -197,7 +198,8 @@ def _entries(tally: Tally, key: bytes, value: bytes) -> None:
     ):
         tally.tell(f"{place}: it is wrong about further entries of its document")
     _joined(tally, place, document, row)
-    _add_up(tally, place, row, reading.read_document(owner).sender)
+    released = _add_up(tally, place, row, reading.read_document(owner).sender)
+    judge_members(tally, place, document, row, released)
 
 
 def _joined(tally: Tally, place: str, document: int, row: EntryRow) -> None:
@@ -268,14 +270,20 @@ def _due_for(tally: Tally, place: str, document: int, row: EntryRow) -> None:
         when += 1
 
 
-def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> None:
-    """Hold an entry's counts against its cells; add it to the counters."""
+def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> list[int]:
+    """Hold an entry's counts against its cells; add it to the counters.
+
+    Return the ranks whose deliveries another entry has since.
+    """
     states: Counter[int] = Counter()
+    released = []
     touched = attempts = 0
     for rank, cell in cells_of(tally.store, row.number):
         states[cell.state] += 1
         touched += 1
         attempts += cell.attempts
+        if cell.state == RELEASED:
+            released.append(rank)
         if rank >= row.size or cell.state > RELEASED:
             tally.tell(f"{place}: rank {rank} in state {cell.state} is no member's")
     if touched != row.touched:
@@ -303,6 +311,7 @@ def _add_up(tally: Tally, place: str, row: EntryRow, sender: int) -> None:
         if over < row.size:
             tally.counters["in_flight"] += 1
             tally.in_flight[sender] += 1
+    return [rank for rank in released if rank < row.size]
 
 
 def _topics(tally: Tally, key: bytes, value: bytes) -> None:

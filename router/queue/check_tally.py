@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from router._core import Audience
 from router.errors import StorageError
 from router.queue import reading, records
 from router.queue.reading import ENTRY_SHIFT, TABLE, EntryRow
@@ -35,6 +36,8 @@ class Tally:
         self.senders: dict[int, int] = {}
         self.by_name: Counter[int] = Counter()
         self.pending: dict[int, int] = {}
+        self.members_of = -1
+        self.members: dict[int, Audience] = {}
         self.years: set[tuple[str, int]] = set()
         self.years_kept: set[tuple[str, int]] = set()
         self._read: dict[int, Changes | None] = {}

@@ -16,6 +16,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
+from router._plain_envelopes import HEADER_TEXTS_BYTES_MAX, PlainEnvelopes
 from router.limits import (
     PATH_CACHE_ENTRIES_MAX,
     PATH_REFUSALS_MAX,
@@ -209,6 +210,7 @@ class Caches:
         self.paths: Cache[KnownPath] = Cache(PATH_CACHE_ENTRIES_MAX)
         self.refusals: Cache[KnownPath] = Cache(PATH_REFUSALS_MAX)
         self.trees = TreeMemory()
+        self.plain = PlainEnvelopes()  # keeps texts of headers, and nothing about them
 
     def path(self, key: bytes) -> KnownPath | None:
         """Return the path remembered under the digest of its certificates, good or not."""
@@ -236,10 +238,12 @@ class Caches:
             cold_waiting_max=cold_waiting_max,
             bytes=len(self.signers) * SIGNER_BYTES
             + (paths + refusals) * PATH_BYTES
-            + self.trees.nbytes,
+            + self.trees.nbytes
+            + self.plain.nbytes,
             bytes_max=self.signers.entries_max * SIGNER_BYTES
             + (self.paths.entries_max + self.refusals.entries_max) * PATH_BYTES
-            + TREE_MEMORY_BYTES_MAX,
+            + TREE_MEMORY_BYTES_MAX
+            + HEADER_TEXTS_BYTES_MAX,
         )
 
 

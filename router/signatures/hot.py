@@ -20,7 +20,6 @@ import msgspec
 from msgspec.structs import replace
 
 from router._json import find_duplicate_member
-from router._plain_envelopes import PlainEnvelopes
 from router._trees import VerifiedTree
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -122,7 +121,6 @@ class Batch:
         self._at_us = at_us
         self._prepared: dict[str, Prepared] = {}
         self._wholes: dict[VerifiedTree, Verdict] = {}
-        self._plain = PlainEnvelopes()
         self._run = 1  # how many envelopes are asked about at once; threads may overwrite it
         self.pending: list[Pending] = []
 
@@ -191,7 +189,7 @@ class Batch:
         """
         rest = []
         prepared = self._prepared
-        read = self._plain.read(list(raws))
+        read = self._caches.plain.read(list(raws))
         self._prepare_remembered(read)
         for place, found in enumerate(read, first):
             if found is None:

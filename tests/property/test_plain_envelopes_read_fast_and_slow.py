@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.pki import AT_US, altered, pki, trust_of
 
-from router._plain_envelopes import PlainEnvelopes
+from router._plain_envelopes import HEADER_TEXTS_BYTES_MAX, PlainEnvelopes
 from router.client.signing import make_envelopes
 from router.errors import SignatureRefusedError
 from router.limits import (
@@ -198,6 +198,22 @@ def test_a_run_has_the_verdicts_of_its_documents_in_their_order() -> None:
     finally:
         with_threads.close()
         alone.close()
+
+
+def test_what_is_kept_of_headers_is_bounded_and_counted() -> None:
+    reader = PlainEnvelopes()
+    entry = ENVELOPES[0].signatures[0]
+    for length in (4_096, 4_100, SIGNATURE_HEADER_CHARS_MAX):
+        for letter in "ABCDEFGH":
+            protected = letter * 8 + "A" * (length - 8)
+            one = msgspec.structs.replace(entry, protected=protected)
+            raw = msgspec.json.encode(msgspec.structs.replace(ENVELOPES[0], signatures=(one,)))
+            (found,) = reader.read([raw])
+            assert found is not None
+            assert found[0] == protected
+            assert reader.nbytes == 4_096
+    assert reader.read(RAWS) == PlainEnvelopes().read(RAWS)
+    assert 4_096 < reader.nbytes < HEADER_TEXTS_BYTES_MAX
 
 
 def test_headers_that_end_alike_are_not_taken_for_one_another() -> None:

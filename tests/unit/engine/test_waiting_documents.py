@@ -15,6 +15,7 @@ from support.waiting import until
 from router import limits
 from router.engine import Arrival, Engine
 from router.model.answers import OutboxEvent
+from router.queue.records import KIND_JOIN
 from router.signatures.cold import ColdPaths
 from router.signatures.paths import PathVerdict, judge_path
 
@@ -87,8 +88,8 @@ def test_a_good_verdict_lets_it_go_as_judged_at_its_receipt(verifier: type[Undec
     assert office.reopen().check() == []
 
 
-def test_a_path_that_was_judged_late_lets_its_document_go_without_a_pause() -> None:
-    office = Office()
+def gated(office: Office) -> threading.Event:
+    """Let no path be judged before the event that is returned; nobody waits for one."""
     judging = office.engine._verifier
     gate = threading.Event()
 
@@ -98,14 +99,48 @@ def test_a_path_that_was_judged_late_lets_its_document_go_without_a_pause() -> N
 
     judging._cold_wait_s = 0.0
     judging._cold = ColdPaths(judging._caches, judge)
+    return gate
+
+
+def test_a_path_that_was_judged_late_lets_its_document_go_without_a_pause() -> None:
+    office = Office()
+    gate = gated(office)
     receipt = office.send("H22.31", COMMUNES)
     assert receipt.waiting == 3
     ticked(office.engine)
     assert office.engine.track(receipt.key).states == {"waiting": 3}
     gate.set()
-    until(lambda: judging.landed_late)
+    until(lambda: office.engine._verifier.landed_late)
     ticked(office.engine)  # the clock stands still: no pause was waited for
     assert office.engine.track(receipt.key).states == {"queued": 3}
+
+
+def test_a_document_with_two_reasons_to_be_judged_is_let_go_once() -> None:
+    office = Office()
+    gate = gated(office)
+    ticked(office.engine)  # nothing waits since before the opening
+    receipt = office.send("H22.31", COMMUNES)
+    gate.set()
+    until(lambda: office.engine._verifier.landed_late)
+    ticked(office.engine)  # the first turn with something to judge takes all; and a path has landed
+    assert office.engine.track(receipt.key).states == {"queued": 3}
+    assert len(office.lease(LUNG_CU)) == 1
+    assert [one.kind for one in told(office)] == ["verdict_valid"]
+    assert office.reopen().check() == []
+
+
+def test_a_document_that_was_let_go_twice_is_found_by_a_check(verifier: type[Undecided]) -> None:
+    office = Office()
+    receipt = office.send("H22.31", COMMUNES)
+    verifier.decided = "valid"
+    later(office)
+    store = office.engine._queue.store
+    records = [store.record(number) for number in range(1, store.last + 1)]
+    (release,) = [one for one in records if one is not None and one[0] == KIND_JOIN]
+    assert office.engine.check() == []
+    store.append_raw([release])
+    assert [one for one in office.engine.check() if "3 of its members are another" in one]
+    assert receipt.waiting == 3
 
 
 def test_a_bad_verdict_excludes_it_for_good_and_tells_the_sender_why(
