@@ -2,7 +2,8 @@
 
 What is missing (revocation data) comes a while after acceptance, and says that the signature is
 good, or that it is not.  Which it is stands in the run's paper, so the model knows what a later
-verdict must be; when the engine reaches it, is seen after each tick and each opening.
+verdict must be; when the engine reaches it, is seen after each tick and each opening.  A crash may
+have kept a verdict and lost the moves it leads to: then the next tick that is answered makes them.
 """
 
 from __future__ import annotations
@@ -66,31 +67,44 @@ def _known_now(session: Session, payload: bytes, verdict: Verdict, at_us: int) -
 
 
 def learn(session: Session) -> None:
-    """See which verdicts were reached since, and that each is the one it must be."""
-    if not session.verdicts_move:
-        return
-    session.verdicts_move = False
-    for paper in session.model.papers:
-        awaited = of(paper)
-        if awaited is None or awaited.standing != WAITING:
-            continue
-        if paper.standing is Standing.MAYBE:
-            awaited.perhaps |= {RELEASED, EXCLUDED}
-        if paper.standing is not Standing.STORED:
-            continue
-        shown = session.call(lambda engine, key=paper.key: engine.verdict(key))  # type: ignore[misc]
-        if shown is None:
-            session.verdicts_move = True
-            return
-        said = f"{paper.document_id}: its verdict"
-        require(shown.waited in _STANDINGS, f"{said} was not waited for")
-        if shown.waited in {"valid", "invalid"}:
-            require(awaited.good == (shown.waited == "valid"), f"{said} is {shown.waited}")
-            latest_us = max(session.latest_us, session.now_us())
-            early = latest_us < _accepted_us(paper) + awaited.delay_us
-            require(not early, f"{said} was reached before it could be")
-        awaited.learn(_STANDINGS[shown.waited])
-        session.note("verdict", paper.key, shown.waited)
+    """See which verdicts were reached since, and that each is the one it must be.
+
+    When the engine dies of being asked, it is asked again once it is open: what is checked next
+    must find all learnt.
+    """
+    while session.verdicts_move:
+        session.verdicts_move = False
+        for paper in session.model.papers:
+            awaited = of(paper)
+            if awaited is None or awaited.standing != WAITING:
+                continue
+            if paper.standing is Standing.MAYBE:
+                awaited.perhaps.add(RELEASED if awaited.good else EXCLUDED)
+            if paper.standing is Standing.STORED and not _learn_of(session, paper, awaited):
+                break  # the engine was opened anew, and verdicts may have moved
+
+
+def _learn_of(session: Session, paper: Paper, awaited: Awaited) -> bool:
+    """Learn what became of one document that waited; False when the engine died meanwhile."""
+    shown = session.call(lambda engine: engine.verdict(paper.key))
+    if shown is None:
+        return False
+    said = f"{paper.document_id}: its verdict"
+    require(shown.waited in _STANDINGS, f"{said} was not waited for")
+    if shown.waited in {"valid", "invalid"}:
+        require(awaited.good == (shown.waited == "valid"), f"{said} is {shown.waited}")
+        latest_us = max(session.latest_us, session.now_us())
+        early = latest_us < _accepted_us(paper) + awaited.delay_us
+        require(not early, f"{said} was reached before it could be")
+    standing = _STANDINGS[shown.waited]
+    require(awaited.reached in ("", standing), f"{said} was reached, and is forgotten")
+    if standing != WAITING and session.verdicts_cut:
+        awaited.reached = standing
+        awaited.perhaps = {standing}
+    else:
+        awaited.learn(standing)
+    session.note("verdict", paper.key, shown.waited)
+    return True
 
 
 def _accepted_us(paper: Paper) -> int:

@@ -201,6 +201,8 @@ class Model(Deliveries):
                 if row is None:
                     row = self.row(paper, address, encode_id(paper.key, address))
                 row.attempts, row.redriven = 0, True
+                if row.leased_until <= self.asked_at.get(address, 0):
+                    row.lease_lost = True  # it was dead: its lease runs no more if time goes back
                 row.redrives += 1
                 self.joins += 1
 

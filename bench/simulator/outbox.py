@@ -39,10 +39,8 @@ def read_outbox(session: Session) -> None:
 
 def read_all(session: Session) -> None:
     """Let every sender read, at the end; nothing that fell due is left undone."""
-    session.model.ticked(session.now_us())
     for _ in range(TICKS_MAX):
-        session.verdicts_move = True
-        if not session.call(lambda engine: engine.tick()):
+        if not session.tick():
             break
     learn(session)
     now_us = session.now_us()

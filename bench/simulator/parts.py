@@ -91,15 +91,17 @@ class Part:
 class Awaited(Part):
     """All recipients, of a document that waits for its verdict.
 
-    What it lacks comes `delay_us` after acceptance, and finds it `good` or not.
+    What it lacks comes `delay_us` after acceptance, and finds it `good` or not.  `reached` is
+    where a verdict that was seen leads to, though a crash may have cut its moves off.
     """
 
     delay_us: int = 0
     good: bool = True
+    reached: str = ""
 
     def anew(self) -> Part:
         """Return it as it was before anything became of it."""
-        return replace(self, standing=self.began, perhaps=set())
+        return replace(self, standing=self.began, perhaps=set(), reached="")
 
     def __deepcopy__(self, _: object) -> Part:
         return replace(self, perhaps=set(self.perhaps))

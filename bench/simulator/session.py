@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from router import limits
 from router.engine import Engine
 from router.errors import NotFoundError, StorageError, VanbanError
 from router.model.answers import OutboxEvent
@@ -20,6 +22,7 @@ from router.model.instants import SECOND_US
 from router.model.reorganisations import Reorganisation
 from router.ports import ManualClock
 from router.queue import Acceptance, MemoryDisk, MemoryStore
+from router.settings import Settings, SignatureSettings
 from vanban_bench.simulator.awaited import await_verdicts
 from vanban_bench.simulator.bounds import make_bounds
 from vanban_bench.simulator.deliveries import ATTEMPTS_MAX
@@ -36,6 +39,11 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 OpenStore = Callable[[MemoryDisk], MemoryStore]
+
+_SETTINGS: Final = Settings(
+    signatures=SignatureSettings(verify_threads=1, cold_wait_ms=limits.COLD_WAIT_MS_MAX)
+)
+"""A run depends on no clock but its own: on a busy machine, too, each verdict is waited for."""
 
 OPENINGS_MAX = 6
 UNITS_LOOKED_AT = 12
@@ -103,6 +111,7 @@ class Session:
         self.freezing = False
         self.signer_of: dict[int, int] = {}
         self.verdicts_move = False
+        self.verdicts_cut = False
         self.store: MemoryStore
         self.engine: Engine
         self._open()
@@ -124,7 +133,9 @@ class Session:
             try:
                 self.store = self._open_store(self.disk)
                 self.model.ticked(self.now_us())
-                self.engine = Engine.over(self.store, clock=self.clock, chance=self._chance)
+                self.engine = Engine.over(
+                    self.store, settings=_SETTINGS, clock=self.clock, chance=self._chance
+                )
                 self.store.counts()  # due work that failed while it opened is told to the next
             except StorageError as error:
                 self._require_planned(error)
@@ -134,7 +145,7 @@ class Session:
                 continue
             self._adapt(self.engine)
             await_verdicts(self, self.engine)
-            self.verdicts_move = True
+            self.verdicts_move = self.verdicts_cut = True
             return
         raise WrongError("the engine does not open, though the disk is well")
 
@@ -148,6 +159,7 @@ class Session:
         store.pending_max = bounds.pending or store.pending_max
         store.leases_max = bounds.leases or store.leases_max
         queue, submitter = engine._queue, engine._submitter
+        engine._judge.turn_s = math.inf
         queue.lease = partial(queue.lease, attempts_max=ATTEMPTS_MAX)  # type: ignore[method-assign]
         accept = submitter._acceptance
 
@@ -250,6 +262,15 @@ class Session:
                 place.valid_to is None and standing != lasts
             ):
                 raise WrongError(f"unit {place.code}: what was answered is forgotten")
+
+    def tick(self) -> int | None:
+        """Let the engine do what is due; None when it died meanwhile."""
+        self.model.ticked(self.now_us())
+        self.verdicts_move = True
+        done = self.call(lambda engine: engine.tick())
+        if done is not None:
+            self.verdicts_cut = False
+        return done
 
     def check_disk(self) -> None:
         """Hold the state against replays of the log from every checkpoint that was kept."""

@@ -42,6 +42,4 @@ def flush(session: Session) -> None:
 
 def tick(session: Session) -> None:
     """Do what is due, as the daemon does each second."""
-    session.model.ticked(session.now_us())
-    session.verdicts_move = True
-    session.call(lambda engine: engine.tick())
+    session.tick()

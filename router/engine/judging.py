@@ -68,7 +68,8 @@ class Ending(NamedTuple):
 class Judge:
     """Judges what waits, a bounded piece at a time; thread-safe.
 
-    `decided` counts what came of it, by outcome.
+    `decided` counts what came of it, by outcome.  `turn_s`: a turn that took so long leaves the
+    rest to the next one.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Judge:
         redirections: Redirections, clock: Clock,
     ) -> None:  # fmt: skip
         self.waiting = WaitingDocuments(queue)
+        self.turn_s = limits.VERDICT_TURN_S
         self.decided: dict[str, int] = {"valid": 0, "invalid": 0, "expired": 0}
         self._rooms = rooms
         self._queue = queue
@@ -144,7 +146,7 @@ class Judge:
                 for one, verdict in zip(batch, verdicts, strict=True)
                 if verdict.status != "indeterminate"
             ]
-            if monotonic() - begun > limits.VERDICT_TURN_S:
+            if monotonic() - begun > self.turn_s:
                 break  # the others come again: they are planned already
         return len(over), reached + self._end_all(over, now_us)
 

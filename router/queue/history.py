@@ -8,6 +8,7 @@ from router.limits import ENTRY_PARTS_MAX, HISTORY_EVENTS_MAX
 from router.queue import reading, records
 from router.queue.reading import ENTRY_SHIFT, TABLE, EntryRow
 from router.queue.records import Event
+from router.queue.restored import given_until
 from router.queue.transport import FINAL, NAMES, State
 
 if TYPE_CHECKING:
@@ -86,11 +87,13 @@ def _joined(store: Store, entry: int, changed: int = 0) -> list[Event]:
 def _judged(store: Store, document: int, entry: int, changed: int) -> list[Event]:
     """Return how a part that had waited for a verdict was held by it, if it was.
 
-    That move stands among the records right after the verdict's.
+    That move stands among the records right after the verdict's.  A restoration may follow the
+    verdict at once: what it left out is not asked for, as no log has it.
     """
     prefix = records.room_prefix(records.verdict_room(document))
     for verdict, _ in store.page(TABLE["rooms"], prefix, 0, _VERDICTS):
-        for sequence in range(verdict + 1, verdict + 1 + ENTRY_PARTS_MAX):
+        last = min(given_until(store, verdict), verdict + ENTRY_PARTS_MAX)
+        for sequence in range(verdict + 1, last + 1):
             data = store.record(sequence)
             if data is None or not reading.moves_entry(data, document, entry):
                 continue

@@ -83,3 +83,8 @@ def stretches(store: Store) -> list[tuple[int, int]]:
         found.append((first, act.sequence))
         first = sequence
     return [*found, (first, store.last)]
+
+
+def given_until(store: Store, sequence: int) -> int:
+    """Return the last sequence of the stretch that a given one is in: a gap or the end follows."""
+    return next(last for first, last in stretches(store) if first <= sequence <= last)

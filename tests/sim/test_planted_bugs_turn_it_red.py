@@ -22,6 +22,7 @@ from vanban_bench.simulator import Violation, approvers, restoring, run_seed
 from vanban_bench.simulator.session import Session
 
 SEEDS = range(16)
+CUT_VERDICTS = (1_753, 3_396)  # seeds with crashes between a verdict and its moves
 
 
 def violation(open_store=MemoryStore, seeds=SEEDS):
@@ -368,6 +369,12 @@ def test_a_bad_verdict_that_lets_the_document_go(monkeypatch):
     honest = Judge._moves
     monkeypatch.setattr(Judge, "_moves", lax)
     assert "Error:" not in violation(seeds=range(60))
+
+
+def test_a_verdict_that_a_crash_cut_and_nobody_completes(monkeypatch):
+    monkeypatch.setattr(Judge, "_complete", lambda self, document, now_us: [])
+    what = violation(seeds=CUT_VERDICTS)
+    assert "waits for" in what or "is waiting" in what
 
 
 def test_a_document_that_never_waits(monkeypatch):

@@ -3,12 +3,16 @@
 `VANBAN_SIM_SEEDS=FIRST:STOP` runs other seeds (make sim runs ten thousand).
 """
 
+import math
 import os
 
 import pytest
 
+from router.limits import COLD_WAIT_MS_MAX
+from router.queue import MemoryStore
 from vanban_bench.simulator import run_seed, steps_of
 from vanban_bench.simulator.__main__ import main
+from vanban_bench.simulator.session import Session
 
 FIRST, STOP = map(int, os.environ.get("VANBAN_SIM_SEEDS", "0:300").split(":"))
 CHUNK = 25
@@ -29,6 +33,19 @@ def test_no_seed_breaks_a_promise(first):
 def test_a_seed_that_was_red_once_stays_green(seed):
     """What they found has tests of its own; the steps of a seed change with the simulator."""
     assert run_seed(seed, 150).documents > 0
+
+
+@pytest.mark.parametrize("seed", [349, 1753, 3128, 3396, 3805, 5274, 5423, 5642, 5714])
+def test_a_seed_that_was_red_in_a_run_of_its_own_length_stays_green(seed):
+    """Crashes between a verdict and what it leads to, or while it is asked for; lost re-drives."""
+    assert run_seed(seed).documents > 0
+
+
+def test_no_clock_but_the_run_s_own_decides_anything():
+    session = Session(7, MemoryStore)
+    assert session.engine._verifier._cold_wait_s * 1_000 == COLD_WAIT_MS_MAX
+    assert session.engine._judge.turn_s == math.inf
+    session.close()
 
 
 def test_a_seed_replays_its_run():

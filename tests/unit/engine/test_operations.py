@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from support.office import NOW_US, Office
+from support.undecided import undecided
 
+from router import limits
 from router.engine import Engine
 from router.engine.maintenance import check_directory, restore
 from router.errors import InputError, NotFoundError, StorageError
@@ -195,6 +197,24 @@ def test_an_engine_opened_on_what_was_restored_goes_on(office, tmp_path):
     with pytest.raises(StorageError) as caught:
         Engine.open(tmp_path / "backup", clock=clock)
     assert caught.value.code == "store.backup"
+
+
+def test_a_verdict_that_a_backup_ended_with_is_tracked_after_its_restoration(monkeypatch, tmp_path):
+    verifier = undecided(monkeypatch)
+    office = Office(tmp_path / "data")
+    receipt = office.send("H22", "H22.1 | H22.31")
+    verifier.decided = "valid"
+    office.clock.advance(limits.VERDICT_RETRY_S_MAX + 1)
+    while office.engine.tick():
+        pass
+    before = office.engine.track(receipt.key)
+    assert [one.state for one in before.deliveries[0].history] == ["waiting", "queued"]
+    office.engine.backup(str(tmp_path / "backup"))
+    office.engine.close()
+    clock = ManualClock(NOW_US + 3_600_000_000)
+    restore(tmp_path / "backup", tmp_path / "again", "Nguyễn Văn An", clock)
+    with Engine.open(tmp_path / "again", clock=clock) as engine:
+        assert engine.track(receipt.key) == before
 
 
 def test_a_disk_that_refuses_documents_shows_in_the_statistics(office):
