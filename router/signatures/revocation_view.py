@@ -211,9 +211,9 @@ class RevocationView:
         self, signer: Certificate, parent: Certificate, at_us: int, above: Above
     ) -> _Standing | None:
         authority = above.trust.authority(parent.sha256)
-        if authority is not None and authority.revocation == "not_checked":
-            return _OWN
         serial = signer.parsed.serial_number
+        if authority is not None and authority.revocation == "not_checked":
+            return _Standing(signers=((parent, serial),))
         found = self.status(parent, serial, at_us, signer, above)
         if found.kind == "unknown":
             self.notice(signer, parent, at_us)
