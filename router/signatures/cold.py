@@ -28,6 +28,7 @@ from router.signatures.caches import (
     stamps_of,
 )
 from router.signatures.certificates import Certificate, read_certificate
+from router.signatures.names import authority_id
 from router.signatures.paths import PathVerdict
 from router.signatures.revocation_view import Links
 
@@ -218,7 +219,16 @@ def known_path(
     """Return a verdict in the form that is remembered."""
     chain = verdict.chain
     links = _links_of(chain)
-    beside = tuple(dict.fromkeys(link for one in verdict.beside for link in _links_of(one)))
+    # What is known of a certificate by one key is the same beside: the path itself asks for it.
+    own = {(authority_id(issuer), serial) for issuer, serial in links}
+    beside = tuple(
+        dict.fromkeys(
+            (issuer, serial)
+            for one in verdict.beside
+            for issuer, serial in _links_of(one)
+            if (authority_id(issuer), serial) not in own
+        )
+    )
     return KnownPath(
         status=verdict.status,
         code=verdict.code,

@@ -262,6 +262,8 @@ class PathJudge:
         known = status.evidence if status.kind == "good" else None
         digests = handed.digests()
         judged_here = place + 2 < len(chain) or _is_self_issued(issuer)
+        # The validator knows no authority of which nobody asks what it revoked.
+        judged_here &= all(self._must_be_checked(one) for one, _ in status.signers)
         if known is not None and not (end is None and known.sha256 in digests and judged_here):
             return known, until, status.signers
         if check is None or not digests:

@@ -211,9 +211,9 @@ class RevocationView:
         self, signer: Certificate, parent: Certificate, at_us: int, above: Above
     ) -> _Standing | None:
         authority = above.trust.authority(parent.sha256)
-        if authority is not None and authority.revocation == "not_checked":
-            return _OWN
         serial = signer.parsed.serial_number
+        if authority is not None and authority.revocation == "not_checked":
+            return _Standing(signers=((parent, serial),))
         found = self.status(parent, serial, at_us, signer, above)
         if found.kind == "unknown":
             self.notice(signer, parent, at_us)
@@ -273,10 +273,14 @@ class RevocationView:
         old: only a hold is ever lifted.
         """
         best: _Claim | None = None
+        later: Revoked | None = None  # of all that is said, the first to come
         for claim in self._claims(issuer, serial, at_us, certificate, above):
             revoked = claim.revoked
-            if revoked is not None and revoked.reason != HOLD and _begun(revoked, at_us):
-                return self._told("revoked", claim, certificate)
+            if revoked is not None and revoked.reason != HOLD:
+                if _begun(revoked, at_us):
+                    return self._told("revoked", claim, certificate)
+                if later is None or _begins(revoked) < _begins(later):
+                    later = revoked
             if at_us >= claim.evidence.fresh_until + self.grace_us:
                 continue
             if best is None or claim.evidence.produced_at > best.evidence.produced_at:
@@ -286,6 +290,8 @@ class RevocationView:
         if best.revoked is not None and _begun(best.revoked, at_us):
             return self._told("revoked", best, certificate)
         kind: Literal["good", "unknown"] = "unknown" if best.said == "unknown" else "good"
+        told = [one for one in (best.revoked, later) if one is not None]
+        best = best._replace(revoked=min(told, key=_begins, default=None))
         return self._told(kind, best, certificate, at_us >= best.evidence.fresh_until)
 
     def _told(
@@ -404,9 +410,13 @@ def _may_stand_in(signer: Certificate, parent: Certificate, produced_at: int, mo
 
 
 def _begun(revoked: Revoked, at_us: int) -> bool:
-    if revoked.revoked_at <= at_us:
-        return True
-    return revoked.invalidity_at is not None and revoked.invalidity_at <= at_us
+    return _begins(revoked) <= at_us
+
+
+def _begins(revoked: Revoked) -> int:
+    if revoked.invalidity_at is None:
+        return revoked.revoked_at
+    return min(revoked.revoked_at, revoked.invalidity_at)
 
 
 def _outlived(certificate: Certificate | None, evidence: Evidence) -> bool:

@@ -93,6 +93,22 @@ def test_a_good_path_ends_when_a_way_that_was_undecided_will_show_the_signer_rev
     assert not path.holds(trust.authorities, store.view, at_us), "it rests on the first way, too"
 
 
+def test_the_next_list_of_the_signers_authority_renews_a_path_with_a_way_beside_it() -> None:
+    trust, leaf = two_ways()
+    store = RevocationStore(0)
+    store.add(ROOT.crl(), trust, NOW_US)
+    store.add(MIDDLE.crl(number=1), trust, NOW_US)
+    path = known(store, NOW_US, leaf, trust)
+    store.add(MIDDLE.crl(number=2, made=NOW), trust, NOW_US)
+    assert not path.holds(trust.authorities, store.view, NOW_US)
+    fresh = renewed(path, leaf, trust, store.view, NOW_US)
+    assert fresh is not None, "it takes no cold path each time a list is published"
+    assert fresh.holds(trust.authorities, store.view, NOW_US)
+    store.add(OTHER.crl(), trust, NOW_US)
+    assert not fresh.holds(trust.authorities, store.view, NOW_US)
+    assert renewed(fresh, leaf, trust, store.view, NOW_US) is None
+
+
 def test_a_good_path_lasts_no_longer_than_the_refusal_of_a_way_before_it() -> None:
     trust, leaf = two_ways()
     store = RevocationStore(0)

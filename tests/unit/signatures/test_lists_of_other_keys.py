@@ -69,6 +69,20 @@ def test_a_list_of_the_former_key_counts_while_its_authority_is_trusted(others: 
 
 
 @sizes
+def test_the_former_key_needs_no_list_of_a_root_that_is_not_asked(others: range) -> None:
+    unasked = TrustView(
+        (
+            dataclasses.replace(one, revocation="not_checked") if one.role == "root" else one
+            for one in BOTH.authorities
+        ),
+        1,
+    )
+    assert judged(kept(OLD.crl(others), trust=unasked), unasked).status == "valid"
+    revoked = kept(OLD.crl([7, *others]), trust=unasked)
+    assert judged(revoked, unasked).code == "certificate.revoked"
+
+
+@sizes
 def test_an_authority_that_is_trusted_no_more_clears_and_accuses_nobody(others: range) -> None:
     trust = ended(BOTH, OLD, NOW_US - HOUR_US)
     for entries in ([*others], [7, *others]):

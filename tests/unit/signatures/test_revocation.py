@@ -105,6 +105,19 @@ def test_what_was_revoked_later_was_good_before_and_a_lost_key_was_not() -> None
     assert kind_of(given, 8, before) == "revoked"
 
 
+def test_a_later_revocation_is_told_although_a_newer_word_does_not_know_it() -> None:
+    given, soon = store(), NOW + HOUR / 2
+    given.add(CA.crl([entry(7, at=soon)]), TRUST, NOW_US)
+    leaf = CA.leaf(7)
+    given.add(CA.response(leaf, made=NOW), TRUST, NOW_US)
+    told = given.view.status(CA.certificate, 7, NOW_US, leaf)
+    assert told.evidence is not None
+    assert (told.kind, told.evidence.kind) == ("good", "ocsp")
+    assert told.revoked_at == NOW_US + HOUR_US // 2, "up to then, and no longer"
+    after = given.view.status(CA.certificate, 7, NOW_US + HOUR_US // 2, leaf)
+    assert after.kind == "revoked"
+
+
 def test_stale_data_serves_within_the_grace_and_says_so_and_then_no_more() -> None:
     given = store(grace_s=7_200)
     given.add(CA.crl([7], ends=NOW), TRUST, NOW_US)
