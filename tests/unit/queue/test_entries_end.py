@@ -193,15 +193,18 @@ def test_what_is_queued_again_comes_behind_what_waits(queue):
     assert [one.sequence for one in lease(queue, 1, AT + 2)] == [*later, 1]
 
 
-def test_what_joins_for_another_reason_leaves_the_dead_where_they_are(queue):
-    queue.accept([acceptance(1, [1])])
-    lease(queue, 1, until=AT + 1)
-    lease(queue, 1, AT + 1, attempts_max=1)
-    audience = audience_of([1])
-    names = posted({own_topic(1): [1]}, audience)
-    queue.store.append_raw([encode_join(Joining(1, audience, names, 3, 3, AT, 7, "x"))])
-    assert counted(queue)["dead"] == 1
-    assert counted(queue)["recipients"] == 2
+def test_what_joins_for_another_reason_leaves_the_dead_where_they_are():
+    with contextlib.closing(Queue(MemoryStore(MemoryDisk()))) as queue:
+        queue.accept([acceptance(1, [1])])
+        lease(queue, 1, until=AT + 1)
+        lease(queue, 1, AT + 1, attempts_max=1)
+        audience = audience_of([1])
+        names = posted({own_topic(1): [1]}, audience)
+        queue.store.append_raw([encode_join(Joining(1, audience, names, 3, 3, AT, 7, "x"))])
+        assert counted(queue)["dead"] == 1
+        assert counted(queue)["recipients"] == 2
+        (said,) = queue.check()
+        assert "1 of its members are another entry's" in said
 
 
 @pytest.mark.parametrize("to", [State.HELD, State.EXCLUDED])
