@@ -92,7 +92,7 @@ def backup(directory: str, to: str, as_json: bool) -> None:
 def _print_backup(title: str, made: Backup) -> None:
     rows = [
         (word("written to"), made.path),
-        (word("as of"), f"{moment(made.at)} (+07:00)"),
+        (word("as of"), moment(made.at)),
         (word("last record"), f"{made.sequence:,}"),
         (word("documents"), f"{made.documents:,}"),
         (word("size"), f"{size(made.bytes)} ({made.bytes:,} B)"),

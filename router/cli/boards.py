@@ -62,7 +62,7 @@ def print_outbox(answer: Outbox) -> None:
         for one in answer.events
     ]
     columns = ("since", "what", "unit", "~document", "~details")
-    title = f"{count(len(rows), 'event', 'events')} (+07:00)"
+    title = count(len(rows), "event", "events")
     print_table(title, [column(name) for name in columns], rows)
     rest = f" ({word('there are more')})" if answer.more else ""
     print_line(f"{word('next')}: --after {answer.cursor}{rest}")

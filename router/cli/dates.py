@@ -9,6 +9,7 @@ from typing import Any
 
 import rich_click as click
 
+from router.cli.output import moment
 from router.model.instants import VIETNAM_TIME, datetime_of, instant_of, show_instant
 from router.selectors import instant_of_text
 
@@ -58,18 +59,9 @@ def today_us() -> int:
 
 def shown(instant_us: int) -> str:
     """Return an instant as people read it: the date when it is midnight in +07:00."""
-    return shown_text(show_instant(instant_us))
-
-
-def shown_text(instant: str) -> str:
-    """Return a printed instant (RFC 3339 at +07:00) as people read it."""
-    if instant.endswith("T00:00:00+07:00"):
-        return instant[:10]
-    return instant[:19].replace("T", " ")
+    return moment(show_instant(instant_us))
 
 
 def day_text(instant_us: int) -> str:
     """Return an instant as an option takes it back."""
-    moment = datetime_of(instant_us)
-    text = moment.isoformat()
-    return text.removesuffix("T00:00:00+07:00")
+    return datetime_of(instant_us).isoformat().removesuffix("T00:00:00+07:00")

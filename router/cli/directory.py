@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from router.cli.dates import INSTANT, at_option, known_at_option, shown, shown_text
+from router.cli.dates import INSTANT, at_option, known_at_option, shown
 from router.cli.lists import import_file
 from router.cli.manage import acting, data_option, open_existing
 from router.cli.output import (
@@ -100,9 +100,9 @@ def _print_summary(summary: DirectorySummary) -> None:
     if summary.last_change_at:
         last = f"{moment(summary.last_change_at)} {summary.last_change}"
         rows.append((word("last change"), last))
-    title = f"{word('The directory at')} {shown_text(summary.at)}"
+    title = f"{word('The directory at')} {moment(summary.at)}"
     if summary.known_at:
-        title += f", {word('as known at')} {shown_text(summary.known_at)}"
+        title += f", {word('as known at')} {moment(summary.known_at)}"
     print_table(title, [column("what"), column("~count")], rows)
 
 
@@ -132,9 +132,9 @@ def _print_unit(found: UnitShown) -> None:
     if found.state == "closed" and not found.successors:
         rows["successors"] = word("unknown: name one with a correction")
     shown_rows = [(column(name), value) for name, value in rows.items() if value != ""]
-    title = f"{unit.name}, {word('at')} {shown_text(found.at)}"
+    title = f"{unit.name}, {word('at')} {moment(found.at)}"
     if found.known_at:
-        title += f", {word('as known at')} {shown_text(found.known_at)}"
+        title += f", {word('as known at')} {moment(found.known_at)}"
     print_table(title, [column("field"), column("~value")], shown_rows)
 
 
@@ -161,7 +161,7 @@ def history(unit: str | None, data: str, as_json: bool) -> None:
 
 def _print_changes(changes: Sequence[ChangeShown]) -> None:
     rows = [
-        (one.sequence, moment(one.known_at), word(one.form), shown_text(one.at),
+        (one.sequence, moment(one.known_at), word(one.form), moment(one.at),
          one.facts, one.name or one.title)
         for one in changes
     ]  # fmt: skip
@@ -173,7 +173,7 @@ def _print_changes(changes: Sequence[ChangeShown]) -> None:
 def _print_versions(versions: Sequence[VersionShown]) -> None:
     rows = [
         (
-            moment(one.known_at), word(one.form), shown_text(one.since), shown_text(one.until),
+            moment(one.known_at), word(one.form), moment(one.since), moment(one.until),
             ", ".join(map(word, one.said)), f"{one.unit.code} {one.unit.name}", one.title,
         )
         for one in versions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from router.cli.dates import INSTANT, at_option, known_at_option, shown, shown_text, today_us
+from router.cli.dates import INSTANT, at_option, known_at_option, shown, today_us
 from router.cli.manage import acting, data_option, open_existing
 from router.cli.output import language, moment, print_json, print_line, print_table
 from router.cli.words import column, count, word
@@ -33,8 +33,7 @@ def list_groups(at_us: int | None, known_at_us: int | None, data: str, as_json: 
         print_json(found)
         return
     rows = [
-        (one.name, _size(one), shown_text(one.since), shown_text(one.until), one.selector)
-        for one in found
+        (one.name, _size(one), moment(one.since), moment(one.until), one.selector) for one in found
     ]
     names = ("~name", "~units", "since", "until", "~selector")
     title = count(len(rows), "group", "groups")
@@ -76,7 +75,7 @@ def show(name: str, at_us: int | None, known_at_us: int | None, data: str, as_js
     for line in members:
         print_line(line.words_vi if language() == "vi" else line.words, indent=2)
     rows = [
-        (moment(one.known_at), shown_text(one.since), shown_text(one.until),
+        (moment(one.known_at), moment(one.since), moment(one.until),
          one.selector or word("(ended)"), one.title)
         for one in versions
     ]  # fmt: skip

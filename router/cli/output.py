@@ -25,6 +25,7 @@ EXIT_TROUBLE: Final = 2
 """The command could not be carried out (server away, directory locked)."""
 _UNSHOWN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 """Unicode categories that move the cursor, colour or reorder what follows, or show nothing."""
+_MIDNIGHT: Final = "T00:00:00+07:00"
 _WIDE: Final = 10_000
 _WORDS_MIN: Final = 12
 
@@ -55,8 +56,14 @@ def plain(value: object) -> str:
 
 
 def moment(instant: str) -> str:
-    """Return a printed instant (RFC 3339 at +07:00) to the second, as on a clock."""
-    return instant[:19].replace("T", " ")
+    """Return a printed instant (RFC 3339 at +07:00) as people read it, never without its zone.
+
+    To the second, such as "2025-07-01 08:00:00 +07:00"; a midnight is its date alone, as it
+    is typed ("" stays "").
+    """
+    if not instant or instant.endswith(_MIDNIGHT):
+        return instant[:10]
+    return f"{instant[:19].replace('T', ' ')} {instant[-6:]}"
 
 
 def print_line(*parts: str | tuple[str, str], indent: int = 0) -> None:

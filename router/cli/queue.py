@@ -97,7 +97,7 @@ def stats(data: str, as_json: bool) -> None:
         (word("restored"), f"{moment(one.restored_at)} {word('from')} {moment(one.made_at)}")
         for one in answer.restorations
     ]
-    print_table(f"{word('The queue at')} {moment(answer.at)} (+07:00)",
+    print_table(f"{word('The queue at')} {moment(answer.at)}",
                 [column("what"), column("value")], rows)  # fmt: skip
 
 
@@ -305,7 +305,7 @@ def _print_shape(answer: Shape) -> None:
     rows = [_shape_line(word("all"), answer.total, 0)]
     rows += [_shape_line(_named(row), row, most) for row in answer.rows]
     destinations = count(answer.destinations, "destination", "destinations")
-    title = f"{destinations}, {word('minutes waited at')} {moment(answer.at)} (+07:00)"
+    title = f"{destinations}, {word('minutes waited at')} {moment(answer.at)}"
     print_table(title, columns, rows)
     if not answer.complete:
         print_line(word("More is open than is counted at once: see --within."))

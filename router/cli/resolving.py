@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import rich_click as click
 
-from router.cli.dates import at_option, known_at_option, shown_text
+from router.cli.dates import at_option, known_at_option
 from router.cli.manage import open_existing
-from router.cli.output import language, print_json, print_line, print_table
+from router.cli.output import language, moment, print_json, print_line, print_table
 from router.cli.remote import connect, connection
 from router.cli.words import column, count, word
 from router.limits import TRACKING_PAGE_MAX
@@ -104,7 +104,7 @@ def _print_units(answer: Resolved) -> None:
     rows = [(unit.code, unit.name, word(unit.tier), unit.kind) for unit in answer.units]
     first = word("the first {} shown").format(len(rows))
     less = f", {first}" if len(rows) < answer.size else ""
-    then = f" @ {shown_text(answer.directory_at)}" if answer.directory_at else ""
+    then = f" @ {moment(answer.directory_at)}" if answer.directory_at else ""
     title = f"{count(answer.size, 'unit', 'units')} ({counts}){less}{then}"
     print_table(title, [column(name) for name in ("code", "~name", "tier", "kind")], rows)
 

@@ -7,9 +7,17 @@ from pathlib import Path
 
 import rich_click as click
 
-from router.cli.dates import INSTANT, at_option, shown_text
+from router.cli.dates import INSTANT, at_option
 from router.cli.manage import acting, data_option, open_existing
-from router.cli.output import EXIT_REFUSED, language, print_json, print_line, print_table, warn_line
+from router.cli.output import (
+    EXIT_REFUSED,
+    language,
+    moment,
+    print_json,
+    print_line,
+    print_table,
+    warn_line,
+)
 from router.cli.revocation import crl
 from router.cli.words import column, count, word
 from router.errors import InputError
@@ -141,9 +149,9 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
         "signed by": ", ".join(sha256[:_PREFIX] for sha256 in one.issued_by) or "–",
         "serial": one.serial,
         "key": f"{one.key}, {one.hash}" if one.hash else one.key,
-        "valid": f"{shown_text(one.valid_from)} – {shown_text(one.valid_to)}",
+        "valid": f"{moment(one.valid_from)} – {moment(one.valid_to)}",
         "bound": str(one.bound),
-        "recorded": f"{shown_text(one.recorded_at)} ({one.actor})",
+        "recorded": f"{moment(one.recorded_at)} ({one.actor})",
     }
     for name, said in facts.items():
         print_line(f"{word(name)}: {said}", indent=2)
@@ -161,7 +169,7 @@ def _during(one: AuthorityShown) -> str:
     """Return from when until when an authority is trusted, for people."""
     since = max(one.trusted_from, one.valid_from)  # texts of one zone sort as their instants do
     until = min(one.trusted_to or one.valid_to, one.valid_to)
-    return f"{shown_text(since)[:10]} – {shown_text(until)[:10]}"
+    return f"{moment(since)[:10]} – {moment(until)[:10]}"
 
 
 @trust.command("check", epilog="Example: vanban trust check ca-g2.pem --data vanban-data")
@@ -208,7 +216,7 @@ def _print_finding(one: TrustFinding, indent: int) -> None:
 
 def _print_checked(one: CertificateChecked) -> None:
     print_line((one.subject, "bold"), f" {one.sha256[:_PREFIX]}")
-    until = f"{shown_text(one.valid_from)} – {shown_text(one.valid_to)}"
+    until = f"{moment(one.valid_from)} – {moment(one.valid_to)}"
     print_line(f"{one.key}, {one.hash or '–'}; {word('valid')} {until}", indent=2)
     if any(finding.severity == "error" for finding in one.findings):
         print_line((word("would not be accepted"), "bold red"), indent=2)
@@ -288,8 +296,8 @@ def bindings(
 def _binding_row(one: BindingShown) -> tuple[str, ...]:
     return (
         one.certificate_sha256[:_PREFIX], one.code, f"#{one.unit}", word(one.state),
-        shown_text(one.valid_from) or "–", shown_text(one.valid_to) or "–",
-        shown_text(one.expires)[:10] or "–", one.issuer or "–",
+        moment(one.valid_from) or "–", moment(one.valid_to) or "–",
+        moment(one.expires)[:10] or "–", one.issuer or "–",
     )  # fmt: skip
 
 

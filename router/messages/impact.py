@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from router.messages.verdicts import moment
 from router.model.impact import (
     Impact,
     ImpactEnding,
@@ -72,7 +73,7 @@ def lines_of_impact(
     words = _WORDS["vi" if language == "vi" else "en"]
     title = f"{impact.title}, " if impact.title else ""
     lines = [words["head"].format(
-        title=title, at=impact.at[:16].replace("T", " "), begin=impact.begin, end=impact.end,
+        title=title, at=moment(impact.at), begin=impact.begin, end=impact.end,
         before=impact.units_before, after=impact.units_after,
     )]  # fmt: skip
     changed = [group for group in impact.groups if group.changed]

@@ -92,10 +92,10 @@ def words_of(shown: VerdictShown, language: str) -> str:
     missing = "; ".join(
         dict.fromkeys(_missing(one, words) for one in shown.missing)
     )  # each issuer once
-    until = _moment(shown.waits_until)
+    until = moment(shown.waits_until)
     if shown.status == "valid":
         name = "one" if len(shown.signatures) == 1 else "valid"
-        return words[name].format(at=_moment(shown.judged_for))
+        return words[name].format(at=moment(shown.judged_for))
     if shown.status == "indeterminate":
         if shown.waited == "expired":
             return words["expired"].format(until=until, missing=missing)
@@ -115,7 +115,7 @@ def lines_of(one: SignatureShown, language: str) -> tuple[str, ...]:
         words["signer"].format(subject=one.subject),
         words["unit"].format(units=units) if units else words["nobody"],
         words["certificate"].format(
-            serial=one.serial, since=_moment(one.valid_from), until=_moment(one.valid_to)
+            serial=one.serial, since=moment(one.valid_from), until=moment(one.valid_to)
         ),
         words[chain].format(chain=" ← ".join(issuers), issuer=one.issuer),
         words["algorithm"].format(algorithm=one.algorithm),
@@ -123,7 +123,7 @@ def lines_of(one: SignatureShown, language: str) -> tuple[str, ...]:
     if one.tree is not None:
         lines.append(words["tree"].format(size=one.tree.size, index=one.tree.index + 1))
     if one.signed_at:
-        lines.append(words[one.signed_at_source].format(at=_moment(one.signed_at)))
+        lines.append(words[one.signed_at_source].format(at=moment(one.signed_at)))
     lines += [_evidence(each, one, words) for each in one.evidence]
     return tuple(lines)
 
@@ -145,10 +145,10 @@ def _evidence(each: EvidenceShown, one: SignatureShown, words: dict[str, str]) -
     said = words[f"of_{each.kind}"].format(
         number=words["number"].format(number=each.number) if each.number else "",
         issuer=each.issuer or one.issuer,
-        made=_moment(each.produced_at),
+        made=moment(each.produced_at),
         age=words["before" if each.age_s >= 0 else "after"].format(age=_age(each.age_s, words)),
     )
-    return said + (words["grace"].format(until=_moment(each.fresh_until)) if each.grace else "")
+    return said + (words["grace"].format(until=moment(each.fresh_until)) if each.grace else "")
 
 
 def _age(seconds: int, words: dict[str, str]) -> str:
@@ -159,6 +159,6 @@ def _age(seconds: int, words: dict[str, str]) -> str:
     return words["seconds"].format(count=seconds)
 
 
-def _moment(instant: str) -> str:
-    """Return a printed instant (RFC 3339 at +07:00) to the second, with its zone."""
+def moment(instant: str) -> str:
+    """Return a printed instant (RFC 3339 at +07:00) to the second, with its zone; else "?"."""
     return f"{instant[:19].replace('T', ' ')} {instant[-6:]}" if instant else "?"

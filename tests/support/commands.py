@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from support.daemon import PATIENT
 VANBAN = Path(sys.executable).with_name("vanban")
 START_S_MAX = 60.0
 COMMAND_S_MAX = 120.0
+BARE_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?(?!:?\d| \+07:00)")
+"""A time as people read it, without the zone that every command says (docs/operations.md)."""
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -42,7 +45,7 @@ class Answer:
 
 
 def vanban(*arguments: str | Path, cwd: Path, stdin: bytes = b"", **settings: str) -> Answer:
-    """Run the command; a traceback fails the test at once."""
+    """Run the command; a traceback, or a time without its zone, fails the test at once."""
     done = subprocess.run(
         [VANBAN, *map(str, arguments)],
         cwd=cwd,
@@ -54,6 +57,7 @@ def vanban(*arguments: str | Path, cwd: Path, stdin: bytes = b"", **settings: st
     )
     answer = Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in answer.out + answer.err, answer
+    assert not BARE_TIME.search(answer.out + answer.err), answer
     return answer
 
 

@@ -6,6 +6,7 @@ import io
 
 import pytest
 from rich.console import Console
+from support.commands import BARE_TIME
 
 from router.cli import output
 
@@ -23,6 +24,26 @@ def terminal(monkeypatch):
         return file
 
     return make
+
+
+@pytest.mark.parametrize(
+    ("instant", "said"),
+    [
+        ("2026-11-23T19:54:43.123456+07:00", "2026-11-23 19:54:43 +07:00"),
+        ("2026-11-23T19:54:43+07:00", "2026-11-23 19:54:43 +07:00"),
+        ("2026-11-23T00:00:00+07:00", "2026-11-23"),
+        ("2026-11-23T00:00:00.000001+07:00", "2026-11-23 00:00:00 +07:00"),
+        ("", ""),
+    ],
+)
+def test_a_time_is_never_printed_without_its_zone(instant, said):
+    assert output.moment(instant) == said
+    assert not BARE_TIME.search(said)
+
+
+def test_a_time_without_its_zone_is_noticed():
+    for bare in ("at 2026-11-23 19:54:43", "at 2026-11-23 19:54, then", "2026-11-23 19:54:43 +0"):
+        assert BARE_TIME.search(bare), bare
 
 
 @pytest.mark.parametrize("width", [60, 100])

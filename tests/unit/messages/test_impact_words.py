@@ -41,7 +41,7 @@ REPORT = Impact(
 
 def test_every_part_is_told_in_english() -> None:
     assert lines_of_impact(REPORT) == [
-        "NQ 202, from 2025-07-01 00:00: 1 units begin, 4 end; 100 open before, 97 after.",
+        "NQ 202, from 2025-07-01 00:00:00 +07:00: 1 units begin, 4 end; 100 open before, 97 after.",
         "Groups: 4 of 5 change.",
         "  “các tỉnh”: 63 → 34; leave: " + ", ".join(["H22 Hà Giang"] * 8) + ", … (29)",
         "  “các huyện”: 696 → 0; EMPTY from then on",
