@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from router.cli.output import language, moment, print_line, print_table
 from router.cli.words import column, count, word
+from router.messages.verdicts import short_of
 from router.model.answers import Explanation, Outbox, OutboxEvent, TrackedDelivery, Tracking
 from router.model.policies import UnitUnderPolicy
 
@@ -76,7 +77,7 @@ def _told(one: OutboxEvent) -> str:
         return "; ".join(part for part in (one.hold, recipients, by, one.reason) if part)
     if one.kind.startswith("verdict_"):
         recipients = count(one.recipients, "recipient", "recipients")
-        return f"{recipients}; {one.code}" if one.code else recipients
+        return f"{recipients}; {short_of(one.code, language())}" if one.code else recipients
     if one.kind != "redirected":
         return one.delivery
     more = "+" if one.more else ""

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from router.errors import VanbanError
+from router.errors import InputError, NotFoundError, VanbanError
 from router.messages import say
 
 EXIT_REFUSED: Final = 1
@@ -121,13 +121,19 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     target.print(table)
 
 
-def fail(error: VanbanError) -> NoReturn:
+def _name_of(error: OSError) -> str:
+    return "" if error.filename is None else os.fsdecode(error.filename)
+
+
+def fail(error: VanbanError, status: int | None = None) -> NoReturn:
     """Print an error with its code, place and remedy, and end the command."""
     what, remedy = say(error, language())
     place = f" ({error.path})" if error.path else ""
     warn_line((error.code, "bold red"), f"{place}: {what}")
     warn_line(f"→ {remedy}")
-    raise SystemExit(EXIT_TROUBLE if error.status >= 500 else EXIT_REFUSED)
+    if status is None:
+        status = EXIT_TROUBLE if error.status >= 500 else EXIT_REFUSED
+    raise SystemExit(status)
 
 
 def speaks(command: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -141,10 +147,11 @@ def speaks(command: Callable[_P, _R]) -> Callable[_P, _R]:
             fail(error)
         except BrokenPipeError:
             raise  # click ends quietly
+        except FileNotFoundError as error:
+            fail(NotFoundError("file.not_found", path=_name_of(error)), EXIT_TROUBLE)
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            warn_line(("vanban", "bold red"), f": {where}{error.strerror or error}")
-            raise SystemExit(EXIT_TROUBLE) from None
+            reason = error.strerror or str(error)
+            fail(InputError("file.unusable", path=_name_of(error), reason=reason), EXIT_TROUBLE)
 
     return run
 

@@ -60,9 +60,9 @@ def duration(seconds: int) -> str:
     parts: list[str] = []
     for name, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         if seconds >= length and len(parts) < 2:
-            parts.append(f"{seconds // length} {name}")
+            parts.append(f"{seconds // length} {word(name)}")
             seconds %= length
-    return " ".join(parts) or "0 s"
+    return " ".join(parts) or f"0 {word('s')}"
 
 
 @queue.command("stats", epilog="Example: vanban queue stats --data vanban-data")

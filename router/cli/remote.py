@@ -38,6 +38,8 @@ from router.model.documents import Document
 from router.settings import load_settings
 
 _KEY = re.compile("[0-9a-fA-F]{32}")
+ENVELOPE_MARK = b'"payload"'
+"""Stands in every signed envelope, and in no document."""
 _documents = msgspec.json.Decoder(Document)
 
 
@@ -105,7 +107,7 @@ def _read(name: str) -> bytes:
 
 def _submit(client: Client, data: bytes) -> Outcome:
     """Send one envelope; what can't be one stays here: it may be a key, named by mistake."""
-    if b'"payload"' not in data:
+    if ENVELOPE_MARK not in data:
         return problem_of(MalformedError("envelope.foreign"), language())
     (outcome,) = client.submit_batch([data])
     return outcome
@@ -236,10 +238,15 @@ def _print_settled(one: Settled, wanted: DeliveryState) -> None:
         print_line(f"{one.delivery}: ", (word(one.state), "green"), before)
 
 
+def names_document(text: str) -> bool:
+    """Say whether a text is a document's whole key, or an id with its sender."""
+    return "|" in text or _KEY.fullmatch(text) is not None
+
+
 def _check_document(context: click.Context, option: click.Parameter, text: str) -> str:
     """Refuse what is neither a whole key nor a document's id with its sender."""
     del context, option
-    if "|" not in text and not _KEY.fullmatch(text):
+    if not names_document(text):
         raise click.BadParameter(
             "give the whole key (32 characters, 0-9 and a-f), or SENDER|DOCUMENT ID "
             'such as "H22|H22,2024/09/04,05/QĐ-UBND"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import rich_click as click
@@ -10,7 +11,7 @@ from router.cli.dates import shown
 from router.cli.manage import acting, data_option, open_existing
 from router.cli.output import print_json, print_line, print_table
 from router.cli.words import column, count, word
-from router.errors import TooLargeError
+from router.errors import InputError, SignatureRefusedError, TooLargeError
 from router.limits import CRL_BYTES_MAX
 from router.model.revocation import AuthorityRevocation, Freshness
 
@@ -42,6 +43,9 @@ def add(file: str, data: str, as_json: bool) -> None:
         content = opened.read(2 * CRL_BYTES_MAX)
     if len(content) == 2 * CRL_BYTES_MAX:
         raise TooLargeError("revocation.too_large", size=len(content), limit=CRL_BYTES_MAX)
+    looks = _looks_like(content)
+    if looks:
+        raise InputError("revocation.malformed", path=file, reason=looks)
     with open_existing(data) as engine:
         added = engine.add_revocation(der_of(content), actor=acting())
     if as_json:
@@ -56,6 +60,28 @@ def add(file: str, data: str, as_json: bool) -> None:
         f"{count(added.entries, 'entry', 'entries')}, {word('fresh until')} "
         f"{shown(added.fresh_until)}"
     )
+
+
+def _looks_like(content: bytes) -> str:
+    """Say what a file is that is certainly no revocation data, or ""."""
+    from router.signatures.certificates import read_certificate
+
+    start = content.lstrip()
+    if not start:
+        return "the file is empty"
+    if start.startswith((b"{", b"[", b"\xef\xbb\xbf{")):
+        return "it looks like JSON, such as a document or an envelope"
+    if start.startswith(b"-----"):
+        if b"PRIVATE KEY-----" in start:
+            return "it looks like a private key"
+        if b"-----BEGIN X509 CRL-----" in start:
+            return ""
+        certificate = b"-----BEGIN CERTIFICATE-----" in start
+        return "it looks like " + ("a certificate" if certificate else "another kind of PEM file")
+    with contextlib.suppress(SignatureRefusedError):
+        read_certificate(content)
+        return "it looks like a certificate"
+    return ""
 
 
 @crl.command("list", epilog="Example: vanban trust crl list --data vanban-data")

@@ -15,7 +15,6 @@ import rich_click as click
 
 from router.cli.output import (
     json_option,
-    plain,
     print_json,
     print_line,
     speaks,
@@ -24,7 +23,7 @@ from router.cli.output import (
 from router.cli.words import count, word
 from router.client.signing import Signer
 from router.client.signing_tokens import TokenKey, open_token, read_pin
-from router.errors import MalformedError, SigningError, TooLargeError
+from router.errors import ConflictError, MalformedError, SigningError, TooLargeError
 from router.limits import ENVELOPE_BYTES_MAX, PAYLOAD_BYTES_MAX, PIN_CHARS_MAX
 from router.model.documents import ENVELOPE_VERSION, Document, Envelope, SignatureEntry
 from router.signatures.algorithms import ALGORITHMS
@@ -33,6 +32,7 @@ SIGNED_SUFFIX: Final = ".signed.json"
 MODULE_VARIABLE: Final = "VANBAN_PKCS11_MODULE"
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 """Values in msgspec's words: content, which no error carries."""
+_BOM: Final = b"\xef\xbb\xbf"
 _documents: Final = msgspec.json.Decoder(Document)
 _envelopes: Final = msgspec.json.Decoder(Envelope)
 
@@ -150,8 +150,7 @@ def _check_targets(targets: Sequence[Path], replace: bool) -> None:
         raise click.UsageError(word("Two files would get one envelope."))
     there = next((one for one in targets if one.exists()), None)
     if there is not None and not replace:
-        said = word("{} is there already; say --replace to write over it.")
-        raise click.UsageError(said.format(plain(there)))
+        raise ConflictError("envelope.exists", path=str(there))
 
 
 def _read(file: Path) -> Envelope:
@@ -165,6 +164,8 @@ def _read(file: Path) -> Envelope:
             raise TooLargeError(
                 "envelope.too_large", path=str(file), size=len(data), limit=PAYLOAD_BYTES_MAX
             )
+        if not data.removeprefix(_BOM).lstrip().startswith(b"{"):
+            raise MalformedError("document.foreign", path=str(file))
         _documents.decode(data)
     except (msgspec.MsgspecError, ValueError) as error:
         raise MalformedError(

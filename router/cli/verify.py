@@ -9,9 +9,11 @@ import rich_click as click
 
 from router import limits
 from router.cli.output import EXIT_REFUSED, language, moment, print_json, print_line, print_table
-from router.cli.remote import connect, connection
+from router.cli.remote import ENVELOPE_MARK, connect, connection, names_document
 from router.cli.words import column, count, word
 from router.client import Client
+from router.errors import MalformedError, NotFoundError
+from router.messages import say
 from router.messages.verdicts import lines_of, versions_of
 from router.model.verdicts import AffectedPage, VerdictShown
 
@@ -23,6 +25,7 @@ _VIETNAMESE = {
     "unsigned": "không có chữ ký số",
     "unreadable": "không đọc được",
 }
+_ALERTS = {"signer.revoked": "a certificate it was good by is revoked"}
 
 
 @click.command(epilog="Example: vanban verify letter.json 0191b… --token-file H22.token")
@@ -44,7 +47,7 @@ def verify(
     Exit status 1 when one of them is not valid.
     """
     if affected == bool(what):
-        raise click.UsageError("Name files or documents, or give --affected.")
+        raise click.UsageError(word("Name files or documents, or give --affected."))
     with connect(**where) as client:
         if affected:
             _print_affected(client.revocation_alerts(after=after, limit=limit), as_json)
@@ -60,10 +63,26 @@ def verify(
 
 
 def _verdict(client: Client, name: str) -> VerdictShown:
+    """Ask about a file or a stored document; what can be neither stays here, as with `submit`."""
     if not Path(name).is_file():
+        if not names_document(name):
+            raise NotFoundError("document.or_file_not_found", path=name)
         return client.verdict(name)
     with click.open_file(name, "rb") as file:
-        return client.verify(file.read(limits.ENVELOPE_BYTES_MAX + 1))
+        data = file.read(limits.ENVELOPE_BYTES_MAX + 1)
+    if ENVELOPE_MARK not in data:
+        return _foreign()
+    return client.verify(data)
+
+
+def _foreign() -> VerdictShown:
+    """Return what is said of a file that nobody signed."""
+    error = MalformedError("envelope.foreign")
+    (words, remedy), (words_vi, remedy_vi) = say(error, "en"), say(error, "vi")
+    return VerdictShown(
+        "unreadable", words, words_vi, code=error.code, reason=words, reason_vi=words_vi,
+        remedy=remedy, remedy_vi=remedy_vi,
+    )  # fmt: skip
 
 
 def _print(name: str, shown: VerdictShown) -> None:
@@ -86,7 +105,8 @@ def _print(name: str, shown: VerdictShown) -> None:
         print_line(versions_of(shown, tongue), indent=2)
     for alert in shown.alerts:
         if alert.certificate:
-            said = f"{word('since then')}: {alert.code}, {word('certificate')} {alert.subject}, "
+            said = f"{word('since then')}: {word(_ALERTS.get(alert.code, alert.code))} "
+            said += f"({alert.subject}), "
             said += f"{word('not to be trusted since')} {moment(alert.since)}; "
             print_line((f"{said}{word('the verdict stands')}", "yellow"), indent=2)
 

@@ -37,7 +37,6 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "one by one": "từng văn bản",
     "There is no .json file in it.": "Không có tệp .json nào.",
     "Two files would get one envelope.": "Hai tệp sẽ trùng tên gói tin.",
-    "{} is there already; say --replace to write over it.": "Đã có {}; thêm --replace để ghi đè.",
     # held parts
     "held": "chờ duyệt",
     "released": "đã duyệt",
@@ -60,6 +59,8 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "signature": "chữ ký",
     "since then": "từ đó đến nay",
     "certificate": "chứng thư",
+    "a certificate it was good by is revoked": "đã có chứng thư bị thu hồi",
+    "Name files or documents, or give --affected.": ("Nêu tệp hoặc văn bản, hoặc dùng --affected."),
     "not to be trusted since": "không còn tin cậy từ",
     "the verdict stands": "kết quả kiểm tra giữ nguyên",
     "No document is concerned by a later revocation.": (
@@ -200,6 +201,10 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "All of it is known already: nothing changes.": "Đã biết tất cả: không có thay đổi.",
     # the queue and its files
     "queue": "hàng đợi",
+    "d": "ngày",
+    "h": "giờ",
+    "min": "phút",
+    "s": "giây",
     "dead": "quá số lần giao",
     "withdrawn": "đã thu hồi",
     "excluded": "bị loại",

@@ -41,7 +41,7 @@ from router.signatures.algorithms import (
     default_algorithm,
     sign_raw,
 )
-from router.signatures.certificates import read_certificate
+from router.signatures.certificates import Certificate, read_certificate
 from router.signatures.encoding import encode_url
 from router.signatures.jws import signing_input, write_header
 from router.signatures.trees import Tree, leaf_hash, root_statement
@@ -110,9 +110,10 @@ class Signer:
     without it RS256, ES256, ES384 or EdDSA is taken, as the key is.  ECDSA is deterministic
     (RFC 6979).
 
-    Raises SignatureRefusedError: `signature.key` when key, certificate and algorithm don't go
-    together or the key is too short, `signature.algorithm` for an unknown name,
-    `certificate.malformed` when the certificate can't be read.
+    Raises SignatureRefusedError: `signature.key_pair` when the key is not the certificate's (one
+    that is held elsewhere is found out when it signs), `signature.key_kind` when the algorithm is
+    for other keys, `signature.key` for a key that is too short, `signature.algorithm` for
+    an unknown name, `certificate.malformed` when the certificate can't be read.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Signer:
         self._certificate = own
         self._chain = chain
         self._protected = write_header(chosen, chain)
-        self._sign = _signing(key, chosen, public, verify)
+        self._sign = _signing(key, chosen, own, verify)
 
     @classmethod
     def from_files(
@@ -288,7 +289,7 @@ def _content(content: bytes | InlineContent) -> InlineContent:
 def _signing(
     key: SigningKey | HeldKey,
     algorithm: Algorithm,
-    public: VerifyingKey,
+    own: Certificate,
     verify: Callable[[bytes, bytes], None],
 ) -> Callable[[bytes], bytes]:
     """Return what signs a message.
@@ -297,8 +298,8 @@ def _signing(
     verified before it leaves: its public half may not be told, and tokens fail in silence.
     """
     if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
-        if _spki(public) != _spki(key.public_key()):
-            raise SignatureRefusedError("signature.key", reason="it is not the certificate's")
+        if _spki(check_key(own.parsed.public_key())) != _spki(key.public_key()):
+            raise SignatureRefusedError("signature.key_pair", subject=own.subject)
         return partial(sign_raw, algorithm, key)
 
     def sign(message: bytes) -> bytes:
@@ -306,9 +307,7 @@ def _signing(
         try:
             verify(signature, message)
         except SignatureRefusedError:
-            raise SignatureRefusedError(
-                "signature.key", reason="it is not the certificate's"
-            ) from None
+            raise SignatureRefusedError("signature.key_pair", subject=own.subject) from None
         return signature
 
     return sign

@@ -109,9 +109,12 @@ class PolicyStage:
             if agency is None and sender in units:
                 agency = one
         judged = Judged(_facts_of(asked, tuple(signers)), agency)
-        judged.refusal = refuse_signers(
-            asked.sender.code, signed=bool(good), by_sender=agency is not None
-        )
+        if good and agency is None:
+            last = good[-1]  # persons sign first, then the agency
+            judged.refusal = refuse_signers(
+                asked.sender.code, signed=True, by_sender=False,
+                sha256=last.certificate_sha256, subject=last.subject,
+            )  # fmt: skip
         return judged
 
     def kept(self, judged: Judged, now_us: int) -> DecisionKept:

@@ -19,6 +19,7 @@ from router.messages import (
     signing,
     trust,
 )
+from router.messages.reasons import say_reason
 from router.messages.words import Words
 from router.model.answers import Problem
 
@@ -45,7 +46,7 @@ class _Facts(dict[str, str | int]):
 
 
 def _what_vi(what: str) -> str:
-    return {"token": "Mã truy cập", "certificate": "Chứng thư"}.get(what, what)
+    return {"token": "Mã truy cập"}.get(what, what)
 
 
 _HOLD_STATES_VI: Final = {
@@ -61,6 +62,10 @@ def say(error: VanbanError, language: str = "en") -> tuple[str, str]:
     """Return (what was wrong, what to do) in "en" or "vi"."""
     row = TABLE[error.code]
     facts = _Facts(error.facts)
+    if error.code == "sender.mismatch" and facts["what"] == "certificate":
+        row = recipients.UNBOUND
+    if "reason" in facts:
+        facts["reason"] = say_reason(str(facts["reason"]), language)
     if language == "vi":
         if error.code == "sender.mismatch":
             facts["what"] = _what_vi(str(facts["what"]))

@@ -51,8 +51,19 @@ INPUT: Final[dict[str, Words]] = {
     "envelope.foreign": Words(
         "This file is not a signed envelope; it was not sent.",
         "Tệp này không phải gói tin đã ký; không gửi đi.",
-        "Name a JSON file that signing made (docs/envelope.md).",
-        "Chỉ định tệp JSON đã ký số (docs/envelope.md).",
+        "Sign the document first with “vanban sign”, and name the .signed.json file it writes.",
+        "Ký văn bản trước bằng “vanban sign”, rồi chỉ định tệp .signed.json được tạo ra.",
+    ),
+    "envelope.exists": Words(
+        "An envelope is there already; nothing was signed.", "Đã có gói tin này; chưa ký gì.",
+        "Say --replace to write over it, or --out for another folder.",
+        "Thêm --replace để ghi đè, hoặc --out để ghi vào thư mục khác.",
+    ),
+    "document.foreign": Words(
+        "This is no JSON document; nothing was signed.",
+        "Đây không phải văn bản dạng JSON; chưa ký gì.",
+        "Name a document's JSON file (docs/envelope.md); other files go with it as attachments.",
+        "Chỉ định tệp JSON của văn bản (docs/envelope.md); tệp khác gửi kèm dạng đính kèm.",
     ),
     "envelope.too_large": Words(
         "The envelope has {size} bytes; at most {limit} are taken.",
@@ -195,6 +206,12 @@ SIGNATURES: Final[dict[str, Words]] = {
         "Use RSA of at least 2048 bits, P-256, P-384 or Ed25519 with its own algorithm.",
         "Dùng RSA từ 2048 bit, P-256, P-384 hoặc Ed25519 đúng thuật toán.",
     ),
+    "signature.key_pair": Words(
+        "The key and the certificate don't belong together; the certificate is of {subject}.",
+        "Khóa bí mật và chứng thư không cùng một cặp; chứng thư của {subject}.",
+        "Name the key and the certificate that were issued as a pair.",
+        "Chỉ định đúng khóa và chứng thư được cấp cùng nhau.",
+    ),
     "signature.critical": Words(
         "The header's “crit” names what is not understood: {reason}.",
         "Tiêu đề “crit” có mục không hiểu: {reason}.",
@@ -279,7 +296,8 @@ SIGNATURES: Final[dict[str, Words]] = {
     "certificate.revoked": Words(
         "The certificate of {subject} was revoked; it is invalid since {since} ({reason}).",
         "Chứng thư của {subject} đã bị thu hồi; không còn giá trị từ {since} ({reason}).",
-        "Sign with a certificate that is in force.", "Ký bằng chứng thư còn hiệu lực.",
+        "Ask the CA for a new certificate, have the operator bind it, and sign again with it.",
+        "Xin cấp chứng thư mới, đề nghị quản trị gắn với đơn vị, rồi ký lại.",
     ),
     "certificate.constraints": Words(
         "The certificate of {subject} breaks a limit its issuer set: {constraint}.",

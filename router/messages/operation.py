@@ -25,6 +25,23 @@ ACCESS: Final[dict[str, Words]] = {
         "Name it by its key (32 hexadecimal digits), or as SENDER|DOCUMENT ID.",
         "Dùng khóa của văn bản (32 chữ số hệ 16) hoặc MÃ ĐƠN VỊ|MÃ VĂN BẢN.",
     ),
+    "file.not_found": Words(
+        "There is no such file.", "Không có tệp này.",
+        "Check its name, and the folder you are in.", "Kiểm tra tên tệp và thư mục đang đứng.",
+    ),
+    "file.unusable": Words(
+        "The file can't be used: {reason}.", "Không dùng được tệp: {reason}.",
+        "Check that it is a file, that you may use it, and that there is room on the disk.",
+        "Kiểm tra đó là tệp, bạn có quyền dùng và ổ đĩa còn chỗ.",
+    ),
+    "document.or_file_not_found": Words(
+        "There is no such file, and no document of this name.",
+        "Không có tệp này, cũng không có văn bản nào tên như vậy.",
+        "Check the file's name; a document is named by its key (32 hexadecimal digits), or as "
+        "SENDER|DOCUMENT ID.",
+        "Kiểm tra tên tệp; văn bản được gọi bằng khóa (32 chữ số hệ 16) hoặc "
+        "MÃ ĐƠN VỊ|MÃ VĂN BẢN.",
+    ),
     "delivery.not_found": Words(
         "No such delivery, or it is not yours.", "Không có lượt gửi này hoặc không thuộc đơn vị.",
         "Use the id the inbox gave.", "Dùng mã do hộp thư đến cấp.",

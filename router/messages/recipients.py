@@ -131,4 +131,15 @@ RECIPIENTS: Final[dict[str, Words]] = {
         "Ký và gửi bằng chứng thư và mã truy cập của chính đơn vị gửi.",
     ),
 }
+UNBOUND: Final = Words(
+    "No certificate that signed is bound to the sender {unit} at the issue time: {subject} "
+    "(SHA-256 {sha256}).",
+    "Chứng thư ký chưa gắn với đơn vị gửi {unit} tại thời điểm ban hành: {subject} "
+    "(SHA-256 {sha256}).",
+    "Sign with the sender's own certificate; or, when it is, have the operator bind it: "
+    "vanban trust bind {unit} CERT --from …",
+    "Ký bằng chứng thư của chính đơn vị gửi; nếu đúng là của đơn vị, đề nghị quản trị gắn: "
+    "vanban trust bind {unit} CERT --from …",
+)
+"""Of `sender.mismatch` by the certificate: it may be the sender's, and nobody has said so yet."""
 # fmt: on

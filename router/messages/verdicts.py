@@ -42,7 +42,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "before": "{age} old then", "after": "{age} later",
         "algorithm": "algorithm {algorithm}",
         "tree": "signed in a tree of {size} documents, as number {index}",
-        "versions": "trust version {trust}", "revocation": ", revocation data {revocation}",
+        "versions": "trust version {trust}", "revocation": ", revocation data version {revocation}",
         "number": " {number}",
         "days": "{count} days", "hours": "{count} h", "minutes": "{count} min",
         "seconds": "{count} s",
@@ -75,14 +75,41 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "grace": " (hết hạn từ {until}, trong thời gian ân hạn)",
         "before": "trước đó {age}", "after": "sau đó {age}",
         "algorithm": "thuật toán {algorithm}",
-        "tree": "ký chung một cây {size} văn bản, thứ tự {index}",
-        "versions": "phiên bản tin cậy {trust}", "revocation": ", dữ liệu thu hồi {revocation}",
+        "tree": "ký chung một lô {size} văn bản, thứ tự {index}",
+        "versions": "phiên bản tin cậy {trust}",
+        "revocation": ", phiên bản dữ liệu thu hồi {revocation}",
         "number": " số {number}",
         "days": "{count} ngày", "hours": "{count} giờ", "minutes": "{count} phút",
         "seconds": "{count} giây",
     },
 }
+_SHORT: Final[dict[str, tuple[str, str]]] = {
+    "certificate.revoked": ("the certificate was revoked", "chứng thư đã bị thu hồi"),
+    "certificate.expired": ("the certificate had run out", "chứng thư đã hết hạn"),
+    "certificate.not_yet_valid": (
+        "the certificate was not valid yet", "chứng thư chưa có hiệu lực"),
+    "certificate.untrusted": (
+        "the certificate's issuer is not trusted", "nơi cấp chứng thư không được tin cậy"),
+    "certificate.usage": (
+        "the certificate may not sign documents", "chứng thư không được dùng để ký văn bản"),
+    "certificate.constraints": (
+        "the certificate breaks its issuer's limits", "chứng thư vượt giới hạn của nơi cấp"),
+    "certificate.algorithm": (
+        "the certificate is signed too weakly", "chứng thư được ký bằng thuật toán yếu"),
+    "certificate.malformed": ("the certificate can't be read", "không đọc được chứng thư"),
+    "certificate.paths": (
+        "the certificates lead too many ways", "chứng thư có quá nhiều đường dẫn"),
+    "signature.invalid": ("the signature does not fit", "chữ ký không khớp nội dung"),
+    "signature.key": ("the certificate's key does not suit", "khóa của chứng thư không phù hợp"),
+}
+"""Why a verdict was not good, in the few words that a table has room for."""
 # fmt: on
+
+
+def short_of(code: str, language: str) -> str:
+    """Return a code with a few words before it; alone, where there are none."""
+    words = _SHORT.get(code)
+    return code if words is None else f"{words[LANGUAGES.index(language)]} ({code})"
 
 
 def words_of(shown: VerdictShown, language: str) -> str:

@@ -46,10 +46,19 @@ def refuse_sender(standing: Standing, *, holder_submits: bool) -> InputError | N
     return None if holder_submits else _mismatch("token", standing.code)
 
 
-def refuse_signers(sender: str, *, signed: bool, by_sender: bool) -> InputError | None:
-    """Return why these good signatures don't carry the document, or None."""
-    return _mismatch("certificate", sender) if signed and not by_sender else None
+def refuse_signers(
+    sender: str, *, signed: bool, by_sender: bool, sha256: str = "", subject: str = ""
+) -> InputError | None:
+    """Return why these good signatures don't carry the document, or None.
+
+    `sha256` and `subject` are of the certificate that would have to be bound to the sender.
+    """
+    if by_sender or not signed:
+        return None
+    return _mismatch("certificate", sender, sha256=sha256, subject=subject)
 
 
-def _mismatch(what: str, sender: str) -> PolicyRefusedError:
-    return PolicyRefusedError("sender.mismatch", path="$.payload.sender", what=what, unit=sender)
+def _mismatch(what: str, sender: str, **facts: str) -> PolicyRefusedError:
+    return PolicyRefusedError(
+        "sender.mismatch", path="$.payload.sender", what=what, unit=sender, **facts
+    )

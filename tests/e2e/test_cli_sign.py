@@ -57,7 +57,9 @@ def test_a_document_is_signed_beside_its_file_byte_for_byte(desk: Path) -> None:
     assert made.payload == (desk / "letters" / "1.json").read_bytes()
     assert verdict_of(*made.signatures, payload=made.payload).status == "valid"
     again = vanban("sign", "letters/1.json", *KEY, cwd=desk)
-    assert (again.status, "--replace" in again.err) == (2, True)
+    assert (again.status, "Usage" in again.err) == (1, False)
+    assert "envelope.exists (letters/1.signed.json)" in again.err
+    assert "--replace" in again.err
     assert vanban("sign", "letters/1.json", "--replace", *KEY, cwd=desk).status == 0
     assert not [file for file in (desk / "letters").iterdir() if file.name.startswith(".")]
 

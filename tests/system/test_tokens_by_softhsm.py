@@ -187,7 +187,7 @@ def test_a_batch_asks_the_token_once_and_takes_the_certificate_from_it(token):
         (["--pin-file", "pin"], "signing.key_ambiguous"),
         (["--key-id", "01", "--pin-file", "pin"], "signing.certificate_missing"),
         (["--key-id", "02"], "signing.pin_missing"),
-        (["--key-id", "03", "--cert", "p256.der", "--pin-file", "pin"], "signature.key"),
+        (["--key-id", "03", "--cert", "p256.der", "--pin-file", "pin"], "signature.key_pair"),
         (["--key-id", "01", "--cert", "p256.der", "--pin-file", "pin"], "sign"),
     ],
 )

@@ -76,4 +76,7 @@ def test_a_file_that_cannot_be_written_is_trouble_without_a_traceback(capsys):
     with pytest.raises(SystemExit) as ended:
         output.speaks(command)()
     assert ended.value.code == output.EXIT_TROUBLE
-    assert "/x: Permission denied" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "file.unusable (/x)" in told
+    assert "Permission denied" in told
+    assert "→" in told
