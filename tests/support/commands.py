@@ -21,7 +21,7 @@ VANBAN = Path(sys.executable).with_name("vanban")
 START_S_MAX = 60.0
 COMMAND_S_MAX = 120.0
 BARE_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?(?!:?\d|\s+\+07:00)")
-"""A time as people read it, without the zone that every command says (a title may fold before it)."""
+"""A time as people read it, without the zone (before which a title may fold)."""
 
 
 def environment(**settings: str) -> dict[str, str]:
