@@ -60,10 +60,15 @@ class Verification:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
         return self._verifier.verify_batch(items, self._rooms.trust, self._rooms.revocation, at_us)
 
-    def warm(self, clock: Clock) -> None:
-        """Have the paths of known signers judged in the background; returns at once."""
+    def warm(self, clock: Clock, *, ready: bool) -> None:
+        """Have the paths of known signers judged in the background; returns at once.
+
+        `ready`: be ready for new signers, too.
+        """
         headers = headers_of_signers(self._rooms, self._queue, clock.now_us())
-        self._verifier.warm(headers, self._rooms.trust, self._rooms.revocation, clock.now_us)
+        self._verifier.warm(
+            headers, self._rooms.trust, self._rooms.revocation, clock.now_us, ready=ready
+        )
 
     def landed_late(self) -> int:
         """Return a number that grows when a path is decided that some document waits for."""
