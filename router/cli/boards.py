@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from router.cli.output import language, moment, print_line, print_table
 from router.cli.words import column, count, word
@@ -40,16 +40,25 @@ def _reason(one: TrackedDelivery) -> str:
 
 def print_explanation(answer: Explanation, under: UnitUnderPolicy | None = None) -> None:
     """Print the answer in a sentence, then its steps; `under` is what the policy made of it."""
-    print_line(answer.summary_vi if language() == "vi" else answer.summary)
+    vietnamese = language() == "vi"
+    print_line(answer.summary_vi if vietnamese else answer.summary)
     for step in answer.reasons:
         if step.get("part") == "policy" and (under is not None or not answer.receives):
             continue  # these rules are the document's; of the unit `under` tells
         mark = "✓" if step.get("matched") else "·"
-        print_line(f"{mark} {step.get('part')}: {step.get('because')}", indent=2)
+        print_line(f"{mark} {step_words(step)}", indent=2)
     if under is not None and under.outcome != "not_addressed":
         mark = "✓" if under.outcome in {"allowed", "added"} else "·"
-        words = under.words_vi if language() == "vi" else under.words
-        print_line(f"{mark} policy: {words}", indent=2)
+        words = under.words_vi if vietnamese else under.words
+        print_line(f"{mark} {word('policy')}: {words}", indent=2)
+
+
+def step_words(step: Mapping[str, object]) -> str:
+    """Return a step of an explanation in a line: the part of the selector, and why."""
+    because = step.get("because_vi") if language() == "vi" else None
+    part = step.get("part")
+    said = word(str(part)) if part in {"policy", "signatures"} else part
+    return f"{said}: {because or step.get('because')}"  # an older daemon knows English only
 
 
 def print_outbox(answer: Outbox) -> None:

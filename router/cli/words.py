@@ -58,6 +58,8 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "verdict_invalid": "chữ ký không hợp lệ, không gửi",
     "verdict_expired": "hết hạn chờ kiểm tra chữ ký",
     "signature": "chữ ký",
+    "signatures": "chữ ký số",
+    "policy": "chính sách",
     "since then": "từ đó đến nay",
     "certificate": "chứng thư",
     "not to be trusted since": "không còn tin cậy từ",
