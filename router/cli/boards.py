@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from router.cli.output import language, moment, print_line, print_table
 from router.cli.words import column, count, word
-from router.model.answers import Explanation, Outbox, OutboxEvent, TrackedDelivery, Tracking
+from router.model.answers import Alert, Explanation, Outbox, OutboxEvent, TrackedDelivery, Tracking
 from router.model.policies import UnitUnderPolicy
 
 
@@ -59,6 +59,28 @@ def step_words(step: Mapping[str, object]) -> str:
     part = step.get("part")
     said = word(str(part)) if part in {"policy", "signatures"} else part
     return f"{said}: {because or step.get('because')}"  # an older daemon knows English only
+
+
+_ALERTS = {
+    "number.repeated": "another document has its number and notation",
+    "document.sent_late": "sent after its deadline for sending",
+    "calendar.year_missing": "no deadline is set: the working calendar lacks the year",
+}
+
+
+def print_alerts(alerts: Sequence[Alert], indent: int = 0) -> None:
+    """Print what somebody should look at, a line each; the code is as JSON has it."""
+    for one in alerts:
+        said = one.code
+        if one.code in _ALERTS:
+            said += f": {word(_ALERTS[one.code])}"
+        if one.document_id:
+            said += f" ({one.document_id})"
+        if one.certificate:
+            said = f"{word('since then')}: {one.code}, {word('certificate')} {one.subject}, "
+            said += f"{word('not to be trusted since')} {moment(one.since)}; "
+            said += word("the verdict stands")
+        print_line((said, "yellow"), indent=indent)
 
 
 def print_outbox(answer: Outbox) -> None:

@@ -14,6 +14,7 @@ import rich_click as click
 
 from router import limits
 from router.cli.boards import (
+    print_alerts,
     print_deliveries,
     print_explanation,
     print_outbox,
@@ -286,6 +287,7 @@ def print_tracking(answer: Tracking, before: int = 0, state: str = "") -> None:
     print_line((answer.subject, "bold"))
     accepted = f"{word('accepted')} {moment(answer.accepted_at)}"
     print_line(f"{answer.document_id}, {accepted}, {word('lane')} {word(answer.lane)}")
+    print_alerts(answer.alerts)
     print_states(answer)
     if answer.deliveries:
         more = f"; {word('next')}: --page {answer.next_page}" if answer.next_page else ""

@@ -64,6 +64,11 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "certificate": "chứng thư",
     "not to be trusted since": "không còn tin cậy từ",
     "the verdict stands": "kết quả kiểm tra giữ nguyên",
+    "another document has its number and notation": "một văn bản khác có cùng số, ký hiệu",
+    "sent after its deadline for sending": "gửi sau hạn gửi",
+    "no deadline is set: the working calendar lacks the year": (
+        "chưa đặt hạn: lịch làm việc chưa có năm này"
+    ),
     "No document is concerned by a later revocation.": (
         "Không có văn bản nào liên quan đến chứng thư bị thu hồi sau đó."
     ),

@@ -104,7 +104,7 @@ class Engine(
         )  # fmt: skip
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
-        self._face_trust(self._rooms, self._clock)
+        self._face_trust(self._rooms, self._clock, revoked, self._affected)
         self._face_rights(self._queue, self._clock, chance)
         self._face_policy(self._rooms, self._queue, self._clock, self._tracker)
         self._face_pressure(self._rooms)

@@ -62,6 +62,8 @@ SIGNER_SPAN_RECORDS: Final = 16_384
 """That a certificate signed is noted once in so many records of the log."""
 AFFECTED_PAGE_MAX: Final = 1_000
 """Documents of one page of those that a later revocation concerns."""
+AFFECTED_PAGES_COUNTED_MAX: Final = 16
+"""Pages that are looked through to count them; then it is said that there are at least so many."""
 CRL_BYTES_MAX: Final = 67_108_864
 CRL_ENTRIES_MAX: Final = 1_000_000
 CRL_ENTRIES_TO_PATHS_MAX: Final = 1_000
