@@ -211,6 +211,7 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "withdrawn": "đã thu hồi",
     "excluded": "bị loại",
     "waiting": "chờ xác minh",
+    "waiting for the check of the signature; see:": "nơi nhận chờ kiểm tra chữ ký số; xem:",
     "hand-outs": "số lần giao",
     "last record": "bản ghi cuối",
     "epoch": "lần mở",

@@ -107,7 +107,7 @@ class VerdictReader:
             one.envelope for one in answers if isinstance(one, Intake) and one.envelope.signatures
         ]
         items = [VerifyItem(one.payload, one.signatures) for one in signed]
-        verdicts = iter(self._verification.judge(items, now_us))
+        verdicts = iter(self._verification.answer(items, now_us))
         return [
             one
             if isinstance(one, VerdictShown)

@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from router.engine.state import Rooms
 from router.engine.warming import headers_of_signers
+from router.limits import VERIFY_WAIT_S
 from router.model.documents import SignatureEntry
 from router.ports import Clock
 from router.queue import Queue, RoomRecord
+from router.settings import Settings
 from router.signatures import Verdict, Verifier, VerifyItem
 from router.signatures.revocation_view import RevocationView
 
@@ -51,14 +53,36 @@ def waits_for_path(verdict: Verdict | None) -> bool:
 class Verification:
     """The verifier with the trust of one engine; thread-safe."""
 
-    def __init__(self, rooms: Rooms, queue: Queue, verifier: Verifier) -> None:
+    def __init__(self, rooms: Rooms, queue: Queue, verifier: Verifier, settings: Settings) -> None:
+        self._waits_s = settings.turn_wait_s
+        self._asks_s = max(settings.cold_wait_s, VERIFY_WAIT_S)
         self._rooms = rooms
         self._queue = queue
         self._verifier = verifier
 
     def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
         """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
-        return self._verifier.verify_batch(items, self._rooms.trust, self._rooms.revocation, at_us)
+        return self._judged(items, at_us, None)
+
+    def judge_again(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
+        """Return the verdicts over documents that wait: whoever ticks waits for no path.
+
+        Each that is decided brings its documents back (`landed_late`).  Raises ClosedError.
+        """
+        return self._judged(items, at_us, self._waits_s)
+
+    def answer(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
+        """Return the verdicts for who asks about signatures: waits longer for their paths.
+
+        Nobody else's documents share the batch.  Raises ClosedError.
+        """
+        return self._judged(items, at_us, self._asks_s)
+
+    def _judged(
+        self, items: Sequence[VerifyItem], at_us: int, cold_wait_s: float | None
+    ) -> list[Verdict]:
+        trust, revocation = self._rooms.trust, self._rooms.revocation
+        return self._verifier.verify_batch(items, trust, revocation, at_us, cold_wait_s)
 
     def warm(self, clock: Clock) -> None:
         """Have the paths of known signers judged in the background; returns at once."""

@@ -29,6 +29,8 @@ COLD_WAIT_S: Final = 10.0
 COLD_WAIT_MS_DAEMON: Final = 40
 """The same in the daemon, where documents of other senders share the batch."""
 COLD_WAIT_MS_MAX: Final = 600_000
+VERIFY_WAIT_S: Final = 5.0
+"""How long a question about signatures waits for their paths; nothing is delivered by it."""
 COLD_PAUSE_S: Final = 0.005
 """Between two paths that nobody waits for: half of the time at least belongs to the others."""
 WARM_DOCUMENTS_PER_SIGNER: Final = 256

@@ -168,7 +168,15 @@ def test_the_daemon_decides_what_waits_without_being_asked(tmp_path, monkeypatch
                 told = run(tmp_path, server.base_url, token, receipt.key)
                 assert told.status == 1
                 assert "Missing: the list of revoked certificates of" in told.out
+                (tmp_path / "next.json").write_bytes(town.envelope("H22.31", "H22"))
+                where = ("--url", server.base_url, "--token-file", "token")
+                sent = vanban("submit", "next.json", *where, cwd=tmp_path)
+                assert "1 waiting for the check of the signature; see: vanban verify" in sent.out
+                shown = vanban("track", receipt.key, *where, cwd=tmp_path, VANBAN_LANG="vi")
+                said = f"chờ kiểm tra chữ ký số; xem: vanban verify {receipt.key}"
+                assert said in " ".join(shown.out.split())
                 verifier.decided = "valid"
                 wait_until(lambda: sender.verdict(receipt.key).status == "valid")
-                assert [one.key for one in recipient.lease(wait_s=5)] == [receipt.key]
-                assert [one.kind for one in sender.outbox().events] == ["verdict_valid"]
+                wait_until(lambda: len(sender.outbox().events) == 2)
+                assert receipt.key in [one.key for one in recipient.lease(wait_s=5)]
+                assert {one.kind for one in sender.outbox().events} == {"verdict_valid"}
