@@ -51,36 +51,28 @@ def waits_for_path(verdict: Verdict | None) -> bool:
 
 
 class Verification:
-    """The verifier with the trust of one engine; thread-safe."""
+    """The verifier with the trust of one engine; thread-safe.
+
+    `turn_wait_s` is how long a turn over what waits waits for unknown paths: a path that is
+    decided brings its documents back (`landed_late`).  `answer_wait_s` is the same for
+    questions, which share their batch with nobody's documents.
+    """
 
     def __init__(self, rooms: Rooms, queue: Queue, verifier: Verifier, settings: Settings) -> None:
-        self._waits_s = settings.turn_wait_s
-        self._asks_s = max(settings.cold_wait_s, VERIFY_WAIT_S)
+        self.turn_wait_s = settings.turn_wait_s
+        self.answer_wait_s = max(settings.cold_wait_s, VERIFY_WAIT_S)
         self._rooms = rooms
         self._queue = queue
         self._verifier = verifier
 
-    def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
-        """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
-        return self._judged(items, at_us, None)
-
-    def judge_again(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
-        """Return the verdicts over documents that wait: whoever ticks waits for no path.
-
-        Each that is decided brings its documents back (`landed_late`).  Raises ClosedError.
-        """
-        return self._judged(items, at_us, self._waits_s)
-
-    def answer(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
-        """Return the verdicts for who asks about signatures: waits longer for their paths.
-
-        Nobody else's documents share the batch.  Raises ClosedError.
-        """
-        return self._judged(items, at_us, self._asks_s)
-
-    def _judged(
-        self, items: Sequence[VerifyItem], at_us: int, cold_wait_s: float | None
+    def judge(
+        self, items: Sequence[VerifyItem], at_us: int, cold_wait_s: float | None = None
     ) -> list[Verdict]:
+        """Return the verdicts in order, judged at an instant.  Raises ClosedError.
+
+        `cold_wait_s` is how long unknown paths are waited for: as for what is submitted
+        (None), `turn_wait_s` for what waits, `answer_wait_s` for who only asks.
+        """
         trust, revocation = self._rooms.trust, self._rooms.revocation
         return self._verifier.verify_batch(items, trust, revocation, at_us, cold_wait_s)
 

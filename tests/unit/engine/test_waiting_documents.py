@@ -103,7 +103,7 @@ def gated(office: Office) -> Gate:
     `gate.asked` is set when a path is asked for.
     """
     judging = office.engine._verifier
-    office.engine._verification._waits_s = Settings().turn_wait_s
+    office.engine._verification.turn_wait_s = Settings().turn_wait_s
     gate = Gate()
 
     def judge(*arguments: Any) -> PathVerdict:
@@ -137,7 +137,7 @@ def test_who_asks_about_signatures_is_answered_when_their_paths_are_known() -> N
     office = Office()
     gate = gated(office)
     assert Settings().of_daemon().cold_wait_s < limits.VERIFY_WAIT_S
-    office.engine._verification._asks_s = 60.0
+    office.engine._verification.answer_wait_s = 60.0
 
     def opens() -> None:
         gate.asked.wait(60)
