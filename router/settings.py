@@ -124,10 +124,13 @@ class SignatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     `verify_threads` in the pool (absent: one for each processor).  `cold_wait_ms` is how long a
     batch waits for certificate paths never checked before; a document whose path takes longer
     waits for its verdict alone (absent: 40 ms in the daemon, 10 s in an embedded engine).
+    `turn_wait_ms` is the same for a turn over documents that wait (absent: not at all; a path
+    that is decided brings them back at once).
     """
 
     verify_threads: Annotated[int, Meta(ge=1, le=256)] | None = None
     cold_wait_ms: Annotated[int, Meta(ge=0, le=limits.COLD_WAIT_MS_MAX)] | None = None
+    turn_wait_ms: Annotated[int, Meta(ge=0, le=limits.COLD_WAIT_MS_MAX)] = 0
 
 
 class RevocationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -222,6 +225,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Return how long a batch waits for paths that are not known, in seconds."""
         wait_ms = self.signatures.cold_wait_ms
         return limits.COLD_WAIT_S if wait_ms is None else wait_ms / 1_000
+
+    @property
+    def turn_wait_s(self) -> float:
+        """Return how long a turn over waiting documents waits for such paths, in seconds."""
+        return self.signatures.turn_wait_ms / 1_000
 
     def of_daemon(self) -> Settings:
         """Return these settings with the daemon's own defaults where nothing was said."""

@@ -46,10 +46,10 @@ def await_verdicts(session: Session, engine: Engine) -> None:
     verification = engine._submitter._verification
     judge = verification.judge
 
-    def judged(items: Sequence[Any], at_us: int) -> list[Verdict]:
+    def judged(items: Sequence[Any], at_us: int, cold_wait_s: float | None = None) -> list[Verdict]:
         return [
             _known_now(session, item.payload, verdict, at_us)
-            for item, verdict in zip(items, judge(items, at_us), strict=True)
+            for item, verdict in zip(items, judge(items, at_us, cold_wait_s), strict=True)
         ]
 
     verification.judge = judged  # type: ignore[method-assign]

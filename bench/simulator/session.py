@@ -41,7 +41,11 @@ Answer = TypeVar("Answer")
 OpenStore = Callable[[MemoryDisk], MemoryStore]
 
 _SETTINGS: Final = Settings(
-    signatures=SignatureSettings(verify_threads=1, cold_wait_ms=limits.COLD_WAIT_MS_MAX)
+    signatures=SignatureSettings(
+        verify_threads=1,
+        cold_wait_ms=limits.COLD_WAIT_MS_MAX,
+        turn_wait_ms=limits.COLD_WAIT_MS_MAX,
+    )
 )
 """A run depends on no clock but its own: on a busy machine, too, each verdict is waited for."""
 

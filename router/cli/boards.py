@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from router.cli.output import language, moment, print_line, print_table
 from router.cli.words import column, count, word
 from router.messages.verdicts import short_of
-from router.model.answers import Explanation, Outbox, OutboxEvent, TrackedDelivery, Tracking
+from router.model.answers import Alert, Explanation, Outbox, OutboxEvent, TrackedDelivery, Tracking
 from router.model.policies import UnitUnderPolicy
 
 
@@ -41,16 +41,50 @@ def _reason(one: TrackedDelivery) -> str:
 
 def print_explanation(answer: Explanation, under: UnitUnderPolicy | None = None) -> None:
     """Print the answer in a sentence, then its steps; `under` is what the policy made of it."""
-    print_line(answer.summary_vi if language() == "vi" else answer.summary)
+    vietnamese = language() == "vi"
+    print_line(answer.summary_vi if vietnamese else answer.summary)
     for step in answer.reasons:
         if step.get("part") == "policy" and (under is not None or not answer.receives):
             continue  # these rules are the document's; of the unit `under` tells
         mark = "✓" if step.get("matched") else "·"
-        print_line(f"{mark} {step.get('part')}: {step.get('because')}", indent=2)
+        print_line(f"{mark} {step_words(step)}", indent=2)
     if under is not None and under.outcome != "not_addressed":
         mark = "✓" if under.outcome in {"allowed", "added"} else "·"
-        words = under.words_vi if language() == "vi" else under.words
-        print_line(f"{mark} policy: {words}", indent=2)
+        words = under.words_vi if vietnamese else under.words
+        print_line(f"{mark} {word('policy')}: {words}", indent=2)
+
+
+def step_words(step: Mapping[str, object]) -> str:
+    """Return a step of an explanation in a line: the part of the selector, and why."""
+    because = step.get("because_vi") if language() == "vi" else None
+    part = step.get("part")
+    said = word(str(part)) if part in {"policy", "signatures"} else part
+    return f"{said}: {because or step.get('because')}"  # an older daemon knows English only
+
+
+_ALERTS = {
+    "number.repeated": "another document has its number and notation",
+    "document.sent_late": "sent after its deadline for sending",
+    "signer.revoked": "a certificate it was good by is revoked",
+    "calendar.year_missing": "no deadline is set: the working calendar lacks the year",
+}
+
+
+def print_alerts(alerts: Sequence[Alert], indent: int = 0) -> None:
+    """Print what somebody should look at, a line each; the code is as JSON has it."""
+    for one in alerts:
+        said = one.code
+        if one.code in _ALERTS:
+            said += f": {word(_ALERTS[one.code])}"
+        if one.document_id:
+            said += f" ({one.document_id})"
+        if one.certificate:
+            said = (
+                f"{word('since then')}: {word(_ALERTS.get(one.code, one.code))} ({one.subject}), "
+            )
+            said += f"{word('not to be trusted since')} {moment(one.since)}; "
+            said += word("the verdict stands")
+        print_line((said, "yellow"), indent=indent)
 
 
 def print_outbox(answer: Outbox) -> None:

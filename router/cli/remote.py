@@ -14,6 +14,7 @@ import rich_click as click
 
 from router import limits
 from router.cli.boards import (
+    print_alerts,
     print_deliveries,
     print_explanation,
     print_outbox,
@@ -124,15 +125,21 @@ def _print_outcome(name: str, outcome: Outcome) -> None:
     said = word("repeated" if outcome.repeated else "accepted")
     print_line(f"{name}: ", (said, "green"), f" {outcome.document_id}")
     recipients = count(outcome.effective, "recipient", "recipients")
-    told = (
-        (outcome.held, "held"), (outcome.excluded, "excluded"), (outcome.waiting, "waiting"),
-    )  # fmt: skip
+    told = ((outcome.held, "held"), (outcome.excluded, "excluded"))
     policy = "".join(f", {some:,} {word(what)}" for some, what in told if some)
     print_line(
         f"{word('key')} {outcome.key}, {recipients}{policy}, {word('lane')} {word(outcome.lane)}, "
         f"{word('at')} {moment(outcome.accepted_at)}",
         indent=2,
     )
+    print_waiting(outcome.waiting, outcome.key)
+
+
+def print_waiting(waiting: int, key: str) -> None:
+    """Say how many recipients wait for the verdict, if any do, and where to read more."""
+    if waiting:
+        said = word("waiting for the check of the signature; see:")
+        print_line((f"{waiting:,} {said} vanban verify {key}", "yellow"), indent=2)
 
 
 @click.command(epilog="Example: vanban inbox --limit 20 --token-file H22.31.token")
@@ -293,7 +300,9 @@ def print_tracking(answer: Tracking, before: int = 0, state: str = "") -> None:
     print_line((answer.subject, "bold"))
     accepted = f"{word('accepted')} {moment(answer.accepted_at)}"
     print_line(f"{answer.document_id}, {accepted}, {word('lane')} {word(answer.lane)}")
+    print_alerts(answer.alerts)
     print_states(answer)
+    print_waiting(answer.states.get("waiting", 0), answer.key)
     if answer.deliveries:
         more = f"; {word('next')}: --page {answer.next_page}" if answer.next_page else ""
         last = before + len(answer.deliveries)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import rich_click as click
 
+from router.cli.boards import step_words
 from router.cli.dates import at_option, known_at_option
 from router.cli.manage import open_existing
 from router.cli.output import language, moment, print_json, print_line, print_table
@@ -117,4 +118,4 @@ def _print_why(told: UnitExplained) -> None:
     print_line((name, "bold"), " ", (said, "green" if told.selected else "red"), f": {words}")
     for step in told.steps:
         mark = "✓" if step.get("matched") else "·"
-        print_line(f"{mark} {step.get('part')}: {step.get('because')}", indent=2)
+        print_line(f"{mark} {step_words(step)}", indent=2)

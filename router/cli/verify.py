@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from router import limits
+from router.cli.boards import print_alerts
 from router.cli.output import EXIT_REFUSED, language, moment, print_json, print_line, print_table
 from router.cli.remote import ENVELOPE_MARK, connect, connection, names_document
 from router.cli.words import column, count, word
@@ -25,7 +26,6 @@ _VIETNAMESE = {
     "unsigned": "không có chữ ký số",
     "unreadable": "không đọc được",
 }
-_ALERTS = {"signer.revoked": "a certificate it was good by is revoked"}
 
 
 @click.command(epilog="Example: vanban verify letter.json 0191b… --token-file H22.token")
@@ -103,12 +103,7 @@ def _print(name: str, shown: VerdictShown) -> None:
             print_line(line, indent=4)
     if shown.signatures:
         print_line(versions_of(shown, tongue), indent=2)
-    for alert in shown.alerts:
-        if alert.certificate:
-            said = f"{word('since then')}: {word(_ALERTS.get(alert.code, alert.code))} "
-            said += f"({alert.subject}), "
-            said += f"{word('not to be trusted since')} {moment(alert.since)}; "
-            print_line((f"{said}{word('the verdict stands')}", "yellow"), indent=2)
+    print_alerts(shown.alerts, indent=2)
 
 
 def _print_affected(page: AffectedPage, as_json: bool) -> None:

@@ -57,12 +57,19 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "verdict_invalid": "chữ ký không hợp lệ, không gửi",
     "verdict_expired": "hết hạn chờ kiểm tra chữ ký",
     "signature": "chữ ký",
+    "signatures": "chữ ký số",
+    "policy": "chính sách",
     "since then": "từ đó đến nay",
     "certificate": "chứng thư",
     "a certificate it was good by is revoked": "đã có chứng thư bị thu hồi",
     "Name files or documents, or give --affected.": ("Nêu tệp hoặc văn bản, hoặc dùng --affected."),
     "not to be trusted since": "không còn tin cậy từ",
     "the verdict stands": "kết quả kiểm tra giữ nguyên",
+    "another document has its number and notation": "một văn bản khác có cùng số, ký hiệu",
+    "sent after its deadline for sending": "gửi sau hạn gửi",
+    "no deadline is set: the working calendar lacks the year": (
+        "chưa đặt hạn: lịch làm việc chưa có năm này"
+    ),
     "No document is concerned by a later revocation.": (
         "Không có văn bản nào liên quan đến chứng thư bị thu hồi sau đó."
     ),
@@ -209,6 +216,7 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "withdrawn": "đã thu hồi",
     "excluded": "bị loại",
     "waiting": "chờ xác minh",
+    "waiting for the check of the signature; see:": "nơi nhận chờ kiểm tra chữ ký số; xem:",
     "hand-outs": "số lần giao",
     "last record": "bản ghi cuối",
     "epoch": "lần mở",

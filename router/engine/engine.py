@@ -87,7 +87,7 @@ class Engine(
         self._queue = Queue(store)
         self._rooms = Rooms(self._queue)
         self._verifier = Verifier(self._settings.verify_threads, self._settings.cold_wait_s)
-        self._verification = Verification(self._rooms, self._queue, self._verifier)
+        self._verification = Verification(self._rooms, self._queue, self._verifier, self._settings)
         verification = self._verification
         self._deliverer = Deliverer(self._rooms, self._queue, self._clock)
         revoked = Revoked(self._rooms, self._queue, verification)
@@ -104,7 +104,7 @@ class Engine(
         )  # fmt: skip
         self._administrator = Administrator(self._rooms, self._clock, chance)
         self._face(self._rooms, self._clock)
-        self._face_trust(self._rooms, self._clock)
+        self._face_trust(self._rooms, self._clock, revoked, self._affected)
         self._face_rights(self._queue, self._clock, chance)
         self._face_policy(self._rooms, self._queue, self._clock, self._tracker)
         self._face_pressure(self._rooms)

@@ -155,7 +155,7 @@ class Judge:
         for one in batch:
             envelope = _envelope_of(one.accepted)
             items.append(VerifyItem(envelope.payload, envelope.signatures))
-        return self._verification.judge(items, at_us)
+        return self._verification.judge(items, at_us, self._verification.turn_wait_s)
 
     def find(self, document: int) -> Waiting | None:
         """Return a document with the parts of it that wait for its verdict; None: none does."""

@@ -12,6 +12,7 @@ from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from router import limits
+from router.engine.access import Reader
 from router.engine.facts import decode_facts
 from router.engine.signers import Kept
 from router.engine.state import Rooms
@@ -136,6 +137,21 @@ class Revoked:
                     since = min(since, status.invalidity_at)
                 yield RevokedNow(certificate, revoked_at, since, status.reason)
 
+    def own(self, sha256: str, authorities: Sequence[Certificate], at_us: int) -> RevokedNow | None:
+        """Return the revocation of a certificate itself by an instant, by whoever issued it.
+
+        None also for one that is neither kept nor trusted: what is written of a binding does
+        not suffice to look it up.
+        """
+        known = self.certificate(sha256)
+        if known is None or self._verification.revocation_view() is None:
+            return None
+        for chain in self.chains_of(sha256, authorities):
+            for found in self.revocations(chain, at_us):
+                if found.certificate == known:
+                    return found
+        return None
+
     def alerts(self, document: int) -> tuple[Alert, ...]:
         """Return the alerts of a stored document that was found good, by its sequence."""
         if self._verification.revocation_view() is None:
@@ -184,8 +200,8 @@ class Affected:
         self._revoked = revoked
         self._clock = clock
 
-    def page(self, cursor: str, limit: int) -> AffectedPage:
-        """Return a page; see `Engine.revocation_alerts`."""
+    def page(self, cursor: str, limit: int, reads: Reader | None = None) -> AffectedPage:
+        """Return a page, of the senders whose documents may be read; `Engine.revocation_alerts`."""
         if not 1 <= limit <= limits.AFFECTED_PAGE_MAX:
             said = f"1 to {limits.AFFECTED_PAGE_MAX} is taken"
             raise InputError("field.invalid", path="$.limit", reason=said)
@@ -202,17 +218,33 @@ class Affected:
             ):
                 return AffectedPage(tuple(found), _cursor(kept, 0))
             first = start if kept.sequence == place else 0
-            for document in self._documents(sha256, first, authorities):
+            for document, sender in self._documents(sha256, first, authorities):
                 looked += 1
                 if len(found) >= limit or looked > limits.DOCUMENTS_LOOKED_MAX:
                     return AffectedPage(tuple(found), _cursor(kept, document))
-                found += self._lines(document, sha256)
+                if reads is None or reads(sender):
+                    found += self._lines(document, sha256)
         return AffectedPage(tuple(found))
+
+    def count(self, at_most: int) -> tuple[int, bool]:
+        """Return how many documents are concerned, and whether there may be more than that.
+
+        It looks no further than `at_most` of them, nor through more than a few pages.
+        """
+        keys: set[str] = set()
+        cursor = ""
+        for _ in range(limits.AFFECTED_PAGES_COUNTED_MAX):
+            page = self.page(cursor, limits.AFFECTED_PAGE_MAX)
+            keys.update(one.key for one in page.documents)
+            cursor = page.next_after
+            if not cursor or len(keys) >= at_most:
+                break
+        return len(keys), bool(cursor)
 
     def _documents(
         self, sha256: str, start: int, authorities: Sequence[Certificate]
-    ) -> Iterator[int]:
-        """Yield the documents that may be a revoked signer's; none of one that is not."""
+    ) -> Iterator[tuple[int, int]]:
+        """Yield the documents that may be a revoked signer's, with their senders' numbers."""
         now_us = self._clock.now_us()
         ends = [
             one.since
@@ -227,7 +259,7 @@ class Affected:
                 if sequence >= span.stop:
                     break
                 if row.at >= since:
-                    yield sequence
+                    yield sequence, row.sender
 
     def _lines(self, document: int, sha256: str) -> Iterator[AffectedDocument]:
         for _, found, (key, at_us, document_id, sender) in self._revoked.concerned(

@@ -16,6 +16,7 @@ from router.engine.revoked import Revoked
 from router.engine.state import Rooms
 from router.engine.tracking_counts import EXPIRED, Leg, Member, count
 from router.engine.tracking_counts import page as members
+from router.engine.verdicts import reached_late
 from router.errors import InputError, NotFoundError
 from router.model.answers import Explanation, HistoryEvent, Lane, TrackedDelivery, Tracking
 from router.model.instants import show_instant
@@ -231,16 +232,21 @@ class Tracker:
                 break
         else:
             raise NotFoundError("document.not_found")
-        waits = not receives and self._waits(stored, asked.number)
-        kind = "yes" if receives else "waits" if waits else "absent" if position < 0 else "no"
+        reasons = self._reasons(snapshot, facts, position, stored.sender)
+        kind, code = ("yes", "") if receives else self._without(stored, facts, asked.number)
+        if kind == "no":
+            selected = any(step["matched"] for step in reasons[-2:-1])  # the whole selector
+            kind = "absent" if position < 0 else "left_out" if selected else "no"
+        if code:
+            reasons = (*reasons, _of_signatures(code))
         return Explanation(
             document=stored.key.hex(),
             unit=asked.code,
             name=asked.name,
             receives=receives,
-            summary=_summary(asked, kind, facts, _EN),
-            summary_vi=_summary(asked, kind, facts, _VI),
-            reasons=self._reasons(snapshot, facts, position, stored.sender),
+            summary=_summary(asked, kind, facts, code, "en"),
+            summary_vi=_summary(asked, kind, facts, code, "vi"),
+            reasons=reasons,
         )
 
     def _receives(self, stored: StoredDocument, number: int) -> bool:
@@ -251,14 +257,22 @@ class Tracker:
                 return True
         return False
 
-    def _waits(self, stored: StoredDocument, number: int) -> bool:
-        """Say whether a unit is meant by a part that waits for the verdict over the signatures."""
-        return any(
-            leg.entry.standing == State.WAITING
-            and (position := leg.snapshot.hierarchy.position(number)) >= 0
-            and position in leg.audience
-            for leg in self.legs(stored, self._clock.now_us())
-        )
+    def _without(self, stored: StoredDocument, facts: Facts, number: int) -> tuple[str, str]:
+        """Say what keeps a document from a unit that does not have it: a kind of answer, a code.
+
+        "waits", "invalid" (with the code) or "expired": the verdict over its signatures;
+        "no": something else.
+        """
+        late = None if facts.waits is None else reached_late(self._queue, stored.sequence)
+        for leg in self.legs(stored, self._clock.now_us()):
+            position = leg.snapshot.hierarchy.position(number)
+            if position < 0 or position not in leg.audience:
+                continue
+            if leg.entry.standing == State.WAITING:
+                return "waits", ""
+            if late is not None and late.said.outcome != "valid":
+                return late.said.outcome, late.said.verdict.code
+        return "no", ""
 
     def _reasons(
         self, snapshot: Snapshot, facts: Facts, position: int, sender: int
@@ -273,6 +287,7 @@ class Tracker:
             "part": "policy",
             "matched": True,
             "because": ", ".join(facts.rules),
+            "because_vi": ", ".join(facts.rules),
         }
         return (*steps, policy)
 
@@ -286,25 +301,49 @@ def _check(limit: int, page: int, state: str | None) -> None:
         raise InputError("field.invalid", path="$.state", reason=said)
 
 
-_EN = {
+# fmt: off
+_SUMMARIES = {"en": {
     "yes": "{name} receives it: selected by “{selector}” as of {at}.",
     "no": "{name} does not receive it: not selected by “{selector}” as of {at}.",
     "waits": "{name} does not have it yet: it waits for the verdict over its signatures; selected "
     "by “{selector}” as of {at}.",
+    "invalid": "{name} does not receive it: the signature is not valid: {code}; "
+    "see vanban verify. It was selected by “{selector}” as of {at}.",
+    "expired": "{name} does not receive it: nothing was decided about its signatures in time; "
+    "see vanban verify. It was selected by “{selector}” as of {at}.",
+    "left_out": "{name} does not have it, though “{selector}” as of {at} selects it: the policy "
+    "decided so; see vanban policy explain.",
     "absent": "{name} does not receive it: it did not exist at the issue time {at}.",
-}
-_VI = {
+}, "vi": {
     "yes": "{name} nhận văn bản: thuộc nơi nhận “{selector}” tại {at}.",
     "no": "{name} không nhận văn bản: không thuộc nơi nhận “{selector}” tại {at}.",
     "waits": "{name} chưa nhận văn bản: còn chờ kết quả kiểm tra chữ ký số; thuộc nơi nhận "
     "“{selector}” tại {at}.",
+    "invalid": "{name} không nhận văn bản: chữ ký số không hợp lệ: {code}; xem bằng lệnh "
+    "vanban verify. Đơn vị thuộc nơi nhận “{selector}” tại {at}.",
+    "expired": "{name} không nhận văn bản: hết hạn chờ mà chưa có kết quả kiểm tra chữ ký số; "
+    "xem bằng lệnh vanban verify. Đơn vị thuộc nơi nhận “{selector}” tại {at}.",
+    "left_out": "{name} không có văn bản, dù thuộc nơi nhận “{selector}” tại {at}: do chính sách; "
+    "xem bằng lệnh vanban policy explain.",
     "absent": "{name} không nhận văn bản: chưa có hoặc đã đóng mã tại thời điểm ban hành {at}.",
-}
+}}
+# fmt: on
 
 
-def _summary(unit: Unit, kind: str, facts: Facts, words: dict[str, str]) -> str:
-    return words[kind].format(
+def _summary(unit: Unit, kind: str, facts: Facts, code: str, language: str) -> str:
+    return _SUMMARIES[language][kind].format(
         name=f"{unit.name} ({unit.code})",
         selector=facts.selector[: limits.FACT_CHARS_MAX],
         at=show_instant(facts.issued_at),
+        code=code,
     )
+
+
+def _of_signatures(code: str) -> dict[str, str | int | bool]:
+    """Return the step that says that the signatures decided."""
+    return {
+        "part": "signatures",
+        "matched": False,
+        "because": f"not valid: {code}",
+        "because_vi": f"không hợp lệ: {code}",
+    }

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from router.engine.revoked import Affected, Revoked, RevokedNow
 from router.engine.state import Rooms
 from router.engine.trust_reading import TrustReader, hex_of
 from router.errors import InputError, SignatureRefusedError, VanbanError
-from router.limits import TRUST_BUNDLE_CERTIFICATES_MAX
+from router.limits import AFFECTED_PAGE_MAX, TRUST_BUNDLE_CERTIFICATES_MAX
 from router.messages import say
 from router.model.instants import show_instant
 from router.model.revocation import AuthorityRevocation
@@ -28,13 +29,17 @@ from router.signatures.certificates import (
 )
 from router.signatures.paths import PathVerdict, judge_path
 from router.signatures.trust_checks import role_of
-from router.signatures.trust_findings import Found, Lineage, look_at, look_over
+from router.signatures.trust_findings import Found, Lineage, Severity, look_at, look_over
 
 
 class TrustChecker:
     """Looks trust over; thread-safe, changes nothing."""
 
-    def __init__(self, rooms: Rooms, reader: TrustReader, clock: Clock) -> None:
+    def __init__(
+        self, rooms: Rooms, reader: TrustReader, clock: Clock, revoked: Revoked, affected: Affected
+    ) -> None:
+        self._revoked = revoked
+        self._affected = affected
         self._rooms = rooms
         self._reader = reader
         self._clock = clock
@@ -44,6 +49,7 @@ class TrustChecker:
         at = self._clock.now_us() if at_us is None else at_us
         found = look_over(self._rooms.trust, at)
         found += self._revocation(at)
+        found += self._revocations(at)
         return [_finding(one) for one in found]
 
     def _revocation(self, at_us: int) -> Iterator[Found]:
@@ -53,6 +59,26 @@ class TrustChecker:
             known = view.authority(bytes.fromhex(one.sha256))
             if known is None or known.holds(at_us):
                 yield from _freshness(one)
+
+    def _revocations(self, at_us: int) -> Iterator[Found]:
+        """Yield who was revoked and is still used, and how many documents that concerns."""
+        trust, authorities = self._rooms.trust, self._revoked.authorities()
+        for one in trust.view.authorities:
+            gone = None
+            if one.role == "intermediate" and one.holds(at_us):
+                sha256 = one.certificate.sha256.hex()
+                gone = self._revoked.own(sha256, authorities, at_us)
+            if gone is not None:
+                yield _gone("authority.revoked", "error", gone)
+        for binding in trust.bound_certificates(at_us):
+            gone = self._revoked.own(binding.certificate_sha256, authorities, at_us)
+            if gone is not None:
+                code = self._reader.code(binding.unit, at_us) or f"#{binding.unit}"
+                yield _gone("binding.revoked", "warning", gone, unit=code)
+        counted, more = self._affected.count(AFFECTED_PAGE_MAX)
+        if counted or more:
+            facts: dict[str, str | int] = {"count": f"≥ {counted}" if more else counted}
+            yield Found("documents.affected", "note", facts=facts)
 
     def check(self, certificates: Sequence[bytes], at_us: int | None) -> list[CertificateChecked]:
         """Say what would happen with certificates of one file; see `check_certificates`."""
@@ -151,6 +177,12 @@ def _freshness(one: AuthorityRevocation) -> Iterator[Found]:
     elif one.state == "grace":
         facts = {"since": show_instant(one.fresh_until), "until": until}
         yield Found("authority.revocation_stale", "warning", one.sha256, one.subject, facts)
+
+
+def _gone(code: str, severity: Severity, gone: RevokedNow, **facts: str | int) -> Found:
+    certificate = gone.certificate
+    facts["since"] = show_instant(gone.since)
+    return Found(code, severity, certificate.sha256.hex(), certificate.subject, facts)
 
 
 def _checked(

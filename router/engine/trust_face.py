@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from router.engine.directory_face import OPERATOR
+from router.engine.revoked import Affected, Revoked
 from router.engine.state import Rooms
 from router.engine.trust_checking import TrustChecker
 from router.engine.trust_reading import TrustReader
@@ -21,9 +22,9 @@ class TrustFace:
     `at_us` None is now.
     """
 
-    def _face_trust(self, rooms: Rooms, clock: Clock) -> None:
-        self._trust_reader = TrustReader(rooms, clock)
-        self._trust_checker = TrustChecker(rooms, self._trust_reader, clock)
+    def _face_trust(self, rooms: Rooms, clock: Clock, revoked: Revoked, affected: Affected) -> None:
+        self._trust_reader = TrustReader(rooms, clock, revoked)
+        self._trust_checker = TrustChecker(rooms, self._trust_reader, clock, revoked, affected)
         self._truster = TrustAdministrator(rooms, self._trust_reader, clock)
 
     def _alive(self) -> None:
@@ -115,7 +116,8 @@ class TrustFace:
     def check_trust(self, *, at_us: int | None = None) -> list[TrustFinding]:
         """Return what a person should look at.
 
-        Who ends, who leads nowhere, what is weak, whose revocation data is missing.
+        Who ends, who leads nowhere, what is weak, whose revocation data is missing, who was
+        revoked and still speaks for a unit, and how many documents that concerns.
         """
         self._alive()
         return self._trust_checker.findings(at_us)

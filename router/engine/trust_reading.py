@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from router.engine.revoked import Revoked
 from router.engine.state import Rooms
 from router.errors import InputError, NotFoundError
 from router.limits import BINDINGS_PAGE_MAX
@@ -12,7 +13,7 @@ from router.model.instants import show_instant
 from router.model.trust import AuthorityShown, Bindings, BindingShown
 from router.ports import Clock
 from router.signatures import Authority, CertificateBound
-from router.signatures.certificates import named_hash, named_key
+from router.signatures.certificates import Certificate, named_hash, named_key
 from router.signatures.trust import issuer_digest
 from router.signatures.trust_findings import Lineage, bound_by_issuer, in_date
 
@@ -23,9 +24,10 @@ Sees = Callable[[int], bool]
 class TrustReader:
     """Answers about authorities and bindings; thread-safe, changes nothing."""
 
-    def __init__(self, rooms: Rooms, clock: Clock) -> None:
+    def __init__(self, rooms: Rooms, clock: Clock, revoked: Revoked) -> None:
         self._rooms = rooms
         self._clock = clock
+        self._revoked = revoked
 
     def named(self, prefix: str) -> str:
         """Return the SHA-256 (hex) of the one authority it begins with.
@@ -100,13 +102,18 @@ class TrustReader:
         }
         start = page * limit
         chosen = found[start : start + limit]
-        shown = tuple(self._binding_shown(one, names, now_us) for one in chosen)
+        authorities = self._revoked.authorities()
+        shown = tuple(self._binding_shown(one, names, now_us, authorities) for one in chosen)
         return Bindings(shown, len(found), page + 1 if start + limit < len(found) else 0)
 
     def _binding_shown(
-        self, one: CertificateBound, names: dict[bytes, str], now_us: int
-    ) -> BindingShown:
-        state = "in-force" if one.holds(now_us) else "ended"
+        self, one: CertificateBound, names: dict[bytes, str], now_us: int,
+        authorities: Sequence[Certificate],
+    ) -> BindingShown:  # fmt: skip
+        state = "ended"
+        if one.holds(now_us):
+            revoked = self._revoked.own(one.certificate_sha256, authorities, now_us)
+            state = "in-force" if revoked is None else "revoked"
         return BindingShown(
             unit=one.unit,
             code=self.code(one.unit, now_us),

@@ -107,7 +107,8 @@ class VerdictReader:
             one.envelope for one in answers if isinstance(one, Intake) and one.envelope.signatures
         ]
         items = [VerifyItem(one.payload, one.signatures) for one in signed]
-        verdicts = iter(self._verification.judge(items, now_us))
+        verification = self._verification
+        verdicts = iter(verification.judge(items, now_us, verification.answer_wait_s))
         return [
             one
             if isinstance(one, VerdictShown)

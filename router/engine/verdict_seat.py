@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from router.engine.access import Access, Reader
-from router.model.answers import Principal
+from router.engine.access import Reader
 from router.model.documents import Envelope
-from router.model.rights import READ
 from router.model.verdicts import AffectedPage, VerdictShown
 
 if TYPE_CHECKING:  # the engine makes seats
@@ -19,8 +17,6 @@ class VerdictSeat:
     """One principal's view of an engine's verdicts."""
 
     _engine: Engine
-    _access: Access
-    _by: Principal | None
 
     def _reads(self) -> Reader:
         raise NotImplementedError
@@ -34,6 +30,6 @@ class VerdictSeat:
         return self._engine.verify(envelopes)
 
     def revocation_alerts(self, *, after: str = "", limit: int = 100) -> AffectedPage:
-        """List what later revocations concern, of all senders: for who may `read` every unit."""
-        self._access.require_whole(self._by, READ, self._engine.now_us())
-        return self._engine.revocation_alerts(after=after, limit=limit)
+        """List what later revocations concern, of senders that may be read; see `Engine`."""
+        self._engine._alive()
+        return self._engine._affected.page(after, limit, self._reads())

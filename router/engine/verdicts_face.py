@@ -55,11 +55,13 @@ class VerdictsFace:
         self._alive()
         return self._verdicts.verify(envelopes)
 
-    def revocation_alerts(self, *, after: str = "", limit: int = 100) -> AffectedPage:
+    def revocation_alerts(  # type: ignore[misc]
+        self: Engine, *, after: str = "", limit: int = 100, unit: str | int | None = None
+    ) -> AffectedPage:
         """List stored documents whose signers had been revoked when they signed.
 
-        Known only since: their verdicts stand.  Raises InputError `field.invalid` for a limit
-        out of range and a cursor that is none.
+        Known only since: their verdicts stand.  `unit` is the viewer (None: an operator, who
+        sees all): of the documents it may read.  A page may be empty and have a `next_after`.
+        Raises InputError `field.invalid` for a limit out of range and a cursor that is none.
         """
-        self._alive()
-        return self._affected.page(after, limit)
+        return self.seat(self._viewer(unit)).revocation_alerts(after=after, limit=limit)

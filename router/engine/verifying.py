@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from router.engine.state import Rooms
 from router.engine.warming import headers_of_signers
+from router.limits import VERIFY_WAIT_S
 from router.model.documents import SignatureEntry
 from router.ports import Clock
 from router.queue import Queue, RoomRecord
+from router.settings import Settings
 from router.signatures import Verdict, Verifier, VerifyItem
 from router.signatures.revocation_view import RevocationView
 
@@ -49,16 +51,30 @@ def waits_for_path(verdict: Verdict | None) -> bool:
 
 
 class Verification:
-    """The verifier with the trust of one engine; thread-safe."""
+    """The verifier with the trust of one engine; thread-safe.
 
-    def __init__(self, rooms: Rooms, queue: Queue, verifier: Verifier) -> None:
+    `turn_wait_s` is how long a turn over what waits waits for unknown paths: a path that is
+    decided brings its documents back (`landed_late`).  `answer_wait_s` is the same for
+    questions, which share their batch with nobody's documents.
+    """
+
+    def __init__(self, rooms: Rooms, queue: Queue, verifier: Verifier, settings: Settings) -> None:
+        self.turn_wait_s = settings.turn_wait_s
+        self.answer_wait_s = max(settings.cold_wait_s, VERIFY_WAIT_S)
         self._rooms = rooms
         self._queue = queue
         self._verifier = verifier
 
-    def judge(self, items: Sequence[VerifyItem], at_us: int) -> list[Verdict]:
-        """Return the verdicts in order, judged at an instant.  Raises ClosedError."""
-        return self._verifier.verify_batch(items, self._rooms.trust, self._rooms.revocation, at_us)
+    def judge(
+        self, items: Sequence[VerifyItem], at_us: int, cold_wait_s: float | None = None
+    ) -> list[Verdict]:
+        """Return the verdicts in order, judged at an instant.  Raises ClosedError.
+
+        `cold_wait_s` is how long unknown paths are waited for: as for what is submitted
+        (None), `turn_wait_s` for what waits, `answer_wait_s` for who only asks.
+        """
+        trust, revocation = self._rooms.trust, self._rooms.revocation
+        return self._verifier.verify_batch(items, trust, revocation, at_us, cold_wait_s)
 
     def warm(self, clock: Clock, *, ready: bool) -> None:
         """Have the paths of known signers judged in the background; returns at once.

@@ -29,6 +29,8 @@ COLD_WAIT_S: Final = 10.0
 COLD_WAIT_MS_DAEMON: Final = 40
 """The same in the daemon, where documents of other senders share the batch."""
 COLD_WAIT_MS_MAX: Final = 600_000
+VERIFY_WAIT_S: Final = 5.0
+"""How long a question about signatures waits for their paths; nothing is delivered by it."""
 COLD_PAUSE_S: Final = 0.005
 """Between two paths that nobody waits for: half of the time at least belongs to the others."""
 WARM_DOCUMENTS_PER_SIGNER: Final = 256
@@ -62,6 +64,8 @@ SIGNER_SPAN_RECORDS: Final = 16_384
 """That a certificate signed is noted once in so many records of the log."""
 AFFECTED_PAGE_MAX: Final = 1_000
 """Documents of one page of those that a later revocation concerns."""
+AFFECTED_PAGES_COUNTED_MAX: Final = 16
+"""Pages that are looked through to count them; then it is said that there are at least so many."""
 CRL_BYTES_MAX: Final = 67_108_864
 CRL_ENTRIES_MAX: Final = 1_000_000
 CRL_ENTRIES_TO_PATHS_MAX: Final = 1_000

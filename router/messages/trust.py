@@ -117,6 +117,24 @@ TRUST: Final = {
         "See why no newer data comes, before documents have to wait.",
         "Xem vì sao chưa có dữ liệu mới, trước khi văn bản phải chờ.",
     ),
+    "authority.revoked": Words(
+        "It was revoked by the CA above it, and is not to be trusted since {since}.",
+        "CA cấp trên đã thu hồi nó; không còn giá trị từ {since}.",
+        "Ask the CA for its successor; end the trust with “vanban trust remove”.",
+        "Hỏi CA về CA kế nhiệm; ngừng tin cậy bằng “vanban trust remove”.",
+    ),
+    "binding.revoked": Words(
+        "It is bound to {unit}, and was revoked: not to be trusted since {since}.",
+        "Nó đang gắn với {unit} nhưng đã bị thu hồi; không còn giá trị từ {since}.",
+        "Bind the unit's new certificate, and end this binding (“vanban trust bind … --to”).",
+        "Gắn chứng thư mới của đơn vị, và kết thúc việc gắn này (“vanban trust bind … --to”).",
+    ),
+    "documents.affected": Words(
+        "Documents whose signers had been revoked when they signed, as is known since: {count}.",
+        "Số văn bản có chứng thư ký đã bị thu hồi từ trước khi ký, nay mới biết: {count}.",
+        "See which with “vanban verify --affected”, and decide with the agencies.",
+        "Xem bằng “vanban verify --affected”, và thống nhất với các cơ quan liên quan.",
+    ),
     "trust.waits": Words(
         "A document signed with it now would wait for revocation data of {issuer}.",
         "Văn bản ký bằng nó lúc này phải chờ dữ liệu thu hồi của {issuer}.",

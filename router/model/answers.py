@@ -284,7 +284,7 @@ class UnitExplained(msgspec.Struct, frozen=True, omit_defaults=True):
     `reason` is stable (`listed`, `below`, `in-group`, `excluded`, `no-part-matched`,
     `merged`, `closed`, `not-yet-open`, `unknown`, …); `part` is the part of the selector
     that decided and `position` where it begins; `steps` are all that was looked at, the
-    last being the whole selector (`part`, `position`, `matched`, `because`).
+    last being the whole selector (`part`, `position`, `matched`, `because`, `because_vi`).
     """
 
     unit: str
@@ -339,7 +339,8 @@ class Principal(msgspec.Struct, frozen=True, omit_defaults=True):
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a unit receives a document, or why not.
 
-    `reasons` are steps in order (`part`, `position`, `matched`, `because`), in words.
+    `reasons` are steps in order (`part`, `position`, `matched`), with why in English and
+    Vietnamese (`because`, `because_vi`).  The part `signatures` is there when they decided.
     """
 
     document: str

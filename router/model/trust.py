@@ -45,7 +45,8 @@ class AuthorityShown(msgspec.Struct, frozen=True, omit_defaults=True):
 class BindingShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """A certificate that speaks for a unit from `valid_from` up to `valid_to`.
 
-    `state` at the instant asked for is "in-force", "not-yet" or "ended"; `expires` is when the
+    `state` at the instant asked for is "in-force", "revoked" (in force, but the certificate was
+    revoked, as far as it is known here: it has signed), "not-yet" or "ended"; `expires` is when the
     certificate itself runs out and `issuer` whose name issued it, empty where that was not
     written down or nobody here bears the name.  The unit may have been closed since: its
     bindings stay, for the documents it issued.
@@ -73,7 +74,7 @@ class TrustFinding(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing about trust that a person should look at.
 
     `code` is stable; `severity` is "error" (documents are refused or wait because of it),
-    "warning" or "note".  `sha256` and `subject` name the authority, if it is about one.
+    "warning" or "note".  `sha256` and `subject` name the certificate, if it is about one.
     """
 
     code: str

@@ -64,8 +64,9 @@ def explain(
     """Return the steps that decide about the unit at `position`.
 
     Each step has `part` (canonical text), `position` (of the part in the selector, from
-    0; parts within a group have the group's), `matched` and `because`.  The last step is
-    the whole selector's.  A part that names an unknown or closed unit matches nobody.
+    0; parts within a group have the group's), `matched`, and why in English and Vietnamese
+    (`because`, `because_vi`).  The last step is the whole selector's.  A part that names an
+    unknown or closed unit matches nobody.
     `sender` is the sender's position.  Raises IndexError for a bad position, and what
     `compile_program` raises but for missing units and empty groups.
     """
@@ -334,6 +335,7 @@ class _Teller:
             "position": why_so.position,
             "matched": matched,
             "because": why_so.words,
+            "because_vi": why_so.words_vi,
         })  # fmt: skip
 
     def tell(self, node: Node) -> None:
@@ -366,7 +368,7 @@ class _Teller:
         for part in node.parts[1:]:
             if self.holds(part, self.position):
                 self.tell(part)
-                self.steps[-1]["because"] = f"excluded by this part: {self.steps[-1]['because']}"
+                _quote(self.steps[-1], "excluded")
                 break
 
     def tell_group(self, node: GroupNode) -> None:
@@ -378,4 +380,11 @@ class _Teller:
         self.tell(self.group(node)[0])
         for step in self.steps[held:]:
             step["position"] = node.position
-            step["because"] = f"in the group “{node.name}”: {step['because']}"
+            _quote(step, "within-group", group=node.name)
+
+
+def _quote(step: Step, code: str, **facts: str) -> None:
+    """Put the words of a reason around those of a step, in both languages."""
+    words, words_vi = str(step["because"]), str(step["because_vi"])
+    outer = around(code, Reason(code, words, words_vi), **facts)
+    step["because"], step["because_vi"] = outer.words, outer.words_vi

@@ -38,7 +38,8 @@ def verdict_handlers(engine: Engine) -> list[HTTPRouteHandler]:
     ) -> AffectedPage:
         """List documents whose signers had been revoked when they signed, as is known since.
 
-        For operators that may read every unit's documents.  Ask again with `next_after`.
+        Those of senders whose documents the token may read: a unit's own, an operator's all.
+        Ask again with `next_after`, also after an empty page.
         """
         return engine.seat(principal_of(request)).revocation_alerts(after=after, limit=limit)
 

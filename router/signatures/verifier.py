@@ -66,13 +66,15 @@ class Verifier:
         trust: TrustStore,
         revocation: RevocationSource | None,
         at_us: int,
+        cold_wait_s: float | None = None,
     ) -> list[Verdict]:
         """Return the verdicts in the order of the items, judged for the instant `at_us`.
 
         Trust and revocation are looked at once, so that all verdicts are of one version of
-        each.  Never raises for what a document holds.  Raises ClosedError `engine.closed`.
+        each.  `cold_wait_s` stands for the verifier's own in this batch.  Never raises for
+        what a document holds.  Raises ClosedError `engine.closed`.
         """
-        return self._judge(items, Batch.verify, trust, revocation, at_us)
+        return self._judge(items, Batch.verify, trust, revocation, at_us, cold_wait_s)
 
     def verify_envelopes(
         self,
@@ -157,6 +159,7 @@ class Verifier:
         trust: TrustStore,
         revocation: RevocationSource | None,
         at_us: int,
+        cold_wait_s: float | None = None,
     ) -> list[Verdict]:
         if self._closed:
             raise ClosedError("engine.closed")
@@ -169,7 +172,8 @@ class Verifier:
 
         self._spread(len(items), verify)
         if batch.pending:
-            batch.settle(monotonic() + self._cold_wait_s, results)
+            wait_s = self._cold_wait_s if cold_wait_s is None else cold_wait_s
+            batch.settle(monotonic() + wait_s, results)
         return [verdict for verdict in results if verdict is not None]
 
     def _spread(self, count: int, verify: Callable[[int, int], None]) -> None:

@@ -44,6 +44,7 @@ def test_a_seed_that_was_red_in_a_run_of_its_own_length_stays_green(seed):
 def test_no_clock_but_the_run_s_own_decides_anything():
     session = Session(7, MemoryStore)
     assert session.engine._verifier._cold_wait_s * 1_000 == COLD_WAIT_MS_MAX
+    assert session.engine._verification.turn_wait_s * 1_000 == COLD_WAIT_MS_MAX
     assert session.engine._judge.turn_s == math.inf
     session.close()
 

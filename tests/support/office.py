@@ -13,12 +13,14 @@ from support.pki import pki
 from router.client.signing import Signer, make_envelope
 from router.engine import Engine
 from router.errors import VanbanError
+from router.limits import COLD_WAIT_MS_MAX
 from router.model.answers import Delivery, Outcome, Problem, Receipt
 from router.model.documents import Document, Envelope
 from router.model.instants import VIETNAM_TIME, datetime_of, instant_of
 from router.model.units import Unit
 from router.ports import ManualClock, Store
 from router.queue import MemoryDisk, MemoryStore
+from router.settings import Settings, SignatureSettings
 
 NOW = datetime(2024, 9, 4, 10, 0, tzinfo=VIETNAM_TIME)
 NOW_US = instant_of(NOW)
@@ -36,6 +38,8 @@ UNITS = (
     Unit(HEALTH, "H22.1", "Sở Y tế", 2, "department", parent=PROVINCE),
 )
 CODES = {unit.number: unit.code for unit in UNITS}
+_PATIENT = Settings(signatures=SignatureSettings(turn_wait_ms=COLD_WAIT_MS_MAX))
+"""A tick decides what can be decided, on a busy machine too."""
 SECRET_SUBJECT = "Trich-yeu-khong-duoc-luu-7f3a"
 
 
@@ -61,9 +65,9 @@ class Office:
 
     def _open(self) -> Engine:
         if isinstance(self._store, Path):
-            return Engine.open(self._store, clock=self.clock)
+            return Engine.open(self._store, settings=_PATIENT, clock=self.clock)
         store = self._store() if self._store is not None else MemoryStore(self.disk)
-        return Engine.over(store, clock=self.clock)
+        return Engine.over(store, settings=_PATIENT, clock=self.clock)
 
     def reopen(self) -> Engine:
         """Close the engine and open it again over the same data."""

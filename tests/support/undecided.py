@@ -28,10 +28,10 @@ class Undecided(Verifier):
 
     def verify_batch(
         self, items: Sequence[Signed], trust: TrustStore, revocation: RevocationSource | None,
-        at_us: int,
+        at_us: int, cold_wait_s: float | None = None,
     ) -> list[Verdict]:  # fmt: skip
         """Verify, and then forget what can't be known yet."""
-        found = super().verify_batch(items, trust, revocation, at_us)
+        found = super().verify_batch(items, trust, revocation, at_us, cold_wait_s)
         self.asked += [at_us] * len(items)
         return [self._said(one) for one in found]
 

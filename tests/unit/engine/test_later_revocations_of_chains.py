@@ -15,7 +15,7 @@ from support.pki import pki
 from support.revocation import NOW, NOW_US, entry, root, usage
 
 from router.client.signing import Signer
-from router.model.instants import SECOND_US
+from router.model.instants import SECOND_US, show_instant
 
 SENDER = "H22.31"
 SERIAL, MIDDLE_SERIAL = 3, 32
@@ -64,6 +64,62 @@ def test_a_list_about_a_part_of_the_certificates_tells_of_a_revocation_too() -> 
     engine.add_revocation(chained.part(lost, number=2, minutes=9))
     assert [one.code for one in engine.verdict(receipt.key).alerts] == ["signer.revoked"]
     assert chained.affected() == [receipt.key]
+
+
+def test_a_sender_lists_its_own_and_no_others() -> None:
+    chained = Chained()
+    engine = chained.office.engine
+    key = chained.office.send(SENDER, "H22").key
+    chained.office.clock.advance(600)
+    lost = entry(SERIAL, at=NOW + 5 * MINUTE, invalid=NOW - MINUTE)
+    engine.add_revocation(chained.part(lost, number=2, minutes=9))
+    for viewer, seen in ((SENDER, [key]), ("H22", []), ("H22.32", []), (None, [key])):
+        page = engine.revocation_alerts(unit=viewer)
+        assert [one.key for one in page.documents] == seen, viewer
+    engine.grant_right("H22.32", ["read"], "subtree(H22.31)", reason="kiểm tra")
+    assert [one.key for one in engine.revocation_alerts(unit="H22.32").documents] == [key]
+
+
+def test_a_bound_certificate_that_was_revoked_is_to_be_looked_at() -> None:
+    chained = Chained()
+    engine = chained.office.engine
+    codes = {one.code for one in engine.check_trust()}
+    assert codes.isdisjoint({"binding.revoked", "documents.affected"})
+    chained.office.send(SENDER, "H22")
+    chained.office.send(SENDER, "H22")
+    chained.office.clock.advance(600)
+    lost = entry(SERIAL, at=NOW + 5 * MINUTE, invalid=NOW - MINUTE)
+    engine.add_revocation(chained.part(lost, number=2, minutes=9))
+    found = {one.code: one for one in engine.check_trust()}
+    told = found["binding.revoked"]
+    assert (told.severity, told.sha256) == ("warning", chained.leaf.sha256.hex())
+    assert f"bound to {SENDER}" in told.words
+    assert show_instant(NOW_US - 60 * SECOND_US) in told.words
+    assert found["documents.affected"].words.endswith(": 2.")
+    assert "authority.revoked" not in found
+    shown = engine.bindings(certificate=chained.leaf.sha256.hex()).bindings
+    assert [one.state for one in shown] == ["revoked"]
+    others = engine.bindings(unit="H22").bindings
+    assert [one.state for one in others] == ["in-force"]
+    now_us = chained.office.clock.now_us()
+    engine.bind(SENDER, chained.leaf.der, 0, now_us, actor="sổ")
+    after = {one.code: one for one in engine.check_trust()}
+    assert "binding.revoked" not in after, "the binding has ended"
+    assert after["documents.affected"].severity == "note"
+    shown = engine.bindings(certificate=chained.leaf.sha256.hex()).bindings
+    assert [one.state for one in shown] == ["ended"]
+
+
+def test_an_intermediate_that_was_revoked_is_to_be_looked_at() -> None:
+    chained = Chained()
+    engine = chained.office.engine
+    chained.office.send(SENDER, "H22")
+    chained.office.clock.advance(600)
+    above = entry(MIDDLE_SERIAL, at=NOW + 5 * MINUTE)
+    made = NOW + 9 * MINUTE
+    engine.add_revocation(chained.root.crl([above], number=2, made=made, ends=made + 60 * MINUTE))
+    (told,) = [one for one in engine.check_trust() if one.code == "authority.revoked"]
+    assert (told.severity, told.sha256) == ("error", chained.middle.certificate.sha256.hex())
 
 
 def test_the_earlier_loss_above_a_signer_counts_before_his_own_later_one() -> None:

@@ -107,6 +107,26 @@ def test_a_certificate_that_was_revoked_before_is_refused_late(guarded: Guarded)
     assert outcome.code == "certificate.revoked"  # type: ignore[union-attr]
 
 
+def test_why_a_unit_does_not_have_it_names_the_signature_not_the_selector(
+    guarded: Guarded,
+) -> None:
+    receipt = guarded.send()
+    guarded.add((entry(SERIAL, at=guarded.now() - 30 * HOUR),))
+    guarded.ticked()
+    told = guarded.office.engine.explain(receipt.key, COMMUNE)
+    assert not told.receives
+    assert "the signature is not valid: certificate.revoked; see vanban verify" in told.summary
+    assert "chữ ký số không hợp lệ: certificate.revoked" in told.summary_vi
+    assert "not selected" not in told.summary
+    assert "không thuộc nơi nhận" not in told.summary_vi
+    first, *_, last = told.reasons
+    assert (first["because"], first["because_vi"]) == ("is listed", "được nêu đích danh")
+    assert (last["part"], last["matched"]) == ("signatures", False)
+    other = guarded.office.engine.explain(receipt.key, "H22.32")
+    assert "not selected by" in other.summary
+    assert other.reasons[-1]["part"] == "policy"
+
+
 def test_one_that_is_revoked_after_it_signed_stays_good(guarded: Guarded) -> None:
     receipt = guarded.send()
     guarded.office.clock.advance(3_600)

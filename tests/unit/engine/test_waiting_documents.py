@@ -16,6 +16,7 @@ from router import limits
 from router.engine import Arrival, Engine
 from router.model.answers import OutboxEvent
 from router.queue.records import KIND_JOIN
+from router.settings import Settings
 from router.signatures.cold import ColdPaths
 from router.signatures.paths import PathVerdict, judge_path
 
@@ -88,18 +89,63 @@ def test_a_good_verdict_lets_it_go_as_judged_at_its_receipt(verifier: type[Undec
     assert office.reopen().check() == []
 
 
-def gated(office: Office) -> threading.Event:
-    """Let no path be judged before the event that is returned; nobody waits for one."""
+class Gate(threading.Event):
+    """Opens for paths; `asked` is set when one is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+
+def gated(office: Office) -> Gate:
+    """Let no path be judged before the event that is returned; no document waits for one.
+
+    `gate.asked` is set when a path is asked for.
+    """
     judging = office.engine._verifier
-    gate = threading.Event()
+    office.engine._verification.turn_wait_s = Settings().turn_wait_s
+    gate = Gate()
 
     def judge(*arguments: Any) -> PathVerdict:
+        gate.asked.set()
         assert gate.wait(60)
         return judge_path(*arguments)
 
     judging._cold_wait_s = 0.0
     judging._cold = ColdPaths(judging._caches, judge)
     return gate
+
+
+def test_a_turn_over_what_waits_does_not_wait_for_paths() -> None:
+    office = Office()
+    gate = gated(office)
+    receipt = office.send("H22.31", COMMUNES)
+    office.engine._verifier._cold_wait_s = 600.0  # what is submitted may wait as long as it will
+    office.clock.advance(limits.VERDICT_RETRY_S_MAX)
+    turn = threading.Thread(target=office.engine.tick, daemon=True)
+    turn.start()
+    turn.join(60)
+    assert not turn.is_alive()
+    assert office.engine.track(receipt.key).states == {"waiting": 3}
+    gate.set()
+    until(lambda: office.engine._verifier.landed_late)
+    ticked(office.engine)
+    assert office.engine.track(receipt.key).states == {"queued": 3}
+
+
+def test_who_asks_about_signatures_is_answered_when_their_paths_are_known() -> None:
+    office = Office()
+    gate = gated(office)
+    assert Settings().of_daemon().cold_wait_s < limits.VERIFY_WAIT_S
+    office.engine._verification.answer_wait_s = 60.0
+
+    def opens() -> None:
+        gate.asked.wait(60)
+        gate.set()
+
+    threading.Thread(target=opens, daemon=True).start()
+    (shown,) = office.engine.verify([office.envelope(sender="H22.31", recipients=COMMUNES)])
+    assert (shown.status, shown.missing) == ("valid", ())
 
 
 def test_a_path_that_was_judged_late_lets_its_document_go_without_a_pause() -> None:

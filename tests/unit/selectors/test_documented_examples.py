@@ -101,6 +101,7 @@ def test_the_way_down_is_told():
             "position": 0,
             "matched": True,
             "because": "is below H22 (through H22.31)",
+            "because_vi": "thuộc H22 (qua H22.31)",
         }
     ]
 
