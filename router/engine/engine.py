@@ -150,7 +150,7 @@ class Engine(
             except BaseException:
                 engine.close()
                 raise
-        engine._verification.warm(used)
+        engine._verification.warm(used, ready=share)
         return engine
 
     def _share(self, path: Path) -> None:

@@ -76,10 +76,15 @@ class Verification:
         trust, revocation = self._rooms.trust, self._rooms.revocation
         return self._verifier.verify_batch(items, trust, revocation, at_us, cold_wait_s)
 
-    def warm(self, clock: Clock) -> None:
-        """Have the paths of known signers judged in the background; returns at once."""
+    def warm(self, clock: Clock, *, ready: bool) -> None:
+        """Have the paths of known signers judged in the background; returns at once.
+
+        `ready`: be ready for new signers, too.
+        """
         headers = headers_of_signers(self._rooms, self._queue, clock.now_us())
-        self._verifier.warm(headers, self._rooms.trust, self._rooms.revocation, clock.now_us)
+        self._verifier.warm(
+            headers, self._rooms.trust, self._rooms.revocation, clock.now_us, ready=ready
+        )
 
     def landed_late(self) -> int:
         """Return a number that grows when a path is decided that some document waits for."""

@@ -20,7 +20,7 @@ raise.  One call takes some milliseconds: it belongs on the pool for cold paths.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -201,3 +201,10 @@ def judge_path(
     from router.signatures.path_judge import PathJudge
 
     return PathJudge(leaf, others, view, revocation, at_us, inputs).judge()
+
+
+def make_ready() -> Iterator[None]:
+    """Load what `judge_path` needs, in one step."""
+    from router.signatures import path_judge  # noqa: F401 -- loading it is all that is wanted
+
+    yield

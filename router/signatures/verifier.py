@@ -32,7 +32,7 @@ from router.limits import (
 from router.signatures.caches import Caches, RevocationSource, Sizes
 from router.signatures.cold import ColdPaths
 from router.signatures.hot import Batch, Signed, read_signer
-from router.signatures.paths import judge_path
+from router.signatures.paths import judge_path, make_ready
 from router.signatures.revocation_view import RevocationView
 from router.signatures.trust import TrustStore
 from router.signatures.verdicts import Verdict
@@ -96,13 +96,19 @@ class Verifier:
         trust: TrustStore,
         revocation: RevocationSource,
         now_us: Callable[[], int],
+        *,
+        ready: bool = False,
     ) -> None:
         """Have the paths of signers judged that will send again, while nobody waits for them.
 
         `headers` are the protected headers of their signatures, the most wanted first; it is
         asked on the cold thread, and an empty one gives way to others.  Returns at once; ends
-        by itself when as many paths are remembered as may be, at the latest with `close`.
+        by itself when as many paths are remembered as may be, at the latest with `close`.  With
+        `ready` what judges paths is loaded even if there are no headers: a first document of
+        a daemon would else wait some 70 ms for it.
         """
+        if ready:
+            self._cold.beside(make_ready())
         self._cold.beside(self._warming(headers, trust, revocation, now_us))
 
     def _warming(

@@ -6,6 +6,8 @@ or an opening waits for paths nobody has asked about yet.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -119,3 +121,23 @@ def test_an_opening_a_document_and_a_closing_wait_for_one_path_at_most(
     go_on.set()
     office.engine.close()
     assert not office.engine._verifier.warming
+
+
+@pytest.mark.parametrize("share", [True, False], ids=["daemon", "embedded"])
+def test_a_daemon_is_ready_for_signers_it_has_never_seen(tmp_path: Path, share: bool) -> None:
+    program = (
+        "import sys, time\n"
+        "from router.engine import Engine\n"
+        f"with Engine.open({str(tmp_path / 'data')!r}, share={share}) as engine:\n"
+        "    while engine._verifier.warming:\n"
+        "        time.sleep(0.01)\n"
+        "    print('router.signatures.path_judge' in sys.modules)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert told.stdout.strip() == str(share)
