@@ -56,7 +56,11 @@ class LazyGroup(click.RichGroup):
         return getattr(module, cmd_name)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: vanban demo",
+)
 @click.version_option(package_name="vanban-router", prog_name="vanban")
 def vanban() -> None:
     """Route signed official documents (văn bản) to the right units, durably.

@@ -9,7 +9,7 @@ import rich_click as click
 from router.cli.output import console, print_json, speaks, warnings
 
 
-@click.group()
+@click.group(epilog="Example: vanban bench run verify")
 def bench() -> None:
     """Measure this machine and this engine (for capacity planning)."""
 

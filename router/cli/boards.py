@@ -79,9 +79,8 @@ def print_alerts(alerts: Sequence[Alert], indent: int = 0) -> None:
         if one.document_id:
             said += f" ({one.document_id})"
         if one.certificate:
-            said = (
-                f"{word('since then')}: {word(_ALERTS.get(one.code, one.code))} ({one.subject}), "
-            )
+            what = word(_ALERTS.get(one.code, "certificate"))
+            said = f"{word('since then')}: {what} ({one.code}: {one.subject}), "
             said += f"{word('not to be trusted since')} {moment(one.since)}; "
             said += word("the verdict stands")
         print_line((said, "yellow"), indent=indent)

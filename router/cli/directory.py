@@ -37,7 +37,7 @@ _AT = "Date or time (default: now)."
 _FINDINGS_SHOWN = 50
 
 
-@click.group()
+@click.group(epilog="Example: vanban directory show H22 --data vanban-data")
 def directory() -> None:
     """Units and their reforms: import, show, compare, export, check."""
 

@@ -16,7 +16,7 @@ from router.selectors import normal_name
 _AT = "Date or time (default: now)."
 
 
-@click.group()
+@click.group(epilog="Example: vanban group list --data vanban-data")
 def group() -> None:
     """Named groups of recipients, such as “các sở, ban, ngành”."""
 

@@ -15,7 +15,7 @@ from router.model.policies import HoldShown
 _STATES = ("held", "released", "denied", "expired", "withdrawn", "all")
 
 
-@click.group()
+@click.group(epilog="Example: vanban hold list --token-file H22.token")
 def hold() -> None:
     """Parts of documents that wait for an approver: list, show, approve, deny."""
 
@@ -37,6 +37,9 @@ def list_holds(
         answer = client.holds(document=document, state=wanted, limit=limit, page=page)
     if as_json:
         print_json(answer)
+        return
+    if not answer.holds:
+        print_line(word("No part of a document is held here."))
         return
     rows = [
         (one.hold, one.document_id, one.sender, one.recipients, moment(one.expires_at),

@@ -118,7 +118,7 @@ def _write_secret(path: Path, token: str) -> Path:
     return path
 
 
-@click.group()
+@click.group(epilog='Example: vanban token create --unit H22 --name "văn thư" --data vanban-data')
 def token() -> None:
     """Access tokens of units and operators."""
 

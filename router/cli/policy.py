@@ -34,7 +34,7 @@ _FILE: Final = click.Path(exists=True, dir_okay=False)
 _OUTCOMES: Final = ("allow", "hold", "exclude")
 
 
-@click.group()
+@click.group(epilog="Example: vanban policy check policy.toml --data vanban-data")
 def policy() -> None:
     """Who may send what to whom (docs/policy.md): check, activate, explain, roll back."""
 

@@ -13,7 +13,7 @@ from router.cli.words import column, word
 from router.limits import QUARANTINE_PAGE_MAX
 
 
-@click.group()
+@click.group(epilog="Example: vanban quarantine list --data vanban-data")
 def quarantine() -> None:
     """Refusals that a policy had kept as evidence: list, show."""
 

@@ -30,7 +30,7 @@ _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _STATES: Final = ("leased", "delivered", "refused", "expired", "dead", "withdrawn", "excluded")
 
 
-@click.group()
+@click.group(epilog="Example: vanban queue stats --data vanban-data")
 def queue() -> None:
     """How the queue stands: counters, lists, one delivery, ages; dead deliveries queued again."""
 
@@ -171,8 +171,9 @@ def _print_listed_documents(answer: Listed) -> None:
     for one in answer.documents:
         open_ones = one.states.get("queued", 0) + one.states.get("leased", 0)
         rows.append((
-            one.key, one.document_id, moment(one.accepted_at), word(one.lane), one.recipients,
-            open_ones, bar(1 - open_ones / max(one.recipients, 1), 8),
+            one.key, f"{one.sender}|{one.document_id}", moment(one.accepted_at),
+            word(one.lane), one.recipients, open_ones,
+            bar(1 - open_ones / max(one.recipients, 1), 8),
         ))  # fmt: skip
     columns = ("key", "~document", "accepted", "lane", "#recipients", "#open", "done")
     title = count(len(rows), "document", "documents")
@@ -213,7 +214,9 @@ def show(name: str, limit: int, page: int, data: str, as_json: bool) -> None:
 def _print_document(answer: Shown, before: int) -> None:
     document = answer.document
     assert document is not None, "a document or a delivery is shown"
-    print_line((document.document_id, "bold"), f" ({word('key')} {answer.key})")
+    print_line(
+        (f"{document.sender}|{document.document_id}", "bold"), f" ({word('key')} {answer.key})"
+    )
     print_line(f"{word('accepted')} {moment(document.accepted_at)}, {word('lane')} "
                f"{word(document.lane)}")  # fmt: skip
     print_states(document)

@@ -299,7 +299,9 @@ def print_tracking(answer: Tracking, before: int = 0, state: str = "") -> None:
     """
     print_line((answer.subject, "bold"))
     accepted = f"{word('accepted')} {moment(answer.accepted_at)}"
-    print_line(f"{answer.document_id}, {accepted}, {word('lane')} {word(answer.lane)}")
+    print_line(
+        f"{answer.sender}|{answer.document_id}, {accepted}, {word('lane')} {word(answer.lane)}"
+    )
     print_alerts(answer.alerts)
     print_states(answer)
     print_waiting(answer.states.get("waiting", 0), answer.key)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import msgspec
 import rich_click as click
 
 from router.cli.dates import shown
 from router.cli.manage import acting, data_option, open_existing
 from router.cli.output import print_json, print_line, print_table
 from router.cli.words import column, count, word
+from router.engine import Engine
 from router.errors import InputError, SignatureRefusedError, TooLargeError
 from router.limits import CRL_BYTES_MAX
 from router.model.revocation import AuthorityRevocation, Freshness
 
+_ALONE = (
+    "No daemon runs here: it fetches, when it runs, from the hosts that its settings name "
+    "(revocation.allowed_hosts)."
+)
 _PREFIX = 12
 """Characters of a SHA-256 that tables show."""
 _COLOURS: dict[Freshness, str] = {
@@ -23,7 +29,7 @@ _COLOURS: dict[Freshness, str] = {
 }  # fmt: skip
 
 
-@click.group()
+@click.group(epilog="Example: vanban trust crl list --data vanban-data")
 def crl() -> None:
     """Revocation data of the trusted CAs: lists (CRLs) and OCSP responses."""
 
@@ -94,6 +100,11 @@ def list_states(data: str, as_json: bool) -> None:
     """
     with open_existing(data) as engine:
         found = engine.revocation_states()
+        alone = type(engine) is Engine
+    if alone:  # what this process may fetch says nothing of the daemon's settings
+        found = [
+            one if one.failed_at else msgspec.structs.replace(one, failure="") for one in found
+        ]
     if as_json:
         print_json(found)
         return
@@ -104,6 +115,8 @@ def list_states(data: str, as_json: bool) -> None:
         if one.failure:
             when = f" ({shown(one.failed_at)})" if one.failed_at else ""
             print_line((one.sha256[:_PREFIX], _COLOURS[one.state]), f" {one.failure}{when}")
+    if alone and any(one.state not in {"fresh", "not_checked"} for one in found):
+        print_line(word(_ALONE))
 
 
 def _row(one: AuthorityRevocation) -> tuple[str, ...]:

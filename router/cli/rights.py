@@ -22,7 +22,7 @@ _LINES_MAX = 40
 _LISTS = frozenset({".csv", ".tsv", ".xlsx", ".xlsb", ".xls", ".ods"})
 
 
-@click.group()
+@click.group(epilog="Example: vanban right list --data vanban-data")
 def right() -> None:
     """Rights of units and tokens, beside what everybody may (docs/rights.md)."""
 

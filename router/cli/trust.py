@@ -26,12 +26,16 @@ from router.model.trust import AuthorityShown, BindingShown, CertificateChecked,
 
 _PREFIX = 12
 """Characters of a SHA-256 that tables show: enough to name a certificate by."""
+_COMPARE = "Compare a root's SHA-256 with what the CA publishes: nothing else vouches for it."
+_WAITS_FOR_LISTS = (
+    "Documents below it wait until a list of revoked certificates has come: vanban trust crl list"
+)
 _EVERY = ("all of them",)
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _file = click.Path(exists=True, dir_okay=False)
 
 
-@click.group()
+@click.group(epilog="Example: vanban trust check --data vanban-data")
 def trust() -> None:
     """Trusted CAs (roots and intermediates), and which certificate speaks for which unit."""
 
@@ -84,6 +88,10 @@ def add(
         print_line((word("trusted"), "green"), f" {word(one.role)} {one.sha256} {one.subject}")
         if not one.generation:
             warn_line(f"{one.sha256[:_PREFIX]} {word('leads to no root')}: {one.issuer}")
+    if any(one.role == "root" for one in added):
+        print_line(f"→ {word(_COMPARE)}")
+    if any(one.revocation == "required" for one in added):
+        print_line(f"→ {word(_WAITS_FOR_LISTS)}")
 
 
 @trust.command("remove", epilog="Example: vanban trust remove 3f0c9a --from 2026-01-01")
@@ -150,7 +158,7 @@ def show(authority: str, at_us: int | None, data: str, as_json: bool) -> None:
         "serial": one.serial,
         "key": f"{one.key}, {one.hash}" if one.hash else one.key,
         "valid": f"{moment(one.valid_from)} – {moment(one.valid_to)}",
-        "bound": str(one.bound),
+        "speak for units": count(one.bound, "bound certificate", "bound certificates"),
         "recorded": f"{moment(one.recorded_at)} ({one.actor})",
     }
     for name, said in facts.items():
@@ -216,6 +224,9 @@ def _print_finding(one: TrustFinding, indent: int) -> None:
 
 def _print_checked(one: CertificateChecked) -> None:
     print_line((one.subject, "bold"), f" {one.sha256[:_PREFIX]}")
+    if one.kind == "authority" and one.role == "root" and not one.known:
+        print_line(f"SHA-256: {one.sha256}", indent=2)
+        print_line(f"→ {word(_COMPARE)}", indent=2)
     until = f"{moment(one.valid_from)} – {moment(one.valid_to)}"
     print_line(f"{one.key}, {one.hash or '–'}; {word('valid')} {until}", indent=2)
     if any(finding.severity == "error" for finding in one.findings):

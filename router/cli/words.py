@@ -45,6 +45,7 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "rule": "quy tắc",
     "held part": "phần chờ duyệt",
     "held parts": "phần chờ duyệt",
+    "No part of a document is held here.": "Không có phần văn bản nào đang chờ duyệt.",
     "expires": "hết hạn lúc",
     "waits for": "chờ",
     "Approvals": "Phê duyệt",
@@ -64,6 +65,22 @@ _VIETNAMESE: Final[dict[str, str]] = {
     "a certificate it was good by is revoked": "đã có chứng thư bị thu hồi",
     "Name files or documents, or give --affected.": ("Nêu tệp hoặc văn bản, hoặc dùng --affected."),
     "not to be trusted since": "không còn tin cậy từ",
+    "No daemon runs here: it fetches, when it runs, from the hosts that its settings name "
+    "(revocation.allowed_hosts).": (
+        "Dịch vụ không chạy; khi chạy, dịch vụ tải từ các máy chủ nêu trong cấu hình "
+        "(revocation.allowed_hosts)."
+    ),
+    "Compare a root's SHA-256 with what the CA publishes: nothing else vouches for it.": (
+        "Đối chiếu SHA-256 của CA gốc với giá trị do CA công bố: không có gì khác bảo đảm."
+    ),
+    "Documents below it wait until a list of revoked certificates has come: "
+    "vanban trust crl list": (
+        "Văn bản dùng chứng thư do nó cấp phải chờ đến khi có danh sách thu hồi: "
+        "vanban trust crl list"
+    ),
+    "speak for units": "ký thay đơn vị",
+    "bound certificate": "chứng thư đã gắn",
+    "bound certificates": "chứng thư đã gắn",
     "the verdict stands": "kết quả kiểm tra giữ nguyên",
     "another document has its number and notation": "một văn bản khác có cùng số, ký hiệu",
     "sent after its deadline for sending": "gửi sau hạn gửi",

@@ -64,6 +64,16 @@ def test_help_shows_an_example_and_offers_json(command, tmp_path):
     assert ("--json" in answer.out) == (command not in SILENT)
 
 
+GROUPS = ("", *sorted({one.rpartition(" ")[0] for one in COMMANDS} - {""}))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_s_help_shows_an_example_too(group, tmp_path):
+    answer = vanban(*group.split(), "--help", cwd=tmp_path)
+    assert answer.status == 0
+    assert f"Example: vanban {group}".strip() in answer.out
+
+
 def test_the_list_above_is_complete(tmp_path):
     import click
 

@@ -121,6 +121,7 @@ def test_the_command_line_lists_shows_approves_and_denies(house, tmp_path):
         where = ("--url", base_url, "--token-file", f"{unit}.token")
         return vanban("hold", *arguments, *where, cwd=tmp_path)
 
+    assert "No part of a document is held here." in run("list").out
     with Client(base_url, town.tokens["H22.31"]) as sender:
         keys = [sender.submit(town.envelope("H22.31", COMMUNE)).key for _ in range(2)]
     listed = json.loads(run("list", "--json").out)

@@ -30,6 +30,8 @@ def test_a_list_is_brought_in_pem_and_told_until_it_is_stale(house: House) -> No
     missing = house.run("trust", "crl", "list", *DATA)
     assert "missing" in missing.out
     assert "allowed_hosts" in missing.out
+    assert "No daemon runs here" in missing.out
+    assert "nothing is fetched" not in missing.out, "nobody has looked at the daemon's settings"
     parsed = x509.load_der_x509_crl(TOP.crl([7, 8], number=12, ends=NOW + 23 * HOUR))
     (house.home / "ca.crl").write_bytes(parsed.public_bytes(Encoding.PEM))
     added = house.run("trust", "crl", "add", "ca.crl", *DATA)

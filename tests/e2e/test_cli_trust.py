@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from support.generations import g1, g2, pem_of, sha256_of
@@ -36,6 +37,8 @@ def run(house: House, *arguments: str, **settings: str):
 
 def test_two_generations_are_looked_at_imported_and_listed(house):
     looked = run(house, "check", "g1.pem")
+    assert re.search(r"SHA-256: [0-9a-f]{64}\b", looked.out), "to be compared before it is added"
+    assert "what the CA publishes" in looked.out
     assert looked.status == 0, looked
     assert "would be trusted as root 2010–2030" in looked.out
     assert "would be trusted as intermediate" in looked.out

@@ -147,6 +147,38 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_an_activation_shown_to_be_pasted_needs_no_terminal(page):
+    for line in page.read_text("utf-8").splitlines():
+        assert not line.startswith("vanban policy activate") or " --yes" in line, line
+
+
+def test_signatures_end_to_end_as_the_page_links_it(tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    page = (ROOT / "docs" / "signatures.md").read_text("utf-8")
+    assert "(examples/signatures.sh)" in page
+    port = free_port()
+    status, out = run(
+        ["bash", str(ROOT / "docs" / "examples" / "signatures.sh")],
+        tmp_path,
+        VANBAN__HTTP__PORT=port,
+        VANBAN__CLIENT__URL=f"http://127.0.0.1:{port}",
+        VANBAN__SIGNATURES__COLD_WAIT_MS="60000",
+    )
+    assert status == 0, out
+    said = " ".join(out.split())
+    before, after = said.split("== Revoke the certificate", 1)
+    for words in ("trusted root", "trusted intermediate", "taken in", "bound to H22", "signed: 1",
+                  "letter.signed.json: accepted", "Nothing to be done.", "H22|H22|1: valid",
+                  "Compare a root's SHA-256", "Documents below it wait"):  # fmt: skip
+        assert words in before, out
+    for words in ("H22|H22|1: valid", "since then: signer.revoked", "H22|H22|1: invalid",
+                  "certificate.revoked", "1 document", "binding.revoked",
+                  "refused certificate.revoked"):  # fmt: skip
+        assert words in after, out
+
+
 def test_the_tasks_named_in_the_readme_exist():
     tasks = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", PAGES[0].read_text("utf-8")))
