@@ -59,7 +59,8 @@ class _Finding(NamedTuple):
     """What was found about the revocation of a chain that nobody says was revoked.
 
     `window` are the instants for which the evidence serves, `unrevoked` those at which nothing
-    that is known says otherwise; `signers` are of lists that others than the chain have signed.
+    that is known says otherwise; `signers` are of lists that others than the chain have signed,
+    believed or not.
     """
 
     evidence: tuple[Evidence, ...]
@@ -260,12 +261,13 @@ class PathJudge:
             raise _RevokedError(place, end or 0, status.reason, status.until)
         until = status.until if end is None else min(end, status.until)
         known = status.evidence if status.kind == "good" else None
+        asked = (*status.signers, *status.doubted)  # more about either may change the answer
         digests = handed.digests()
         judged_here = place + 2 < len(chain) or _is_self_issued(issuer)
         # The validator knows no authority of which nobody asks what it revoked.
         judged_here &= all(self._must_be_checked(one) for one, _ in status.signers)
         if known is not None and not (end is None and known.sha256 in digests and judged_here):
-            return known, until, status.signers
+            return known, until, asked
         if check is None or not digests:
             return None, until, ()
         outcome = check.outcome(place)
@@ -273,11 +275,11 @@ class PathJudge:
             if outcome.at <= self._at_us:
                 raise _RevokedError(place, outcome.at, outcome.reason, INSTANT_MAX)
             found = known or _evidence_of(outcome.kind, certificate, handed)
-            return found, min(outcome.at, until), status.signers
+            return found, min(outcome.at, until), asked
         if outcome is None or known is not None:
-            return (known if outcome else None), until, status.signers
+            return (known if outcome else None), until, asked
         # Without the index nobody says whether it was revoked an instant later.
-        return _evidence_of(outcome, certificate, handed), self._at_us + 1, ()
+        return _evidence_of(outcome, certificate, handed), self._at_us + 1, asked
 
     def _must_be_checked(self, issuer: Certificate) -> bool:
         authority = self._view.authority(issuer.sha256)

@@ -53,7 +53,7 @@ def renewed(
         if found is None:
             return None
         evidence.append(found)
-        signers += status.signers
+        signers += (*status.signers, *status.doubted)
         end = min(end, found.fresh_until - 1, status.until - 1)
     if len(evidence) != len(path.links) or not start <= at_us <= end:
         return None
