@@ -188,6 +188,8 @@ cdef inline bint recipients_of(Case *c, uint32_t rule, Piece *out) noexcept nogi
         if learn(c.w, known, out, False) != DONE:
             c.failed = True
             return False
+        if known.runs == NULL:  # not noted: it lies in the memory of this document
+            return True
     out.runs = known.runs
     out.count = known.count
     return True

@@ -14,8 +14,8 @@ from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
 from router._decide_tables cimport (
-    CONSTANT, CUTS, Known, Piece, Policy, Row, Stance, StancePlace, Workspace, first_past, take,
-    take_back,
+    CONSTANT, CUTS, Arena, Known, Piece, Policy, Row, Stance, StancePlace, Workspace, first_past,
+    free_arena, take,
 )
 from router._tables cimport DONE, NO_MEMORY, Run, Status
 
@@ -28,6 +28,7 @@ cdef enum:
     NEAR_BYTES = 1024              # brought near for the document after this one
 
 cdef size_t STANCES_BYTES_MAX = POLICY_STANCES_BYTES_MAX
+cdef size_t SET_BYTES_MAX = POLICY_STANCES_BYTES_MAX // 64   # longer sets are found each time
 
 
 cdef extern from *:
@@ -141,31 +142,39 @@ cdef Stance *stance_of(const Policy *p, Workspace *w, uint32_t sender) noexcept 
     cdef size_t at
     if w.stances == NULL and make_places(p, w) != DONE:
         return NULL
+    if w.stance_bytes >= STANCES_BYTES_MAX:  # also known senders learn more
+        forget_stances(w)
     at = place_of(w, sender)
     if w.stances[at].stance != NULL:
         return w.stances[at].stance
-    if w.stance_count >= w.stance_most or w.stance_bytes >= STANCES_BYTES_MAX:
+    if w.stance_count >= w.stance_most:
         forget_stances(w)
         at = place_of(w, sender)
     w.stances[at].stance = make_stance(p, w, sender)
     w.stances[at].sender = sender
-    w.stance_count += w.stances[at].stance != NULL
+    if w.stances[at].stance != NULL:
+        w.stance_count += 1
+        w.stance_bytes += p.stance_bytes
     return w.stances[at].stance
 
 
 cdef Status learn(Workspace *w, Known *known, const Piece *piece, bint lasts) noexcept nogil:
-    """Note a set for a sender; `lasts`: its runs stay where they lie."""
+    """Note a set for a sender, if there is room; `lasts`: its runs stay where they lie."""
     cdef Run *runs = known.small
+    cdef size_t size = piece.count * sizeof(Run)
     if lasts and piece.count > 2:
         known.runs = piece.runs
         known.count = piece.count
         return DONE
     if piece.count > 2:
-        runs = <Run *>take(&w.known, piece.count * sizeof(Run))
+        if size > SET_BYTES_MAX or w.stance_bytes >= STANCES_BYTES_MAX:
+            return DONE
+        runs = <Run *>take(&w.known, size)
         if runs == NULL:
             return NO_MEMORY
-        w.stance_bytes += piece.count * sizeof(Run)
-    memcpy(runs, piece.runs, piece.count * sizeof(Run))
+        w.stance_bytes += size
+    if size:
+        memcpy(runs, piece.runs, size)
     known.runs = runs
     known.count = piece.count
     return DONE
@@ -177,4 +186,5 @@ cdef void forget_stances(Workspace *w) noexcept nogil:
         memset(w.stances, 0, (w.stance_mask + 1) * sizeof(StancePlace))
     w.stance_count = 0
     w.stance_bytes = 0
-    take_back(&w.known)
+    free_arena(&w.known)  # not taken back: blocks of other sizes would be passed over, and kept
+    memset(&w.known, 0, sizeof(Arena))

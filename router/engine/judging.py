@@ -136,7 +136,9 @@ class Judge:
             else:
                 groups.setdefault(found.accepted.at, []).append(found)
         begun = monotonic()
-        for at_us, batch in groups.items():
+        while groups:
+            at_us, batch = next(iter(groups.items()))
+            del groups[at_us]
             verdicts = self._verdicts(batch, at_us)
             for one, verdict in zip(batch, verdicts, strict=True):
                 if waits_for_path(verdict):
@@ -147,7 +149,8 @@ class Judge:
                 if verdict.status != "indeterminate"
             ]
             if monotonic() - begun > self.turn_s:
-                break  # the others come again: they are planned already
+                break
+        self.waiting.put_back((one.document for left in groups.values() for one in left), now_us)
         return len(over), reached + self._end_all(over, now_us)
 
     def _verdicts(self, batch: Sequence[Waiting], at_us: int) -> list[Verdict]:

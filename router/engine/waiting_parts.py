@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from router.limits import (
     DUE_LOOKED_PER_TURN,
@@ -135,3 +135,14 @@ class WaitingDocuments:
                     self._plan(document, now_us)
                     found.append(document)
         return found
+
+    def put_back(self, documents: Iterable[int], now_us: int) -> None:
+        """Plan documents for an instant that were taken and not judged after all.
+
+        What they were taken for (a path that was decided) is not told again.
+        """
+        with self._lock:
+            for document in documents:
+                if document in self._tries:
+                    self._tries[document] = max(self._tries[document] - 1, 0)
+                    self._plan_at(document, now_us)

@@ -59,7 +59,8 @@ class _Finding(NamedTuple):
     """What was found about the revocation of a chain that nobody says was revoked.
 
     `window` are the instants for which the evidence serves, `unrevoked` those at which nothing
-    that is known says otherwise; `signers` are of lists that others than the chain have signed.
+    that is known says otherwise; `signers` are of lists that others than the chain have signed,
+    believed or not.
     """
 
     evidence: tuple[Evidence, ...]
@@ -226,14 +227,14 @@ class PathJudge:
         signers: list[tuple[Certificate, int]] = []
         window = unrevoked = Window()
         for place in reversed(range(len(chain) - 1)):
-            found, until, vouched = self._find_one(chain, place, handed[place], check)
+            found, span, vouched = self._find_one(chain, place, handed[place], check)
             signers += vouched
             if found is None:
                 missing.append(_missing(chain[place]))
             else:
                 evidence.append(found)
                 window = window.within(*self._serves(found))
-            unrevoked = unrevoked.within(0, until)
+            unrevoked = unrevoked.within(*span)
             if check is not None:
                 # Also when nothing is known of it: then the chain is not valid anyway, and what
                 # is missing below it is told apart.
@@ -245,11 +246,11 @@ class PathJudge:
 
     def _find_one(
         self, chain: Chain, place: int, handed: _Handed, check: RevocationCheck | None
-    ) -> tuple[Evidence | None, int | None, Links]:
-        """Return what says that a certificate is good (or None), up to when, and by whom else."""
+    ) -> tuple[Evidence | None, tuple[int, int | None], Links]:
+        """Return what says that a certificate is good (or None), from when up to when, by whom."""
         certificate, issuer = chain[place], chain[place + 1]
         if not self._must_be_checked(issuer):
-            return Evidence(certificate.sha256.hex(), "none", issuer.subject), None, ()
+            return Evidence(certificate.sha256.hex(), "none", issuer.subject), (0, None), ()
         serial = certificate.parsed.serial_number
         self._revocation.notice(certificate, issuer, self._at_us)
         above = Above(self._view, chain[place + 2 :])
@@ -260,24 +261,27 @@ class PathJudge:
             raise _RevokedError(place, end or 0, status.reason, status.until)
         until = status.until if end is None else min(end, status.until)
         known = status.evidence if status.kind == "good" else None
+        asked = (*status.signers, *status.doubted)  # more about either may change the answer
+        # An accuser that nothing shows as good any more may have been shown so before.
+        since = self._at_us if status.doubted else 0
         digests = handed.digests()
         judged_here = place + 2 < len(chain) or _is_self_issued(issuer)
         # The validator knows no authority of which nobody asks what it revoked.
         judged_here &= all(self._must_be_checked(one) for one, _ in status.signers)
         if known is not None and not (end is None and known.sha256 in digests and judged_here):
-            return known, until, status.signers
+            return known, (since, until), asked
         if check is None or not digests:
-            return None, until, ()
+            return None, (since, until), ()
         outcome = check.outcome(place)
         if isinstance(outcome, Revoked):
             if outcome.at <= self._at_us:
                 raise _RevokedError(place, outcome.at, outcome.reason, INSTANT_MAX)
             found = known or _evidence_of(outcome.kind, certificate, handed)
-            return found, min(outcome.at, until), status.signers
+            return found, (since, min(outcome.at, until)), asked
         if outcome is None or known is not None:
-            return (known if outcome else None), until, status.signers
+            return (known if outcome else None), (since, until), asked
         # Without the index nobody says whether it was revoked an instant later.
-        return _evidence_of(outcome, certificate, handed), self._at_us + 1, ()
+        return _evidence_of(outcome, certificate, handed), (since, self._at_us + 1), asked
 
     def _must_be_checked(self, issuer: Certificate) -> bool:
         authority = self._view.authority(issuer.sha256)

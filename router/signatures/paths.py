@@ -80,6 +80,10 @@ class RevocationStatus(Protocol):
     def until(self) -> int:
         """The instant up to which (exclusive) these may be rested on."""
 
+    @property
+    def doubted(self) -> Links:
+        """Whose lists were left aside, since nothing shows their certificates as good."""
+
 
 class RevocationView(Protocol):
     """An immutable snapshot of the revocation data, every piece judged when it came."""
@@ -113,6 +117,7 @@ class _Unknown(NamedTuple):
     reason: str = ""
     signers: Links = ()
     until: int = INSTANT_MAX
+    doubted: Links = ()
 
 
 class _NothingKnown:

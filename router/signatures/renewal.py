@@ -53,7 +53,9 @@ def renewed(
         if found is None:
             return None
         evidence.append(found)
-        signers += status.signers
+        signers += (*status.signers, *status.doubted)
+        if status.doubted:  # they may have been shown as good before: see `PathJudge`
+            start = max(start, at_us)
         end = min(end, found.fresh_until - 1, status.until - 1)
     if len(evidence) != len(path.links) or not start <= at_us <= end:
         return None

@@ -7,7 +7,7 @@ at ten is judged by what holds at ten, however late the data came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -37,7 +37,8 @@ class RevocationStatus(NamedTuple):
     instant up to which (exclusive) the evidence serves, grace included; 0 without evidence.
 
     A list may be signed with another key than the issuer's: `signers` are the certificates of
-    such keys, and what is known of these counts too, up to `until` (exclusive).
+    such keys, and what is known of these counts too, up to `until` (exclusive).  `doubted` are
+    those whose lists were left aside, since nothing shows their certificates as good.
     """
 
     kind: Literal["good", "revoked", "unknown"]
@@ -48,9 +49,7 @@ class RevocationStatus(NamedTuple):
     usable_until: int = 0
     signers: Links = ()
     until: int = INSTANT_MAX
-
-
-UNKNOWN: Final = RevocationStatus("unknown")
+    doubted: Links = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,40 +174,55 @@ class RevocationView:
 
     def lists_of(self, issuer: Certificate, at_us: int, above: Above | None) -> list[KnownList]:
         """Return the lists that speak for an issuer at an instant, whatever their scope and age."""
-        return [one for one, _ in self._speaking(issuer, at_us, above)]
+        return [one for one, _ in self._speaking(issuer, at_us, above, [])]
 
     def _speaking(
-        self, issuer: Certificate, at_us: int, above: Above | None
+        self,
+        issuer: Certificate,
+        at_us: int,
+        above: Above | None,
+        doubted: list[tuple[Certificate, int]],
     ) -> Iterator[tuple[KnownList, _Standing]]:
         """Yield the lists of an issuer: signed with its own key, or with another one's.
 
         A renewed authority signs one list for all its certificates.  Another key's certificate
         must then be validated as the path itself (RFC 5280, 6.3.3 (f): with the same trust
         anchor): it bears the issuer's name, the certificate that stands above the issuer on the
-        path certified it, the operator trusts it, and it was not revoked.
+        path certified it, the operator trusts it, and it was not revoked.  Adds to `doubted`.
         """
         own = authority_id(issuer)
         for one in self._by_name.get(subject_key(issuer), ()):
             if one.signer == own:
                 yield one, _OWN
             elif above is not None and above.chain:
-                standing = self._standing(one, at_us, above)
+                standing = self._standing(one, at_us, above, doubted)
                 if standing is not None:
                     yield one, standing
 
-    def _standing(self, one: KnownList, at_us: int, above: Above) -> _Standing | None:
+    def _standing(
+        self,
+        one: KnownList,
+        at_us: int,
+        above: Above,
+        doubted: list[tuple[Certificate, int]],
+    ) -> _Standing | None:
         """Return up to when a list of another key stands beside a path, or None."""
         parent, higher = above.chain[0], Above(above.trust, above.chain[1:])
         moment = max(at_us, one.evidence.produced_at)
         for signer in one.trusted_signers(above.trust, moment):
             if _may_stand_in(signer, parent, one.evidence.produced_at, moment):
-                standing = self._good_signer(signer, parent, moment, higher)
+                standing = self._good_signer(signer, parent, moment, higher, doubted)
                 if standing is not None:
                     return standing
         return None
 
     def _good_signer(
-        self, signer: Certificate, parent: Certificate, at_us: int, above: Above
+        self,
+        signer: Certificate,
+        parent: Certificate,
+        at_us: int,
+        above: Above,
+        doubted: list[tuple[Certificate, int]],
     ) -> _Standing | None:
         authority = above.trust.authority(parent.sha256)
         serial = signer.parsed.serial_number
@@ -217,7 +231,9 @@ class RevocationView:
         found = self.status(parent, serial, at_us, signer, above)
         if found.kind == "unknown":
             self.notice(signer, parent, at_us)
+        doubted += found.doubted
         if found.kind != "good":
+            doubted += ((parent, serial), *found.signers)
             return None
         ends = (found.usable_until, found.revoked_at, found.invalidity_at, found.until)
         until = min(end for end in ends if end is not None)
@@ -272,9 +288,18 @@ class RevocationView:
         its own.  The newest word decides, except that a revocation stays, however
         old: only a hold is ever lifted.
         """
+        doubted: list[tuple[Certificate, int]] = []
+        found = self._decided(
+            self._claims(issuer, serial, at_us, certificate, above, doubted), at_us, certificate
+        )
+        return found._replace(doubted=tuple(doubted)) if doubted else found
+
+    def _decided(
+        self, claims: Sequence[_Claim], at_us: int, certificate: Certificate | None
+    ) -> RevocationStatus:
         best: _Claim | None = None
         later: Revoked | None = None  # of all that is said, the first to come
-        for claim in self._claims(issuer, serial, at_us, certificate, above):
+        for claim in claims:
             revoked = claim.revoked
             if revoked is not None and revoked.reason != HOLD:
                 if _begun(revoked, at_us):
@@ -286,7 +311,7 @@ class RevocationView:
             if best is None or claim.evidence.produced_at > best.evidence.produced_at:
                 best = claim
         if best is None:
-            return UNKNOWN
+            return RevocationStatus("unknown")
         if best.revoked is not None and _begun(best.revoked, at_us):
             return self._told("revoked", best, certificate)
         kind: Literal["good", "unknown"] = "unknown" if best.said == "unknown" else "good"
@@ -324,9 +349,10 @@ class RevocationView:
         at_us: int,
         certificate: Certificate | None,
         above: Above | None,
+        doubted: list[tuple[Certificate, int]],
     ) -> list[_Claim]:
         found = []
-        for one, standing in self._speaking(issuer, at_us, above):
+        for one, standing in self._speaking(issuer, at_us, above, doubted):
             if one.entries is None:
                 continue
             if not one.scope.covers(certificate) or serial < 0:

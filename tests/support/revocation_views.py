@@ -24,6 +24,7 @@ class Status:
     reason: str = ""
     signers: Links = ()
     until: int = INSTANT_MAX
+    doubted: Links = ()
 
 
 UNKNOWN = Status()

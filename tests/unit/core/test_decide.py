@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import asdict, replace
+from support.forests import TAGS
 from support.random_policies import CALENDAR, World
 
 from router._core import Audience, Hierarchy
@@ -28,6 +29,7 @@ from router.policy.compiled import CompiledPolicy, compile_policy
 from router.policy.deciding import decide_batch
 from router.policy.model import (
     Default,
+    Direction,
     DocumentConditions,
     Effect,
     Forbid,
@@ -256,6 +258,33 @@ def test_more_senders_than_are_remembered_are_decided_as_each_alone_in_bounded_m
             (answer,) = decide_batch(compiled, [one], [everybody], at_us)
             parent = hierarchy.position(2 + one.sender % 100)
             assert answer.excluded.runs == ((parent, parent + 1),)
+    assert resident_bytes() - before < 1.5 * POLICY_STANCES_BYTES_MAX
+
+
+def test_what_known_senders_learn_later_is_bounded_too() -> None:
+    senders = 2_000
+    rows = [(1, 1, 0, 0), *((number, 2, 0, 1) for number in range(2, 102))]
+    rows += [(number, 3, 0, 2 + number % 100) for number in range(102, 6_102)]
+    hierarchy = Hierarchy(rows)
+    world = World(1, rules=0)
+    lookup = type(world.lookup)(rows, hierarchy)
+    rule = Rule(
+        "every third beside", Effect(forbid=Forbid.RECIPIENTS), recipients=f'tag("{TAGS[0]}")',
+        directions=(Direction.ACROSS,), documents=DocumentConditions(types=("second",)),
+    )  # fmt: skip
+    policy = PolicyFile(format=1, name="t", default=Default.ALLOW, rules=(rule,))
+    compiled = compile_policy(policy, lookup, CALENDAR)
+    everybody, at_us = hierarchy.everything(), batch(world, 1)[2]
+    third = {place for place in range(101, 6_101) if hierarchy.number(place) % 3 == 0}
+    gc.collect()
+    before = resident_bytes()
+    for kind in ("first", "second"):  # by the first each sender is known, and no set of it
+        for place in range(senders):
+            facts = replace(world.document(), sender=102 + place, type=kind)
+            (answer,) = decide_batch(compiled, [facts], [everybody], at_us)
+            if place % 500 == 0:
+                excluded = third if kind == "second" else set()
+                assert set(answer.excluded.positions()) == excluded
     assert resident_bytes() - before < 1.5 * POLICY_STANCES_BYTES_MAX
 
 

@@ -189,6 +189,21 @@ def test_a_document_that_was_let_go_twice_is_found_by_a_check(verifier: type[Und
     assert receipt.waiting == 3
 
 
+def test_what_a_turn_had_no_time_for_is_judged_by_the_next_one(verifier: type[Undecided]) -> None:
+    office = Office()
+    keys = []
+    for _ in range(4):
+        keys.append(office.send("H22.31", COMMUNES).key)
+        office.clock.advance(1)  # judged as of its receipt: each is a group of its own
+    later(office)
+    office.engine._judge.turn_s = -1.0  # a turn has time for one group
+    verifier.decided = "valid"
+    office.clock.advance(limits.VERDICT_RETRY_S_MAX + 1)
+    for _ in keys:  # the clock stands still: no pause was waited for
+        office.engine.tick()
+    assert [office.engine.track(key).states for key in keys] == [{"queued": 3}] * len(keys)
+
+
 def test_a_bad_verdict_excludes_it_for_good_and_tells_the_sender_why(
     verifier: type[Undecided],
 ) -> None:

@@ -152,6 +152,36 @@ def test_a_path_that_rests_on_another_key_ends_with_what_is_known_of_that_key() 
     assert renewed(again, LEAF, BOTH, store.view, NOW_US) is None
 
 
+def test_a_path_ends_when_the_signer_of_a_list_that_accuses_it_is_shown_as_good() -> None:
+    store = kept(ROOT.response(NEW.certificate), NEW.crl(), OLD.crl([7, *LARGE]))
+    path = known_path(judged(store), LEAF, BOTH.authorities, store.view)
+    assert path.status == "valid", "nothing says that the former key's certificate is good"
+    store.add(NEW.response(NEW.leaf(8)), BOTH, NOW_US)
+    assert path.holds(BOTH.authorities, store.view, NOW_US)
+    store.add(NEW.crl(number=2, made=NOW), BOTH, NOW_US)
+    fresh = renewed(path, LEAF, BOTH, store.view, NOW_US)
+    assert fresh is not None
+    store.add(ROOT.response(OLD.certificate), BOTH, NOW_US)
+    assert judged(store).code == "certificate.revoked"
+    for one in (path, fresh):
+        assert not one.holds(BOTH.authorities, store.view, NOW_US)
+
+
+def test_a_path_found_good_without_its_accuser_is_no_answer_for_when_he_counted() -> None:
+    past = NOW_US - 2 * HOUR_US
+    brief = ROOT.response(OLD.certificate, made=NOW - 3 * HOUR, ends=NOW - HOUR)
+    accuser = OLD.crl([7, *LARGE], made=NOW - 3 * HOUR)
+    store = kept(ROOT.response(NEW.certificate), NEW.crl(), accuser, brief)
+    path = known_path(judged(store), LEAF, BOTH.authorities, store.view)
+    fresh = renewed(path, LEAF, BOTH, store.view, NOW_US)
+    assert fresh is not None
+    assert judged(store, at_us=past).code == "certificate.revoked"
+    for one in (path, fresh):
+        assert one.status == "valid"
+        assert one.holds(BOTH.authorities, store.view, NOW_US + HOUR_US)
+        assert not one.holds(BOTH.authorities, store.view, past)
+
+
 def test_an_authority_that_was_removed_brings_no_lists_and_no_answers() -> None:
     store = RevocationStore(0)
     # Seen with a document while it was trusted.
