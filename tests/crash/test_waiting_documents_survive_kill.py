@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from support.office import Office
+from support.office import PATIENT, Office
 from support.policies import EVERY_WEEK_ALIKE, in_force
 from support.undecided import Undecided, undecided
 
@@ -34,6 +34,7 @@ import router.engine.engine
 import router.limits
 from router.engine import Engine
 from router.ports import ManualClock
+from router.settings import Settings, SignatureSettings
 from router.signatures import Verdict, Verifier
 
 router.limits.VERDICTS_PER_TURN = 1
@@ -48,7 +49,8 @@ class Half(Verifier):
         ]
 
 router.engine.engine.Verifier = Half
-engine = Engine.open(sys.argv[1], clock=ManualClock(int(sys.argv[2])))
+patient = Settings(signatures=SignatureSettings(turn_wait_ms=600_000))
+engine = Engine.open(sys.argv[1], settings=patient, clock=ManualClock(int(sys.argv[2])))
 print("ready", flush=True)
 while engine.tick():
     print("decided", flush=True)
@@ -113,7 +115,7 @@ def test_a_document_waits_or_is_decided_whenever_it_is_killed(
     turns = Random(seed).randint(0, LETTERS // 2)
     office.clock.advance(limits.VERDICT_RETRY_S_MAX + 1)
     done = judged_until_killed(data, turns, office.clock.now_us())
-    with Engine.open(data, clock=office.clock) as engine:
+    with Engine.open(data, settings=PATIENT, clock=office.clock) as engine:
         assert wrong_after(engine, keys) == []
         assert len(told(engine)) >= done
         verifier.decided = "valid"

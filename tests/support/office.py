@@ -38,7 +38,7 @@ UNITS = (
     Unit(HEALTH, "H22.1", "Sở Y tế", 2, "department", parent=PROVINCE),
 )
 CODES = {unit.number: unit.code for unit in UNITS}
-_PATIENT = Settings(signatures=SignatureSettings(turn_wait_ms=COLD_WAIT_MS_MAX))
+PATIENT = Settings(signatures=SignatureSettings(turn_wait_ms=COLD_WAIT_MS_MAX))
 """A tick decides what can be decided, on a busy machine too."""
 SECRET_SUBJECT = "Trich-yeu-khong-duoc-luu-7f3a"
 
@@ -65,9 +65,9 @@ class Office:
 
     def _open(self) -> Engine:
         if isinstance(self._store, Path):
-            return Engine.open(self._store, settings=_PATIENT, clock=self.clock)
+            return Engine.open(self._store, settings=PATIENT, clock=self.clock)
         store = self._store() if self._store is not None else MemoryStore(self.disk)
-        return Engine.over(store, settings=_PATIENT, clock=self.clock)
+        return Engine.over(store, settings=PATIENT, clock=self.clock)
 
     def reopen(self) -> Engine:
         """Close the engine and open it again over the same data."""
