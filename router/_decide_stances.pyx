@@ -21,6 +21,8 @@ from router._tables cimport DONE, NO_MEMORY, Run, Status
 
 from router.limits import POLICY_STANCES_BYTES_MAX
 
+__all__ = []
+
 cdef enum:
     WORDS_MAX = 4                  # 64 rules each
     TYPES_MAX = 16_384             # each has a set of rules

@@ -46,7 +46,7 @@ cdef class PlainEnvelopes:
     cdef list headers
     cdef readonly size_t nbytes
 
-    def __init__(self):
+    def __cinit__(self):
         self.headers = [None] * SLOTS
 
     def __reduce__(self):
