@@ -2,11 +2,11 @@
 """What the overlay's memory holds: keys with values, groups of items, hashes over both."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from router.queue._bytes cimport FAILED, store64
-from router.queue._keys cimport Rank, begins, compare, head_of, key_size_of, same, sort_ranks
+from router.queue._keys cimport Rank, begins, compare, fetch, head_of, key_size_of, same, sort_ranks
 
 
 cdef enum:
@@ -15,6 +15,8 @@ cdef enum:
     SUFFIX_BYTES = 8
     SLOTS_FIRST = 64
     SLOTS_FIRST_SHIFT = 58
+    FAR = 12   # ranks ahead: its key is fetched
+    NEAR = 5   # its value is: the key is there by then
 
 
 ctypedef struct Held:  # a value; 16 bytes, the last one so that a key behind it knows its size
@@ -62,6 +64,8 @@ ctypedef struct Table:
     int shift           # a hash shifted right by this is a slot
     size_t used
     size_t items
+    uint8_t **order     # the keys of all slots as they came, which is mostly nearly sorted
+    size_t order_room
     Rank *ranks         # as of the last sort
     size_t rank_count
     Loose *loose
@@ -155,13 +159,20 @@ cdef inline size_t item_from(Group *group, const uint8_t *key, size_t size) noex
 
 
 cdef inline int grow_slots(Table *table, size_t *held) noexcept nogil:
-    """Double the hash.  Slots order by hash, so old ones are met and placed in order."""
+    """Double the hash and the order.  Slots order by hash, so old ones are met and placed in order."""
     cdef size_t count = table.slot_count * 2 if table.slot_count else SLOTS_FIRST
     cdef Slot *slots = <Slot *>calloc(count, sizeof(Slot))
     cdef int shift = table.shift - 1 if table.slot_count else SLOTS_FIRST_SHIFT
+    cdef size_t room = count // 8 * 5 + 1  # so many are used before it grows again
+    cdef uint8_t **order = <uint8_t **>realloc(table.order, room * sizeof(uint8_t *))
     cdef size_t i
     cdef size_t at
-    if slots == NULL:
+    if order != NULL:
+        held[0] += (room - table.order_room) * sizeof(uint8_t *)
+        table.order = order
+        table.order_room = room
+    if slots == NULL or order == NULL:
+        free(slots)
         return FAILED
     for i in range(table.slot_count):
         if table.slots[i].key != NULL:
@@ -192,8 +203,9 @@ cdef inline void unrank(Table *table, size_t *held) noexcept nogil:
 cdef inline void clear_table(Table *table, size_t *held) noexcept nogil:
     cdef bint ordered = table.ordered
     unrank(table, held)
-    held[0] -= table.slot_count * sizeof(Slot)
+    held[0] -= table.slot_count * sizeof(Slot) + table.order_room * sizeof(uint8_t *)
     free(table.slots)
+    free(table.order)
     memset(table, 0, sizeof(Table))
     table.ordered = ordered
 
@@ -208,9 +220,34 @@ cdef inline int rank(Table *table, size_t count, size_t *held) noexcept nogil:
     return 0
 
 
+cdef inline void fetch_ahead(Table *table, size_t at) noexcept nogil:
+    """Have what stands some ranks further on read from memory meanwhile."""
+    cdef Group *group
+    if at + FAR < table.rank_count:
+        fetch(table.ranks[at + FAR].key - sizeof(Group))
+        fetch(table.ranks[at + FAR].key + 16)
+    if table.ordered and not table.nested and at + NEAR < table.rank_count:
+        group = group_of(table.ranks[at + NEAR].key)
+        fetch(group.items[0].held.value)
+
+
+cdef inline int sort_by_rank(Table *table) noexcept nogil:
+    """Put what is ranked in order."""
+    cdef Rank *spare
+    cdef Rank *sorted
+    if table.rank_count < 2:
+        return 0
+    spare = <Rank *>malloc(table.rank_count * sizeof(Rank))
+    if spare == NULL:
+        return FAILED
+    sorted = sort_ranks(table.ranks, spare, table.rank_count)
+    free(spare if sorted == table.ranks else table.ranks)
+    table.ranks = sorted
+    return 0
+
+
 cdef inline int spread(Table *table, size_t *held) noexcept nogil:
     """Rank every single item: the groups' keys interleave."""
-    cdef uint64_t chance = table.items
     cdef Group *group
     cdef Loose *loose
     cdef size_t count = 0
@@ -224,10 +261,8 @@ cdef inline int spread(Table *table, size_t *held) noexcept nogil:
         unrank(table, held)
         return FAILED
     held[0] += table.items * sizeof(Loose)
-    for i in range(table.slot_count):
-        if table.slots[i].key == NULL:
-            continue
-        group = group_of(table.slots[i].key)
+    for i in range(table.used):
+        group = group_of(table.order[i])
         for index in range(group.count):
             loose = &table.loose[count]
             loose.group = group
@@ -236,9 +271,11 @@ cdef inline int spread(Table *table, size_t *held) noexcept nogil:
             memcpy(loose.key, prefix_of(group), group.key_size)
             store64(loose.key + group.key_size, group.items[index].suffix)
             table.ranks[count].key = loose.key
-            table.ranks[count].head = head_of(loose.key, 0)
+            table.ranks[count].head = head_of(loose.key)
             count += 1
-    sort_ranks(table.ranks, count, 0, &chance)
+    if sort_by_rank(table) == FAILED:
+        unrank(table, held)
+        return FAILED
     table.nested = True
     table.is_sorted = True
     return 0
@@ -246,21 +283,19 @@ cdef inline int spread(Table *table, size_t *held) noexcept nogil:
 
 cdef inline int sort_table(Table *table, size_t *held) noexcept nogil:
     """Rank the keys, or of an ordered table the prefixes."""
-    cdef uint64_t chance = table.used
     cdef size_t i
-    cdef size_t count = 0
     unrank(table, held)
     if table.used and rank(table, table.used, held) == FAILED:
         return FAILED
-    for i in range(table.slot_count):
-        if table.slots[i].key != NULL:
-            table.ranks[count].key = table.slots[i].key
-            table.ranks[count].head = head_of(table.slots[i].key, 0)
-            count += 1
-    sort_ranks(table.ranks, count, 0, &chance)
+    for i in range(table.used):
+        table.ranks[i].key = table.order[i]
+        table.ranks[i].head = head_of(table.order[i])
+    if sort_by_rank(table) == FAILED:
+        unrank(table, held)
+        return FAILED
     if table.ordered:
         # Whatever continues a prefix stands right behind it.
-        for i in range(1, count):
+        for i in range(1, table.used):
             if begins(table.ranks[i - 1].key, table.ranks[i].key):
                 return spread(table, held)
     table.is_sorted = True

@@ -215,10 +215,16 @@ cdef uint64_t audience_of(State state, const Members *members, uint64_t entry) n
     cdef uint8_t[8] id
     cdef uint8_t[AUD_RUNS] head
     cdef Slice value
+    cdef uint64_t known
     store64(name, members.snapshot)
     memcpy(name + 8, members.sha, DIGEST_BYTES)
+    known = state.warm.audience_of(members.snapshot, members.sha)
+    if known:
+        return known
     if state.get(AUDIENCE_IDS, name, 24, &value) == FOUND:
+        state.warm.keep_audience(members.snapshot, members.sha, load64(value.data))
         return load64(value.data)
+    state.warm.keep_audience(members.snapshot, members.sha, entry)
     store64(id, entry)
     state.put(AUDIENCE_IDS, name, 24, id, 8)
     store64(head + AUD_SNAPSHOT, members.snapshot)
@@ -349,6 +355,7 @@ cdef void keep_document(
     store64(row + DOC_TWIN, twin)
     state.put(DOCUMENTS, packed, 8, row, DOC_BYTES)
     state.put(KEYS, record + ACC_KEY, 16, packed, 8)
+    state.warm.keep_sender(sequence, record + ACC_KEY, load32(record + ACC_SENDER))
 
 
 cdef int apply_acceptance(

@@ -16,8 +16,21 @@ cdef extern from *:
         unsigned __int128 product = (unsigned __int128)a * b;
         return (uint64_t)product ^ (uint64_t)(product >> 64);
     }
+    /* A function with nothing but __builtin_prefetch counts as one without effect, and calls
+       of it are left out: what is volatile stays. */
+    static inline void vanban_fetch(const void *at)
+    {
+    #if defined(__x86_64__)
+        __asm__ volatile("prefetcht0 %0" : : "m"(*(const char *)at));
+    #elif defined(__aarch64__)
+        __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*(const char *)at));
+    #else
+        (void)at;
+    #endif
+    }
     """
     uint64_t fold "vanban_fold"(uint64_t a, uint64_t b) noexcept nogil
+    void fetch "vanban_fetch"(const void *at) noexcept nogil  # what is read soon
 
 
 cdef enum:
@@ -96,28 +109,18 @@ cdef inline int compare(
     return (one_size > other_size) - (one_size < other_size)
 
 
-cdef inline uint64_t head_of(const uint8_t *key, size_t depth) noexcept nogil:
-    """Up to eight bytes from `depth` on, as a number that orders as they do."""
+cdef inline uint64_t head_of(const uint8_t *key) noexcept nogil:
+    """Up to eight bytes of a kept key, as a number that orders as they do."""
     cdef size_t size = key_size_of(key)
-    cdef uint64_t head
-    if size <= depth:
-        return 0
-    if size - depth >= 8:
-        return load64(key + depth)
-    head = short_word(key + depth, size - depth)
-    return head << (8 * (8 - (size - depth)))
+    if size >= 8:
+        return load64(key)
+    return short_word(key, size) << (8 * (8 - size)) if size else 0
 
 
 cdef inline bint is_less(Rank *one, Rank *other) noexcept nogil:
     if one.head != other.head:
         return one.head < other.head
     return compare(one.key, key_size_of(one.key), other.key, key_size_of(other.key)) < 0
-
-
-cdef inline void swap(Rank *one, Rank *other) noexcept nogil:
-    cdef Rank kept = one[0]
-    one[0] = other[0]
-    other[0] = kept
 
 
 cdef inline void sort_few(Rank *ranks, size_t count) noexcept nogil:
@@ -133,66 +136,56 @@ cdef inline void sort_few(Rank *ranks, size_t count) noexcept nogil:
         ranks[at] = moved
 
 
-cdef inline void sort_ranks(
-    Rank *ranks, size_t count, size_t depth, uint64_t *chance
-) noexcept nogil:
-    """Sort keys that agree before `depth`: quicksort by eight bytes at a time.
+cdef inline size_t run_from(Rank *ranks, size_t at, size_t count) noexcept nogil:
+    """Where the sorted run that begins at an index ends."""
+    if at < count:
+        at += 1
+    while at < count and not is_less(&ranks[at], &ranks[at - 1]):
+        at += 1
+    return at
 
-    Pivots are drawn, so no order of arrival is a bad one; the stack stays small because only
-    the smaller side and the next eight bytes recurse.
-    """
-    cdef size_t below
-    cdef size_t above
-    cdef size_t at
-    cdef uint64_t pivot
-    while count > FEW:
-        chance[0] = chance[0] * 6364136223846793005ULL + 1442695040888963407ULL
-        pivot = ranks[(chance[0] >> 33) % count].head
-        below = 0
-        at = 0
-        above = count
-        while at < above:
-            if ranks[at].head < pivot:
-                swap(&ranks[at], &ranks[below])
-                below += 1
-                at += 1
-            elif ranks[at].head > pivot:
-                above -= 1
-                swap(&ranks[at], &ranks[above])
-            else:
-                at += 1
-        sort_equal(ranks + below, above - below, depth, chance)
-        if below < count - above:
-            sort_ranks(ranks, below, depth, chance)
-            ranks += above
-            count -= above
+
+cdef inline void merge(
+    Rank *one, Rank *one_end, Rank *other, Rank *other_end, Rank *into
+) noexcept nogil:
+    """Merge two sorted runs."""
+    while one < one_end and other < other_end:
+        if is_less(other, one):
+            into[0] = other[0]
+            other += 1
         else:
-            sort_ranks(ranks + above, count - above, depth, chance)
-            count = below
-    sort_few(ranks, count)
+            into[0] = one[0]
+            one += 1
+        into += 1
+    memcpy(into, one, <size_t>(one_end - one) * sizeof(Rank))
+    into += one_end - one
+    memcpy(into, other, <size_t>(other_end - other) * sizeof(Rank))
 
 
-cdef inline void sort_equal(
-    Rank *ranks, size_t count, size_t depth, uint64_t *chance
-) noexcept nogil:
-    """Sort keys that agree in the eight bytes from `depth` on as well.
+cdef inline Rank *sort_ranks(Rank *ranks, Rank *spare, size_t count) noexcept nogil:
+    """Sort keys, with room for as many to spare; give the array that holds them in the end.
 
-    Those that end there differ only in their number of zero bytes, so they are few, and each
-    is the beginning of all that go on.
+    Merges the runs that are there.  Most keys come in order, or in a few runs, and then one
+    pass or a few are all; no order of arrival is a bad one.
     """
-    cdef size_t ended = 0
-    cdef size_t i
-    if count < 2:
-        return
-    for i in range(count):
-        if key_size_of(ranks[i].key) <= depth + 8:
-            swap(&ranks[i], &ranks[ended])
-            ended += 1
-    sort_few(ranks, ended)
-    for i in range(ended, count):
-        ranks[i].head = head_of(ranks[i].key, depth + 8)
-    if count - ended > 1:
-        sort_ranks(ranks + ended, count - ended, depth + 8, chance)
+    cdef size_t at = 0
+    cdef size_t middle
+    cdef size_t end
+    cdef Rank *kept
+    while at < count:
+        sort_few(ranks + at, FEW if count - at > FEW else count - at)
+        at += FEW
+    while run_from(ranks, 0, count) < count:
+        at = 0
+        while at < count:
+            middle = run_from(ranks, at, count)
+            end = run_from(ranks, middle, count)
+            merge(ranks + at, ranks + middle, ranks + middle, ranks + end, spare + at)
+            at = end
+        kept = ranks
+        ranks = spare
+        spare = kept
+    return ranks
 
 
 cdef inline bint begins(const uint8_t *one, const uint8_t *other) noexcept nogil:

@@ -16,13 +16,14 @@ from libc.string cimport memset
 from router.queue._bytes cimport FAILED, FOUND, Slice, load32, load64, store16, store32, store64
 from router.queue._layout cimport (
     CELLS, CELLS_A_BLOCK, CELL_BYTES, CURSORS, CUR_BYTES, CUR_DIGEST, CUR_ENTRY, CUR_MARK, DEAD,
-    DELIVERED, DOCUMENTS, DOC_SENDER, ENTRIES, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SINCE,
+    DELIVERED, DOCUMENTS, DOC_KEY, DOC_SENDER, ENTRIES, ENT_COUNTS, ENT_EXPIRES, ENT_NAMED, ENT_SINCE,
     ENT_SIZE, ENT_STANDING, ENT_TOUCHED, EXCLUDED, EXPIRED, FEED, LEASED, OPEN, OPEN_ATTEMPTS,
     OPEN_BYTES, OPEN_DOCUMENT, OPEN_EXPIRES, OPEN_RANK, OPEN_STATE, OPEN_UNTIL, REFUSED, RELEASED,
     SENDERS, STATES, WITHDRAWN,
 )
 from router.queue._named cimport count_pending
 from router.queue._state cimport State
+from router.queue._warm cimport WITH_SENDER, Line
 
 from router.queue.transport import MOVES
 
@@ -112,8 +113,8 @@ cdef uint8_t *own_cell(
         if cells > CELLS_A_BLOCK:
             cells = CELLS_A_BLOCK
         memset(fresh, 0, cells * CELL_BYTES)
-        state.put(CELLS, key, 16, fresh, cells * CELL_BYTES)
-        found = state.own(CELLS, key, 16, &held)
+        held = cells * CELL_BYTES
+        found = state.place(CELLS, key, 16, fresh, held)
         if found == NULL:
             return NULL
     if (rank % CELLS_A_BLOCK + 1) * CELL_BYTES > held:
@@ -125,9 +126,13 @@ cdef uint32_t sender_of(State state, uint64_t document) noexcept nogil:
     """Return the sender of a document, or 0."""
     cdef uint8_t[8] key
     cdef Slice value
+    cdef Line *line = state.warm.line(document)
+    if line != NULL and line.known & WITH_SENDER:
+        return line.sender
     store64(key, document)
     if state.get(DOCUMENTS, key, 8, &value) != FOUND:
         return 0
+    state.warm.keep_sender(document, value.data + DOC_KEY, load32(value.data + DOC_SENDER))
     return load32(value.data + DOC_SENDER)
 
 
@@ -387,8 +392,7 @@ cdef void move_cursors(State state, const Changes *changes) noexcept nogil:
         row = state.own(CURSORS, key, 5, &held)
         if row == NULL:
             memset(fresh, 0, CUR_BYTES)
-            state.put(CURSORS, key, 5, fresh, CUR_BYTES)
-            row = state.own(CURSORS, key, 5, &held)
+            row = state.place(CURSORS, key, 5, fresh, CUR_BYTES)
             if row == NULL:
                 return
         if changes.digest and changes.cursors[i]:

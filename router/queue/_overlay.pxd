@@ -45,6 +45,10 @@ cdef class Overlay:
     cdef int put(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
     ) noexcept nogil
+    # As `put`; the value's own bytes, to be changed in place, or NULL.
+    cdef uint8_t *place(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
+    ) noexcept nogil
     # 0 or FAILED; leaves a tombstone, also of a key that was not here.
     cdef int remove(self, int table, const uint8_t *key, size_t size) noexcept nogil
     # FOUND, GONE or ABSENT.
@@ -71,18 +75,18 @@ cdef class Overlay:
     # Drops everything; keeps one chunk of memory for what comes.
     cdef void reset(self) noexcept nogil
 
-    cdef int _store(
+    cdef Held *_store(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value,
         size_t value_size, uint8_t gone
     ) noexcept nogil
-    cdef int _fill(
+    cdef Held *_fill(
         self, Held *held, const uint8_t *value, size_t value_size, uint8_t gone
     ) noexcept nogil
-    cdef int _store_exact(
+    cdef Held *_store_exact(
         self, Table *table, const uint8_t *key, size_t size, const uint8_t *value,
         size_t value_size, uint8_t gone
     ) noexcept nogil
-    cdef int _store_ordered(
+    cdef Held *_store_ordered(
         self, Table *table, const uint8_t *key, size_t size, const uint8_t *value,
         size_t value_size, uint8_t gone
     ) noexcept nogil

@@ -19,7 +19,7 @@ from router.queue._arena cimport empty, take
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, GONE, Slice, load64, store64
 from router.queue._cells cimport (
     KEY_BYTES_MAX, SUFFIX_BYTES, TABLES_MAX, Group, Held, Item, Loose, Slot, Table, bound,
-    clear_table, compare_item, group_of, grow_slots, held_of, item_from, look, loose_of,
+    clear_table, compare_item, fetch_ahead, group_of, grow_slots, held_of, item_from, look, loose_of,
     prefix_of, sort_table,
 )
 from router.queue._keys cimport compare, hash_of, key_size_of
@@ -112,36 +112,43 @@ cdef class Overlay:
     cdef int put(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
     ) noexcept nogil:
-        return self._store(table, key, size, value, value_size, 0)
+        return FAILED if self._store(table, key, size, value, value_size, 0) == NULL else 0
+
+    cdef uint8_t *place(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
+    ) noexcept nogil:
+        cdef Held *held = self._store(table, key, size, value, value_size, 0)
+        return NULL if held == NULL else held.value
 
     cdef int remove(self, int table, const uint8_t *key, size_t size) noexcept nogil:
-        return self._store(table, key, size, NULL, 0, 1)
+        return FAILED if self._store(table, key, size, NULL, 0, 1) == NULL else 0
 
-    cdef int _store(
+    cdef Held *_store(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value,
         size_t value_size, uint8_t gone
     ) noexcept nogil:
+        """Store a value or a tombstone; give where it is held, or NULL when that failed."""
         cdef Table *of = &self.tables[table]
         if size > KEY_BYTES_MAX or value_size > UINT32_MAX:
-            return FAILED
+            return NULL
         if of.used * 8 >= of.slot_count * 5 and grow_slots(of, &self.bytes) == FAILED:
-            return FAILED
+            return NULL
         if not of.ordered:
             return self._store_exact(of, key, size, value, value_size, gone)
         if size < SUFFIX_BYTES:
-            return FAILED
+            return NULL
         return self._store_ordered(of, key, size - SUFFIX_BYTES, value, value_size, gone)
 
-    cdef int _fill(
+    cdef Held *_fill(
         self, Held *held, const uint8_t *value, size_t value_size, uint8_t gone
     ) noexcept nogil:
-        """Set a value or a tombstone; in place when it fits.  Unchanged when FAILED."""
+        """Set a value or a tombstone; in place when it fits.  NULL: failed, unchanged."""
         cdef size_t room = <size_t>held.size + held.slack
         cdef uint8_t *own = held.value
         if value_size > room:
             own = <uint8_t *>take(&self.arena, value_size)
             if own == NULL:
-                return FAILED
+                return NULL
             room = value_size
         if value_size:
             memmove(own, value, value_size)  # may be a piece of what it replaces
@@ -149,9 +156,9 @@ cdef class Overlay:
         held.size = <uint32_t>value_size
         held.slack = <uint16_t>(room - value_size if room - value_size < 65535 else 65535)
         held.gone = gone
-        return 0
+        return held
 
-    cdef int _store_exact(
+    cdef Held *_store_exact(
         self, Table *table, const uint8_t *key, size_t size, const uint8_t *value,
         size_t value_size, uint8_t gone
     ) noexcept nogil:
@@ -162,9 +169,9 @@ cdef class Overlay:
             return self._fill(held_of(slot.key), value, value_size, gone)
         held = <Held *>take(&self.arena, sizeof(Held) + size + value_size)
         if held == NULL:
-            return FAILED
+            return NULL
         slot.hash = hash
-        slot.key = <uint8_t *>held + sizeof(Held)
+        slot.key = table.order[table.used] = <uint8_t *>held + sizeof(Held)
         memcpy(slot.key, key, size)
         held.value = slot.key + size
         if value_size:
@@ -177,9 +184,9 @@ cdef class Overlay:
         table.items += 1
         table.is_sorted = False
         self.items += 1
-        return 0
+        return held
 
-    cdef int _store_ordered(
+    cdef Held *_store_ordered(
         self, Table *table, const uint8_t *key, size_t size, const uint8_t *value,
         size_t value_size, uint8_t gone
     ) noexcept nogil:
@@ -197,19 +204,19 @@ cdef class Overlay:
             if at < group.count and group.items[at].suffix == suffix:
                 return self._fill(&group.items[at].held, value, value_size, gone)
         memset(&held, 0, sizeof(Held))
-        if self._fill(&held, value, value_size, gone) == FAILED:
-            return FAILED
+        if self._fill(&held, value, value_size, gone) == NULL:
+            return NULL
         if slot.key == NULL:
             item = self._found(table, slot, hash, key, size)
         else:
             item = self._insert(table, group, at)
         if item == NULL:
-            return FAILED
+            return NULL
         item.suffix = suffix
         item.held = held
         table.items += 1
         self.items += 1
-        return 0
+        return &item.held
 
     cdef Item *_found(
         self, Table *table, Slot *slot, uint64_t hash, const uint8_t *key, size_t size
@@ -225,7 +232,7 @@ cdef class Overlay:
         group.room = ITEMS_FIRST
         group.key_size = <uint8_t>size
         slot.hash = hash
-        slot.key = prefix_of(group)
+        slot.key = table.order[table.used] = prefix_of(group)
         memcpy(slot.key, key, size)
         table.used += 1
         table.is_sorted = False
@@ -358,6 +365,7 @@ cdef class Overlay:
                 return self._show(walk)
             walk.index = 0
         walk.rank += 1
+        fetch_ahead(of, walk.rank)
         return self._show(walk)
 
     cdef int _show(self, Walk *walk) noexcept nogil:

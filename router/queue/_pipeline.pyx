@@ -21,7 +21,7 @@ from router.queue._intake cimport (
     NEW, NO_RECORD, Answer, apply_acceptance, is_acceptance, judge,
 )
 from router.queue._layout cimport (
-    KIND_ACCEPTANCE, KIND_CHANGES, KIND_ENTRY, KIND_FEED, KIND_JOIN, KIND_ROOM, META, RECORDS,
+    ACC_FIXED, ACC_KEY, KIND_ACCEPTANCE, KIND_CHANGES, KIND_ENTRY, KIND_FEED, KIND_JOIN, KIND_ROOM, META, RECORDS,
     SPOTS,
 )
 from router.queue._changes cimport changes_bytes_max, read_changes, write_changes
@@ -380,6 +380,8 @@ cdef class Pipeline:
         store32(value + 4, spot.offset)
         store32(value + 8, spot.size)
         self.state.put(SPOTS, key, 8, value, SPOT_BYTES)
+        if record[0] == KIND_ACCEPTANCE and spot.size >= ACC_FIXED:  # else it is none, told later
+            self.state.warm.keep_spot(sequence, record + ACC_KEY, spot)
 
     cdef int apply(self, const uint8_t *record, size_t size, uint64_t sequence) noexcept nogil:
         """Change the state as a record says, whatever its kind: FOUND or FAILED."""

@@ -26,9 +26,13 @@ cdef uint64_t PART_MASK = (1 << ENTRY_SHIFT) - 1  # of an entry's number: which 
 cdef bint document_of(State state, const uint8_t *key, uint64_t *document) noexcept nogil:
     """Find the document of a key of 16 bytes."""
     cdef Slice value
+    document[0] = state.warm.document_of(key)
+    if document[0]:
+        return True
     if state.get(KEYS, key, 16, &value) != FOUND:
         return False
     document[0] = load64(value.data)
+    state.warm.keep(document[0], key)
     return True
 
 

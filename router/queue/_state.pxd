@@ -8,6 +8,7 @@ from router.queue._bytes cimport Slice
 from router.queue._filter cimport Filter
 from router.queue._overlay cimport Overlay, Place
 from router.queue._pending cimport Pending
+from router.queue._warm cimport Warm
 
 
 ctypedef struct Stream:  # the live items of one prefix in ascending order of their suffix
@@ -40,6 +41,7 @@ cdef class State:
     cdef uint8_t *joint       # for values in two pieces; the second may lie in `scratch`
     cdef size_t joint_size
     cdef Filter names            # of IDS, IDEMPOTENCY, NUMBERS, without their years
+    cdef Warm warm
     cdef Pending pending  # written to one address by name and open
     cdef bint begun    # a reading of the base is under way
     cdef bint failed   # a reading or a change failed: nothing since may be believed
@@ -49,6 +51,9 @@ cdef class State:
     cdef int get(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
     cdef uint8_t *own(self, int table, const uint8_t *key, size_t size, size_t *held) noexcept nogil
     cdef void put(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
+    ) noexcept nogil
+    cdef uint8_t *place(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
     ) noexcept nogil
     cdef void put_joined(

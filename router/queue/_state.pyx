@@ -18,6 +18,7 @@ from router.queue._filter cimport Filter
 from router.queue._layout cimport DUE, IDS, META, PENDING
 from router.queue._overlay cimport Overlay
 from router.queue._pending cimport Pending
+from router.queue._warm cimport Warm
 
 from router.queue.tables import ORDERED
 
@@ -33,6 +34,7 @@ cdef class State:
         self.base = base
         self.names = Filter()
         self.pending = Pending()
+        self.warm = Warm()
         self.second = False
         self.freezing = False
         self.failed = False
@@ -88,21 +90,29 @@ cdef class State:
         self, int table, const uint8_t *key, size_t size, size_t *held
     ) noexcept nogil:
         """Give a value to be changed in place, copied up first; NULL when there is none."""
-        cdef uint8_t *found
         cdef Slice value
+        cdef int found
+        value.size = 0
         found = (
-            self.two.edit(table, key, size, held) if self.second
-            else self.one.edit(table, key, size, held)
+            self.two.find(table, key, size, &value) if self.second
+            else self.one.find(table, key, size, &value)
         )
-        if found != NULL:
-            return found
-        if self.get(table, key, size, &value) != FOUND:
+        held[0] = value.size
+        if found == FOUND:
+            return <uint8_t *>value.data if value.size else NULL  # the overlay's own bytes
+        if found == ABSENT and self.freezing:
+            found = (
+                self.one.find(table, key, size, &value) if self.second
+                else self.two.find(table, key, size, &value)
+            )
+        if found == ABSENT:
+            found = self.base.get(table, key, size, &value) if self.begun else FAILED
+        if found == FAILED:
+            self.failed = True
+        if found != FOUND or value.size == 0:
             return NULL
-        self.put(table, key, size, value.data, value.size)
-        return (
-            self.two.edit(table, key, size, held) if self.second
-            else self.one.edit(table, key, size, held)
-        )
+        held[0] = value.size
+        return self.place(table, key, size, value.data, value.size)
 
     cdef void put(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
@@ -114,6 +124,18 @@ cdef class State:
         )
         if done == FAILED:
             self.failed = True
+
+    cdef uint8_t *place(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
+    ) noexcept nogil:
+        """Store a value, not an empty one, and give it to be changed in place; NULL: failed."""
+        cdef uint8_t *own = (
+            self.two.place(table, key, size, value, held) if self.second
+            else self.one.place(table, key, size, value, held)
+        )
+        if own == NULL:
+            self.failed = True
+        return own
 
     cdef void put_joined(
         self, int table, const uint8_t *key, size_t size, const uint8_t *first, size_t first_size,

@@ -26,6 +26,7 @@ from router.queue._layout cimport (
 )
 from router.queue._moves cimport LANES, Cell, Counters, Move, entry_key, final, legal, read_cell
 from router.queue._state cimport State, Stream
+from router.queue._warm cimport WITH_SPOT, Line
 
 from router.limits import TOPIC_BYTES_MAX
 
@@ -262,6 +263,8 @@ cdef void next_above(State state, Walk *found, Lane *lane) noexcept nogil:
         move.lane = <uint8_t>lane.lane
         if found.keys != NULL:
             memcpy(lane.next_key, first.value.data + TOP_KEY, 16)
+        elif rank >= 0:  # it is settled next, by its key
+            state.warm.keep(move.document, first.value.data + TOP_KEY)
         state.advance(first)
         if rank < 0:
             if twice:  # another topic of the entry may hold the address
@@ -291,12 +294,14 @@ cdef inline void pass_by(Lane *lane, uint64_t entry) noexcept nogil:
     lane.passed += 1
 
 
-cdef bint fits(State state, Walk *found, Lane *lane) noexcept nogil:
-    """Say whether the bytes of the next document fit what is left; find where they lie."""
+cdef void find_spot(State state, Lane *lane) noexcept nogil:
+    """Find where the record of the lane's next document lies."""
     cdef uint8_t[8] key
     cdef Slice value
-    if found.spots == NULL:
-        return True
+    cdef Line *line = state.warm.line(lane.next.document)
+    if line != NULL and line.known & WITH_SPOT:
+        lane.next_spot = line.spot
+        return
     store64(key, lane.next.document)
     memset(&lane.next_spot, 0, sizeof(Spot))
     if state.get(SPOTS, key, 8, &value) == FOUND and value.size == 12:
@@ -305,6 +310,13 @@ cdef bint fits(State state, Walk *found, Lane *lane) noexcept nogil:
         lane.next_spot.size = load32(value.data + 8)
     elif state.get(RECORDS, key, 8, &value) == FOUND:
         lane.next_spot.size = <uint32_t>value.size
+
+
+cdef bint fits(State state, Walk *found, Lane *lane) noexcept nogil:
+    """Say whether the bytes of the next document fit what is left; find where they lie."""
+    if found.spots == NULL:
+        return True
+    find_spot(state, lane)
     if found.ready and lane.next_spot.size > found.bytes_left:
         return False
     found.bytes_left -= (

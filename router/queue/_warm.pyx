@@ -1,0 +1,111 @@
+# cython: language_level=3
+"""What was met lately of rows that never change, kept in memory.
+
+Key, sender and place of a document and the number of an audience are written once.  What is
+handed out was mostly accepted a short while ago, and what is settled was handed out before; so
+a table of the documents met last saves three walks down the base's trees for each delivery.
+
+Each table has a fixed size; a newer document takes the line of an older one.  What is not here
+is looked up, and what is here can't be wrong: of these rows none is ever changed or removed.
+"""
+
+cimport cython
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memcpy
+
+from router.queue._bytes cimport Spot
+from router.queue._keys cimport fold, word
+
+from router.limits import WARM_AUDIENCES, WARM_DOCUMENTS
+
+import os
+
+__all__ = ["Warm"]
+
+cdef size_t LINES = WARM_DOCUMENTS
+cdef size_t SHAPES = WARM_AUDIENCES
+cdef uint64_t[2] SECRET  # keys and digests come from outside: nobody may choose their places
+
+
+def _draw():
+    cdef bytes drawn = os.urandom(sizeof(SECRET))
+    memcpy(SECRET, <const uint8_t *>drawn, sizeof(SECRET))
+
+
+_draw()
+
+
+cdef inline size_t place_of(const uint8_t *key, size_t places) noexcept nogil:
+    return fold(word(key) ^ SECRET[0], word(key + 8) ^ SECRET[1]) & (places - 1)
+
+
+@cython.final
+cdef class Warm:
+    """Documents and audiences met lately; under the store's lock."""
+
+    def __cinit__(self):
+        self.lines = <Line *>calloc(LINES, sizeof(Line))
+        self.places = <uint32_t *>calloc(2 * LINES, sizeof(uint32_t))
+        self.shapes = <Shape *>calloc(SHAPES, sizeof(Shape))
+        if self.lines == NULL or self.places == NULL or self.shapes == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.lines)
+        free(self.places)
+        free(self.shapes)
+
+    def __reduce__(self):
+        raise TypeError("what is kept at hand is not pickled")
+
+    cdef Line *line(self, uint64_t document) noexcept nogil:
+        """Give a document's line, or NULL."""
+        cdef Line *line = &self.lines[document & (LINES - 1)]
+        return line if document and line.document == document else NULL
+
+    cdef Line *keep(self, uint64_t document, const uint8_t *key) noexcept nogil:
+        """Give a document's line, made when it has none."""
+        cdef Line *line = &self.lines[document & (LINES - 1)]
+        if line.document != document:
+            line.document = document
+            line.known = 0
+            memcpy(line.key, key, 16)
+            self.places[place_of(key, 2 * LINES)] = <uint32_t>(document & (LINES - 1)) + 1
+        return line
+
+    cdef void keep_sender(
+        self, uint64_t document, const uint8_t *key, uint32_t sender
+    ) noexcept nogil:
+        """Keep who sent a document."""
+        cdef Line *line = self.keep(document, key)
+        line.sender = sender
+        line.known |= WITH_SENDER
+
+    cdef void keep_spot(self, uint64_t document, const uint8_t *key, Spot spot) noexcept nogil:
+        """Keep where a document's record lies."""
+        cdef Line *line = self.keep(document, key)
+        line.spot = spot
+        line.known |= WITH_SPOT
+
+    cdef uint64_t document_of(self, const uint8_t *key) noexcept nogil:
+        """Return the document of a key of 16 bytes, 0 when it is not here."""
+        cdef uint32_t at = self.places[place_of(key, 2 * LINES)]
+        if at == 0 or memcmp(self.lines[at - 1].key, key, 16) != 0:
+            return 0
+        return self.lines[at - 1].document
+
+    cdef uint64_t audience_of(self, uint64_t snapshot, const uint8_t *digest) noexcept nogil:
+        """Return the number of an audience by 16 bytes of its digest, 0 when it is not here."""
+        cdef Shape *shape = &self.shapes[place_of(digest, SHAPES)]
+        if shape.snapshot != snapshot or memcmp(shape.digest, digest, 16) != 0:
+            return 0
+        return shape.audience
+
+    cdef void keep_audience(
+        self, uint64_t snapshot, const uint8_t *digest, uint64_t audience
+    ) noexcept nogil:
+        """Keep the number of an audience."""
+        cdef Shape *shape = &self.shapes[place_of(digest, SHAPES)]
+        shape.snapshot, shape.audience = snapshot, audience
+        memcpy(shape.digest, digest, 16)
