@@ -17,6 +17,7 @@ cdef class Filter:
     cdef readonly uint64_t bytes
 
     cdef void add(self, const uint8_t *digest) noexcept nogil
+    cdef void fetch(self, const uint8_t *digest) noexcept nogil
     cdef bint may_hold(self, const uint8_t *digest) noexcept nogil
     cdef int grow(self) noexcept nogil
     cdef void give_up(self) noexcept nogil

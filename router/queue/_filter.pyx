@@ -11,6 +11,8 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from router.queue._keys cimport fetch
+
 from router.limits import NAME_FILTER_BYTES_MAX
 
 __all__ = ["Filter"]
@@ -81,6 +83,14 @@ cdef class Filter:
             line[(second >> 6) & 7] |= <uint64_t>1 << (second & 63)
             second >>= 9
         self.names[newest] += 1
+
+    cdef void fetch(self, const uint8_t *digest) noexcept nogil:
+        """Have what is asked next read from memory meanwhile."""
+        cdef uint64_t first
+        cdef int place
+        memcpy(&first, digest, 8)
+        for place in range(self.count):
+            fetch(self.bits[place] + LINE_WORDS * (first & (self.lines[place] - 1)))
 
     cdef bint may_hold(self, const uint8_t *digest) noexcept nogil:
         """Say False when the digest was surely never put in."""

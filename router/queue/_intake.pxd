@@ -50,6 +50,7 @@ ctypedef struct Entry:  # an entry on its way into the tables
 
 
 cdef bint is_acceptance(const uint8_t *record, size_t size) noexcept nogil
+cdef void fetch_ahead(State state, const uint8_t *record, size_t size) noexcept nogil
 cdef void judge(
     State state, const uint8_t *record, uint64_t in_flight_max, uint32_t pending_max,
     Answer *answer

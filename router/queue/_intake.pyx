@@ -27,6 +27,7 @@ from router.queue._layout cimport (
 from router.queue._moves cimport LANES, Counters, entry_key, final
 from router.queue._named cimport count_named, named_among, overfull
 from router.queue._state cimport State
+from router.queue._warm cimport digest_of
 
 from router.limits import TOPIC_BYTES_MAX
 from router.queue import records
@@ -147,6 +148,38 @@ cdef void look_up(
             return
 
 
+cdef void fetch_ahead(State state, const uint8_t *record, size_t size) noexcept nogil:
+    """Have what judging and keeping a record will touch read from memory meanwhile.
+
+    The record may be anything: it has not been judged.
+    """
+    cdef uint8_t[64] key
+    cdef uint8_t[DIGEST_BYTES] name
+    cdef const uint8_t *at
+    if size < ACC_FIXED or record[0] != KIND_ACCEPTANCE:
+        return
+    state.names.fetch(record + ACC_NAME)
+    digest_of(record + ACC_KEY, name)
+    state.names.fetch(name)
+    dated_key(key, load16(record + ACC_YEAR), record + ACC_NAME)
+    state.fetch(IDS, key, 18, False)
+    if record[ACC_FLAGS] & FLAG_IDEM:
+        state.names.fetch(record + ACC_IDEM)
+        dated_key(key, load16(record + ACC_YEAR), record + ACC_IDEM)
+        state.fetch(IDEMPOTENCY, key, 18, False)
+    state.fetch(KEYS, record + ACC_KEY, 16, False)
+    state.fetch(SENDERS, record + ACC_SENDER, 4, False)
+    state.warm.fetch_place(record + ACC_KEY)
+    state.warm.fetch_shape(record + ACC_SHA)
+    at = record + ACC_FIXED + load32(record + ACC_RUNS)
+    if load32(record + ACC_RUNS) < size - ACC_FIXED and at[0] <= TOPIC_MAX and (
+        <size_t>at[0] + 1 <= <size_t>(record + size - at)
+    ):
+        key[0] = record[ACC_LANE]
+        memcpy(key + 1, at, at[0] + 1)
+        state.fetch(TOPICS, key, at[0] + 2, False)
+
+
 cdef void judge(
     State state, const uint8_t *record, uint64_t in_flight_max, uint32_t pending_max,
     Answer *answer
@@ -162,8 +195,7 @@ cdef void judge(
     look_up(state, record + ACC_NAME, key_name, record + ACC_CONTENT, years, 3, answer)
     if answer.kind != NEW:
         return
-    # A key begins with its milliseconds, so this look is always at the end of the table.
-    if state.get(KEYS, record + ACC_KEY, 16, &value) == FOUND:
+    if not state.new_key(record + ACC_KEY):
         answer.kind = KEY_IN_USE
     elif in_flight_max and state.get(SENDERS, record + ACC_SENDER, 4, &value) == FOUND:
         if load64(value.data) >= in_flight_max:
@@ -355,6 +387,7 @@ cdef void keep_document(
     store64(row + DOC_TWIN, twin)
     state.put(DOCUMENTS, packed, 8, row, DOC_BYTES)
     state.put(KEYS, record + ACC_KEY, 16, packed, 8)
+    state.note_key(record + ACC_KEY)
     state.warm.keep_sender(sequence, record + ACC_KEY, load32(record + ACC_SENDER))
 
 

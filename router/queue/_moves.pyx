@@ -413,7 +413,12 @@ cdef int apply_changes(
     State state, Counters *counters, const Changes *changes, uint64_t sequence
 ) noexcept nogil:
     """Change the state as a record of that sequence says: FOUND or FAILED (it can't be)."""
+    cdef uint8_t[16] key
     cdef uint32_t i
+    for i in range(changes.count):  # both are met in any order
+        entry_key(key, changes.moves[i].document, changes.moves[i].entry)
+        state.fetch(ENTRIES, key, 8, False)
+        state.fetch(CELLS, key + 8, 8, False)
     for i in range(changes.count):
         if apply_move(state, counters, changes, &changes.moves[i], sequence) == FAILED:
             return FAILED

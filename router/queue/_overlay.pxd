@@ -53,6 +53,11 @@ cdef class Overlay:
     cdef int remove(self, int table, const uint8_t *key, size_t size) noexcept nogil
     # FOUND, GONE or ABSENT.
     cdef int find(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
+    # Have the place of a key (`size`: without its suffix, in an ordered table) read from memory
+    # meanwhile; `deep`: the place is here already, what stands in it is wanted.
+    cdef void fetch(
+        self, int table, const uint8_t *key, size_t size, bint deep
+    ) noexcept nogil
     # The value's own bytes, to be changed in place; NULL when absent, gone or empty.
     cdef uint8_t *edit(
         self, int table, const uint8_t *key, size_t size, size_t *value_size

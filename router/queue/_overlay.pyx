@@ -22,7 +22,7 @@ from router.queue._cells cimport (
     clear_table, compare_item, fetch_ahead, group_of, grow_slots, held_of, item_from, look, loose_of,
     prefix_of, sort_table,
 )
-from router.queue._keys cimport compare, hash_of, key_size_of
+from router.queue._keys cimport compare, fetch, hash_of, key_size_of
 
 __all__ = ["Overlay"]
 
@@ -284,6 +284,23 @@ cdef class Overlay:
         value.data = held.value
         value.size = held.size
         return FOUND
+
+    cdef void fetch(
+        self, int table, const uint8_t *key, size_t size, bint deep
+    ) noexcept nogil:
+        cdef Table *of = &self.tables[table]
+        cdef uint64_t hash
+        cdef Slot *slot
+        if of.slot_count == 0:
+            return
+        hash = hash_of(self.secret, key, size)
+        slot = &of.slots[hash >> of.shift]
+        if not deep:
+            fetch(slot)
+        elif slot.key != NULL and slot.hash == hash:
+            fetch(slot.key - 2 * sizeof(Group))  # a group's first value mostly lies before it
+            fetch(slot.key - sizeof(Group))
+            fetch(slot.key + 16)
 
     cdef uint8_t *edit(
         self, int table, const uint8_t *key, size_t size, size_t *value_size

@@ -122,6 +122,7 @@ cdef class Pipeline:
     cdef Ticket *take_line(self) noexcept nogil
     cdef void serve(self, Ticket *ticket) noexcept nogil
     cdef void serve_records(self, Ticket *ticket) noexcept nogil
+    cdef void fetch_some(self, Ticket *ticket, size_t first) noexcept nogil
     cdef void serve_wishes(self, Ticket *ticket) noexcept nogil
     cdef int append(self, const Slice *parts, int count, uint64_t *sequence) noexcept nogil
     cdef int append_changes(self, Changes *changes) noexcept nogil

@@ -18,15 +18,16 @@ from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, store32, store64
 from router.queue._crc cimport crc32c
 from router.queue._entries cimport apply_entry, apply_feed, apply_join, apply_room
 from router.queue._intake cimport (
-    NEW, NO_RECORD, Answer, apply_acceptance, is_acceptance, judge,
+    NEW, NO_RECORD, Answer, apply_acceptance, fetch_ahead, is_acceptance, judge,
 )
+from router.queue._keys cimport fetch
 from router.queue._layout cimport (
     ACC_FIXED, ACC_KEY, KIND_ACCEPTANCE, KIND_CHANGES, KIND_ENTRY, KIND_FEED, KIND_JOIN, KIND_ROOM, META, RECORDS,
     SPOTS,
 )
 from router.queue._changes cimport changes_bytes_max, read_changes, write_changes
 from router.queue._moves cimport COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes
-from router.queue._settle cimport Wish, grant
+from router.queue._settle cimport Wish, find_documents, grant
 
 from router.limits import (
     CHECKPOINT_OVERLAY_BYTES_LEAST, GROUP_BYTES_MAX, LINE_BYTES_MAX, OVERLAY_WAIT_S,
@@ -39,6 +40,7 @@ cdef enum:
     SPOT_EVERY = 16     # of records that are no documents, every so many have a spot
     SPOT_BYTES = 12
     BASE_SHARE = 16     # of the base may be in the overlay before a checkpoint
+    AHEAD = 8           # records whose places in memory are fetched together
     RECORD_HEAD = 12    # of a record kept in a table: epoch, checksum
 
 cdef size_t GROUP_MAX = GROUP_BYTES_MAX
@@ -281,6 +283,8 @@ cdef class Pipeline:
         cdef const Slice *record
         cdef Answer *answer
         for i in range(ticket.count):
+            if i % AHEAD == 0:
+                self.fetch_some(ticket, i)
             record = &ticket.records[i]
             answer = &ticket.answers[i]
             answer.kind, answer.sequence, answer.twin = NEW, 0, 0
@@ -310,12 +314,22 @@ cdef class Pipeline:
                 self.give_up()
                 return
 
+    cdef void fetch_some(self, Ticket *ticket, size_t first) noexcept nogil:
+        """Have what the next few records need read from memory all together."""
+        cdef size_t i, at, stop = min(first + AHEAD, ticket.count)
+        for i in range(stop, min(stop + AHEAD, ticket.count)):  # of those after: their heads
+            for at in range(0, ACC_FIXED, 64):
+                fetch(ticket.records[i].data + at)
+        for i in range(first, stop):
+            fetch_ahead(self.state, ticket.records[i].data, ticket.records[i].size)
+
     cdef void serve_wishes(self, Ticket *ticket) noexcept nogil:
         """Do what a recipient wants of its deliveries, all in one record."""
         cdef size_t i
         cdef Wish *wish
         cdef Changes *changes = ticket.changes
         changes.count = 0
+        find_documents(self.state, ticket.wishes, ticket.wish_count)
         for i in range(ticket.wish_count):
             wish = &ticket.wishes[i]
             if grant(

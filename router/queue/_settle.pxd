@@ -29,6 +29,7 @@ ctypedef struct Standing:  # where one delivery stands at an instant
 
 ctypedef struct Wish:  # what a recipient wants of one delivery, and the answer
     const uint8_t *key
+    uint64_t document   # as `find_documents` found it, or 0
     uint8_t state       # DELIVERED, REFUSED; LEASED to go on, QUEUED to give back
     uint8_t reason      # 1 + which of the record's reasons, or 0
     uint8_t found
@@ -41,6 +42,7 @@ cdef void look(
     State state, Positions *positions, uint32_t address, uint64_t document, int64_t at,
     Standing *standing
 ) noexcept nogil
+cdef void find_documents(State state, Wish *wishes, size_t count) noexcept nogil
 cdef bint grant(
     State state, Positions *positions, uint32_t address, int64_t at, Wish *wish, Move *move
 ) noexcept nogil

@@ -10,7 +10,7 @@ from libc.string cimport memset
 
 from router.queue._bytes cimport FOUND, Slice, load32, load64, store32, store64
 from router.queue._layout cimport (
-    AUD_RUNS, AUD_SNAPSHOT, AUDIENCES, ENT_AUDIENCE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE,
+    AUD_RUNS, AUD_SNAPSHOT, AUDIENCES, CELLS, ENT_AUDIENCE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE,
     ENT_SINCE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, KEYS, LEASED, OPEN,
     OPEN_RANK, OPEN_UNTIL, QUEUED, RELEASED,
 )
@@ -24,7 +24,7 @@ cdef uint64_t PART_MASK = (1 << ENTRY_SHIFT) - 1  # of an entry's number: which 
 
 
 cdef bint document_of(State state, const uint8_t *key, uint64_t *document) noexcept nogil:
-    """Find the document of a key of 16 bytes."""
+    """Find the document of a key of 16 bytes; 0: there is none."""
     cdef Slice value
     document[0] = state.warm.document_of(key)
     if document[0]:
@@ -150,15 +150,35 @@ cdef void look(
         settle_on(state, at, standing)
 
 
+cdef void find_documents(State state, Wish *wishes, size_t count) noexcept nogil:
+    """Find the documents of wishes, all at once: what each needs is read from memory together."""
+    cdef uint8_t[16] key
+    cdef size_t i
+    for i in range(count):
+        state.warm.fetch_place(wishes[i].key)
+    for i in range(count):
+        state.warm.fetch_line(wishes[i].key)
+    for i in range(count):
+        if document_of(state, wishes[i].key, &wishes[i].document):
+            entry_key(key, wishes[i].document, wishes[i].document << ENTRY_SHIFT)
+            state.fetch(ENTRIES, key, 8, False)
+            state.fetch(CELLS, key + 8, 8, False)
+    for i in range(count):
+        if wishes[i].document:
+            entry_key(key, wishes[i].document, wishes[i].document << ENTRY_SHIFT)
+            state.fetch(ENTRIES, key, 8, True)
+            state.fetch(CELLS, key + 8, 8, True)
+
+
 cdef bint grant(
     State state, Positions *positions, uint32_t address, int64_t at, Wish *wish, Move *move
 ) noexcept nogil:
     """Judge one wish: True when `move` does what is wanted; False with `found` unset twice
     over when a snapshot is unknown (`positions.unknown_count` tells)."""
     cdef Standing standing
-    cdef uint64_t document
+    cdef uint64_t document = wish.document
     wish.found = wish.repeated = wish.now = 0
-    if not document_of(state, wish.key, &document):
+    if not document:
         return False
     look(state, positions, address, document, at, &standing)
     if standing.unsure or not standing.found or standing.hidden:

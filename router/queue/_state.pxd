@@ -40,7 +40,8 @@ cdef class State:
     cdef size_t scratch_size
     cdef uint8_t *joint       # for values in two pieces; the second may lie in `scratch`
     cdef size_t joint_size
-    cdef Filter names            # of IDS, IDEMPOTENCY, NUMBERS, without their years
+    cdef Filter names   # of IDS, IDEMPOTENCY, NUMBERS, without their years; keys since a start
+    cdef uint8_t[16] last_key  # the highest one at the start
     cdef Warm warm
     cdef Pending pending  # written to one address by name and open
     cdef bint begun    # a reading of the base is under way
@@ -65,6 +66,12 @@ cdef class State:
     cdef bint any_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_due(self, uint32_t hour) noexcept nogil
+    cdef void fetch(
+        self, int table, const uint8_t *key, size_t size, bint deep
+    ) noexcept nogil
+    cdef bint new_key(self, const uint8_t *key) noexcept nogil
+    cdef void note_key(self, const uint8_t *key) noexcept nogil
+    cdef int recall_keys(self) noexcept nogil
     cdef int above(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
     cdef int recall_names(self) noexcept nogil
     cdef int recall(self) noexcept nogil

@@ -15,10 +15,10 @@ from libc.string cimport memcmp, memcpy, memset
 from router.queue._base cimport Base
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._filter cimport Filter
-from router.queue._layout cimport DUE, IDS, META, PENDING
+from router.queue._layout cimport DUE, IDS, KEYS, META, PENDING
 from router.queue._overlay cimport Overlay
 from router.queue._pending cimport Pending
-from router.queue._warm cimport Warm
+from router.queue._warm cimport Warm, digest_of
 
 from router.queue.tables import ORDERED
 
@@ -44,6 +44,7 @@ cdef class State:
         self.joint_size = 0
         self.due_hour = 0xFFFFFFFF
         memset(self.years, 0, sizeof(self.years))
+        memset(self.last_key, 0, 16)
 
     def __reduce__(self):
         raise TypeError("a state is not pickled")
@@ -72,6 +73,50 @@ cdef class State:
         if found == FAILED:
             self.failed = True
         return FOUND if found == FOUND else ABSENT
+
+    cdef void fetch(
+        self, int table, const uint8_t *key, size_t size, bint deep
+    ) noexcept nogil:
+        """Have what is changed next, under a key or a prefix, read from memory meanwhile."""
+        if self.second:
+            self.two.fetch(table, key, size, deep)
+        else:
+            self.one.fetch(table, key, size, deep)
+
+    cdef bint new_key(self, const uint8_t *key) noexcept nogil:
+        """Say whether a document's key of 16 bytes stands for none yet.
+
+        A key begins with its milliseconds: nearly all are above those of the last start, and
+        of keys since then the filter knows.
+        """
+        cdef uint8_t[16] name
+        cdef Slice value
+        if memcmp(key, self.last_key, 16) > 0:
+            digest_of(key, name)
+            if not self.names.may_hold(name):
+                return True
+        return self.get(KEYS, key, 16, &value) != FOUND
+
+    cdef void note_key(self, const uint8_t *key) noexcept nogil:
+        """Remember that a key stands for a document."""
+        cdef uint8_t[16] name
+        digest_of(key, name)
+        self.names.add(name)
+
+    cdef int recall_keys(self) noexcept nogil:
+        """Learn from the base, at a start, which key is the highest."""
+        cdef uint8_t[16] most
+        cdef Slice key, value
+        cdef int found
+        cdef void *cursor = self.base.cursor(KEYS)
+        if cursor == NULL:
+            return FAILED
+        memset(most, 0xFF, 16)
+        found = self.base.below(cursor, most, 16, &key, &value)
+        if found == FOUND and key.size == 16:
+            memcpy(self.last_key, key.data, 16)
+        self.base.done(cursor)
+        return FAILED if found == FAILED else FOUND
 
     cdef int above(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
         """Give the value of a key changed since the last checkpoint: FOUND, GONE or ABSENT."""
@@ -224,6 +269,8 @@ cdef class State:
         if self.base.seek(cursor, key, 4, &name, &value) == FOUND and name.size == 12:
             self.note_due(load32(name.data))
         self.base.done(cursor)
+        if self.recall_keys() == FAILED:
+            return FAILED
         return self.recall_pending()
 
     cdef int recall_pending(self) noexcept nogil:

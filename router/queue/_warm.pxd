@@ -26,11 +26,17 @@ ctypedef struct Shape:  # members of an audience, by their digest
     uint8_t[16] digest
 
 
+cdef void digest_of(const uint8_t *key, uint8_t *digest) noexcept nogil  # 16 bytes of 16
+
+
 cdef class Warm:
     cdef Line *lines
     cdef uint32_t *places   # by key: 1 + the document's line
     cdef Shape *shapes
 
+    cdef void fetch_place(self, const uint8_t *key) noexcept nogil
+    cdef void fetch_line(self, const uint8_t *key) noexcept nogil
+    cdef void fetch_shape(self, const uint8_t *digest) noexcept nogil
     cdef Line *line(self, uint64_t document) noexcept nogil
     cdef Line *keep(self, uint64_t document, const uint8_t *key) noexcept nogil
     cdef void keep_sender(

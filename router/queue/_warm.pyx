@@ -15,7 +15,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from router.queue._bytes cimport Spot
-from router.queue._keys cimport fold, word
+from router.queue._keys cimport fetch, fold, word
 
 from router.limits import WARM_AUDIENCES, WARM_DOCUMENTS
 
@@ -40,6 +40,14 @@ cdef inline size_t place_of(const uint8_t *key, size_t places) noexcept nogil:
     return fold(word(key) ^ SECRET[0], word(key + 8) ^ SECRET[1]) & (places - 1)
 
 
+cdef void digest_of(const uint8_t *key, uint8_t *digest) noexcept nogil:
+    """Mix a key so that all its bits look drawn: keys of one instant begin alike."""
+    cdef uint64_t one = fold(word(key) ^ SECRET[0], word(key + 8) ^ SECRET[1])
+    cdef uint64_t other = fold(word(key) ^ SECRET[1], one ^ SECRET[0])
+    memcpy(digest, &one, 8)
+    memcpy(digest + 8, &other, 8)
+
+
 @cython.final
 cdef class Warm:
     """Documents and audiences met lately; under the store's lock."""
@@ -58,6 +66,20 @@ cdef class Warm:
 
     def __reduce__(self):
         raise TypeError("what is kept at hand is not pickled")
+
+    cdef void fetch_place(self, const uint8_t *key) noexcept nogil:
+        """Have what is known of a key read from memory meanwhile."""
+        fetch(&self.places[place_of(key, 2 * LINES)])
+
+    cdef void fetch_line(self, const uint8_t *key) noexcept nogil:
+        """Have its document's line, too."""
+        cdef uint32_t at = self.places[place_of(key, 2 * LINES)]
+        if at:
+            fetch(&self.lines[at - 1])
+
+    cdef void fetch_shape(self, const uint8_t *digest) noexcept nogil:
+        """Have an audience read from memory meanwhile."""
+        fetch(&self.shapes[place_of(digest, SHAPES)])
 
     cdef Line *line(self, uint64_t document) noexcept nogil:
         """Give a document's line, or NULL."""
