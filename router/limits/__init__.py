@@ -330,7 +330,7 @@ CHECKPOINT_LOG_BYTES: Final = 536_870_912
 CHECKPOINT_S: Final = 30
 """Time after which one begins when anything changed."""
 WARM_DOCUMENTS: Final = 131_072
-"""Documents whose key, sender and place are kept in memory, a power of two: 9 MB."""
+"""Documents whose key, sender and place are kept in memory, a power of two: 18 MB."""
 WARM_AUDIENCES: Final = 32_768
 """Audiences whose number is kept in memory by their digest, a power of two: 1 MB."""
 NAME_FILTER_BYTES_MAX: Final = 100_663_296

@@ -285,6 +285,8 @@ cdef void keep_entry(State state, Counters *counters, const Entry *entry) noexce
     store64(row + ENT_CHANGED, entry.number >> ENTRY_SHIFT)
     entry_key(key, entry.document, entry.number)
     state.put(ENTRIES, key, 16, row, ENT_BYTES)
+    if entry.number == entry.document << ENTRY_SHIFT:
+        state.warm.keep_entry(entry.document, row)
     counters.entries += 1
     counters.recipients += entry.size
     counters.lanes[entry.lane] += 1

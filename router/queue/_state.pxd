@@ -66,6 +66,7 @@ cdef class State:
     cdef bint any_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_names(self, int table, uint32_t year) noexcept nogil
     cdef void note_due(self, uint32_t hour) noexcept nogil
+    cdef int below(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil
     cdef void fetch(
         self, int table, const uint8_t *key, size_t size, bint deep
     ) noexcept nogil

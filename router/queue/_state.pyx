@@ -15,7 +15,7 @@ from libc.string cimport memcmp, memcpy, memset
 from router.queue._base cimport Base
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, load32, load64, store32, store64
 from router.queue._filter cimport Filter
-from router.queue._layout cimport DUE, IDS, KEYS, META, PENDING
+from router.queue._layout cimport DUE, ENT_BYTES, ENTRIES, IDS, KEYS, META, PENDING
 from router.queue._overlay cimport Overlay
 from router.queue._pending cimport Pending
 from router.queue._warm cimport Warm, digest_of
@@ -69,10 +69,21 @@ cdef class State:
         """Give the value of a key: FOUND or ABSENT; valid until the next change of it."""
         cdef int found = self.above(table, key, size, value)
         if found == ABSENT:
-            found = self.base.get(table, key, size, value) if self.begun else FAILED
+            found = self.below(table, key, size, value)
         if found == FAILED:
             self.failed = True
         return FOUND if found == FOUND else ABSENT
+
+    cdef int below(self, int table, const uint8_t *key, size_t size, Slice *value) noexcept nogil:
+        """Give the value that a key had at the last checkpoint: FOUND, ABSENT or FAILED."""
+        if not self.begun:
+            return FAILED
+        if table == ENTRIES and size == 16:
+            value.data = self.warm.entry(key)
+            value.size = ENT_BYTES
+            if value.data != NULL:
+                return FOUND
+        return self.base.get(table, key, size, value)
 
     cdef void fetch(
         self, int table, const uint8_t *key, size_t size, bint deep
@@ -144,6 +155,8 @@ cdef class State:
         )
         held[0] = value.size
         if found == FOUND:
+            if table == ENTRIES:
+                self.warm.forget_entry(key)
             return <uint8_t *>value.data if value.size else NULL  # the overlay's own bytes
         if found == ABSENT and self.freezing:
             found = (
@@ -151,7 +164,7 @@ cdef class State:
                 else self.two.find(table, key, size, &value)
             )
         if found == ABSENT:
-            found = self.base.get(table, key, size, &value) if self.begun else FAILED
+            found = self.below(table, key, size, &value)
         if found == FAILED:
             self.failed = True
         if found != FOUND or value.size == 0:
@@ -163,6 +176,8 @@ cdef class State:
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
     ) noexcept nogil:
         """Store a value under a key."""
+        if table == ENTRIES:
+            self.warm.forget_entry(key)
         cdef int done = (
             self.two.put(table, key, size, value, held) if self.second
             else self.one.put(table, key, size, value, held)
@@ -174,10 +189,12 @@ cdef class State:
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
     ) noexcept nogil:
         """Store a value, not an empty one, and give it to be changed in place; NULL: failed."""
-        cdef uint8_t *own = (
+        cdef uint8_t *own = (  # first: the value may be what is forgotten
             self.two.place(table, key, size, value, held) if self.second
             else self.one.place(table, key, size, value, held)
         )
+        if table == ENTRIES:
+            self.warm.forget_entry(key)
         if own == NULL:
             self.failed = True
         return own
@@ -306,6 +323,8 @@ cdef class State:
 
     cdef void remove(self, int table, const uint8_t *key, size_t size) noexcept nogil:
         """Remove a key; it need not be there."""
+        if table == ENTRIES:
+            self.warm.forget_entry(key)
         cdef int done = (
             self.two.remove(table, key, size) if self.second
             else self.one.remove(table, key, size)

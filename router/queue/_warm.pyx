@@ -7,6 +7,8 @@ a table of the documents met last saves three walks down the base's trees for ea
 
 Each table has a fixed size; a newer document takes the line of an older one.  What is not here
 is looked up, and what is here can't be wrong: of these rows none is ever changed or removed.
+The row of a document's first entry is kept, too, from its acceptance to its first change; who
+asks for it looks into the overlays before.
 """
 
 cimport cython
@@ -14,8 +16,9 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
-from router.queue._bytes cimport Spot
+from router.queue._bytes cimport Spot, load64
 from router.queue._keys cimport fetch, fold, word
+from router.queue._layout cimport ENT_BYTES, ENTRY_SHIFT
 
 from router.limits import WARM_AUDIENCES, WARM_DOCUMENTS
 
@@ -109,6 +112,27 @@ cdef class Warm:
         cdef Line *line = self.keep(document, key)
         line.spot = spot
         line.known |= WITH_SPOT
+
+    cdef void keep_entry(self, uint64_t document, const uint8_t *row) noexcept nogil:
+        """Keep the row of a document's first entry, if it has a line: it is not touched yet."""
+        cdef Line *line = self.line(document)
+        if line != NULL:
+            memcpy(line.entry, row, ENT_BYTES)
+            line.known |= WITH_ENTRY
+
+    cdef const uint8_t *entry(self, const uint8_t *key) noexcept nogil:
+        """Give the row that the base has under a key of ENTRIES, or NULL: not known here."""
+        cdef uint64_t document = load64(key)
+        cdef Line *line = self.line(document)
+        if line == NULL or not line.known & WITH_ENTRY or load64(key + 8) != document << ENTRY_SHIFT:
+            return NULL
+        return line.entry
+
+    cdef void forget_entry(self, const uint8_t *key) noexcept nogil:
+        """Forget an entry's row: from now on the overlay has it, and then the base a later one."""
+        cdef Line *line = self.line(load64(key))
+        if line != NULL and load64(key + 8) == line.document << ENTRY_SHIFT:
+            line.known &= ~<uint32_t>WITH_ENTRY
 
     cdef uint64_t document_of(self, const uint8_t *key) noexcept nogil:
         """Return the document of a key of 16 bytes, 0 when it is not here."""
