@@ -167,6 +167,10 @@ cdef void fetch_ahead(State state, const uint8_t *record, size_t size) noexcept 
         state.names.fetch(record + ACC_IDEM)
         dated_key(key, load16(record + ACC_YEAR), record + ACC_IDEM)
         state.fetch(IDEMPOTENCY, key, 18, False)
+    if record[ACC_FLAGS] & FLAG_NUMBER:
+        state.names.fetch(record + ACC_NUMBER)
+        dated_key(key, load16(record + ACC_YEAR), record + ACC_NUMBER)
+        state.fetch(NUMBERS, key, 18, False)
     state.fetch(KEYS, record + ACC_KEY, 16, False)
     state.fetch(SENDERS, record + ACC_SENDER, 4, False)
     state.warm.fetch_place(record + ACC_KEY)
@@ -178,6 +182,8 @@ cdef void fetch_ahead(State state, const uint8_t *record, size_t size) noexcept 
         key[0] = record[ACC_LANE]
         memcpy(key + 1, at, at[0] + 1)
         state.fetch(TOPICS, key, at[0] + 2, False)
+        if at[0] >= 4:  # of a unit written to by name
+            state.pending.fetch(load32(at + 1))
 
 
 cdef void judge(

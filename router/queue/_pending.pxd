@@ -12,6 +12,7 @@ cdef class Pending:
     cdef uint32_t bits       # the number of slots is 2 to this
     cdef uint32_t used
 
+    cdef void fetch(self, uint32_t address) noexcept nogil
     cdef uint32_t get(self, uint32_t address) noexcept nogil
     cdef int add(self, uint32_t address, int by) noexcept nogil   # 0, or FAILED (no memory)
     cdef int set(self, uint32_t address, uint32_t count) noexcept nogil

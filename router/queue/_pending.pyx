@@ -11,6 +11,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from router.queue._bytes cimport FAILED
+from router.queue._keys cimport fetch
 
 __all__ = ["Pending"]
 
@@ -45,6 +46,10 @@ cdef class Pending:
         while self.slots[at] & USED and self.slots[at] >> 32 != address:
             at = (at + 1) & mask
         return &self.slots[at]
+
+    cdef void fetch(self, uint32_t address) noexcept nogil:
+        """Have the count of an address read from memory meanwhile."""
+        fetch(&self.slots[(address * <uint32_t>0x9E3779B1) >> (32 - self.bits)])
 
     cdef uint64_t *make(self, uint32_t address) noexcept nogil:
         """Return the slot of an address, made when it has none; NULL: no memory."""
