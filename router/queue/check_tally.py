@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from router._core import Audience
 from router.errors import StorageError
 from router.queue import reading, records
+from router.queue.check_members import Members
 from router.queue.reading import ENTRY_SHIFT, TABLE, EntryRow
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Tally:
         self.by_name: Counter[int] = Counter()
         self.pending: dict[int, int] = {}
         self.members_of = -1
-        self.members: dict[int, Audience] = {}
+        self.members: dict[int, Members] = {}
         self.years: set[tuple[str, int]] = set()
         self.years_kept: set[tuple[str, int]] = set()
         self._read: dict[int, Changes | None] = {}
