@@ -12,9 +12,11 @@ from router.model.answers import Delivery, Problem, Receipt, Settled, Tracking
 from router.model.instants import SECOND_US
 from vanban_bench.simulator.approvers import pry, rule
 from vanban_bench.simulator.bounds import TOO_MANY, may_be_refused, overreach, require_room
+from vanban_bench.simulator.deliveries import ATTEMPTS_MAX
 from vanban_bench.simulator.documents import Forecast, require
 from vanban_bench.simulator.outbox import read_outbox
 from vanban_bench.simulator.paper import Order, Paper, Signing, Standing, write_paper
+from vanban_bench.simulator.redriving import redrive
 from vanban_bench.simulator.reforms import reform
 from vanban_bench.simulator.restoring import back_up, restore
 from vanban_bench.simulator.session import Session
@@ -191,6 +193,15 @@ def take(session: Session, unit: int, limit: int, lease_s: int, now_us: int) -> 
     return ids
 
 
+def neglect(session: Session) -> None:
+    """Take what waits for some unit and let the leases run out, until it is given up."""
+    unit = _recipient(session)
+    if unit is not None and not _sleeps(session, unit.number):
+        for _ in range(ATTEMPTS_MAX + 1):
+            take(session, unit.number, 20, 5, session.now_us())
+            session.clock.advance(6)
+
+
 def _lease(
     engine: Engine, unit: int, limit: int, lease_s: int
 ) -> list[Delivery] | TooManyOpenError:
@@ -305,27 +316,6 @@ def settle(session: Session, unit: int, chosen: list[str], state: str) -> None:
     require([one.delivery for one in answers] == chosen, "settlements are not answered in order")
     session.model.take_settled(unit, state, now_us, answers)
     session.note(state, unit, answers)
-
-
-def redrive(session: Session) -> None:
-    """Queue again, as an operator, what is dead of a document."""
-    model = session.model
-    dead = [
-        paper
-        for paper in model.papers
-        if paper.standing is Standing.STORED
-        and any(model.looks_dead(paper, one) for one in set().union(*paper.audiences))
-    ]
-    if not dead:
-        return
-    paper = session.random.choice(dead)
-    answers = session.call(
-        lambda engine: engine.redrive(paper.key, reason="gửi lại", actor="simulator"),
-        lambda: model.lose_redriven(paper),
-    )
-    if answers is not None:
-        model.take_redriven(paper, answers)
-        session.note("redrive", paper.key, answers)
 
 
 def jump(session: Session) -> None:
@@ -476,7 +466,8 @@ STEPS: Final[dict[Callable[[Session], None], int]] = {
     make_segment: 2,
     flush: 2,
     tick: 3,
-    redrive: 3,
+    neglect: 2,
+    redrive: 4,
     rule: 5,
     pry: 2,
     overreach: 2,

@@ -134,7 +134,8 @@ class DeliveriesFace:
 
         They join inboxes as new and may be handed out as often as at first; the answers
         (state "queued") are flushed.  At most `REDRIVE_DELIVERIES_MAX` are queued: call again.
-        Another delivery answers `delivery.not_dead` or `delivery.not_found`.
+        Another delivery answers `delivery.not_dead` or `delivery.not_found`; a recipient that
+        answers at this very moment is not handed it once more.
         """
         self._alive()
         answers, audiences = self._redriver.redrive(document, units, reason, actor)

@@ -38,28 +38,33 @@ class Redriver:
         """Return the answers in order, and whom the document reaches anew; see `Engine`."""
         _check(units, reason, actor)
         stored = self._tracker.document(document)
-        now_us = self._clock.now_us()
         with self._lock:  # two operators: the second finds nothing dead any more
-            legs = self._tracker.legs(stored, now_us)
-            if units:
-                dead, answers = self._named(stored, legs, units, now_us)
-            else:
-                whole = [(leg, leg.slices(None)) for leg in legs]
-                dead = page(self._queue, whole, _DEAD, 0, limits.REDRIVE_DELIVERIES_MAX)
-                answers = [Settled(self._id(stored, one), _QUEUED) for one in dead]
-            reached, batch = [], []
-            for leg in legs:
-                places = sorted(one.position for one in dead if one.leg is leg)
-                if places:
-                    audience, names = self._joined(leg, places)
-                    reached.append(audience)
-                    entry, sequence = leg.entry, stored.sequence
-                    batch.append(
-                        after.joining(sequence, entry, audience, names, now_us, actor, reason)
-                    )
-            if batch:
-                self._queue.store.append_raw(batch)
-        return answers, reached
+            while True:  # a recipient that answers late, meanwhile, is not handed it once more
+                now_us = self._clock.now_us()
+                legs = self._tracker.legs(stored, now_us)
+                dead, answers = self._dead(stored, legs, units, now_us)
+                reached, batch = [], []
+                for leg in legs:
+                    places = sorted(one.position for one in dead if one.leg is leg)
+                    if places:
+                        audience, names = self._joined(leg, places)
+                        reached.append(audience)
+                        entry, sequence = leg.entry, stored.sequence
+                        batch.append(
+                            after.joining(sequence, entry, audience, names, now_us, actor, reason)
+                        )
+                if not batch or self._queue.store.append_joinings(batch):
+                    return answers, reached
+
+    def _dead(
+        self, stored: StoredDocument, legs: Sequence[Leg], units: Sequence[str | int], now_us: int
+    ) -> tuple[list[Member], list[Settled]]:
+        """Return what is dead (of the units named, if any are), and the answers."""
+        if units:
+            return self._named(stored, legs, units, now_us)
+        whole = [(leg, leg.slices(None)) for leg in legs]
+        dead = page(self._queue, whole, _DEAD, 0, limits.REDRIVE_DELIVERIES_MAX)
+        return dead, [Settled(self._id(stored, one), _QUEUED) for one in dead]
 
     def _named(
         self, stored: StoredDocument, legs: Sequence[Leg], units: Sequence[str | int], now_us: int

@@ -15,13 +15,13 @@ from router.queue._intake cimport (
     Entry, Members, are_postings, audience_of, forget_due, keep_due, keep_entry, keep_topics,
 )
 from router.queue._layout cimport (
-    AUDIENCES, AUD_RUNS, AUD_SNAPSHOT, DELIVERED, DOCUMENTS, ENTRIES, ENTRY_SHIFT, ENT_AUDIENCE,
-    ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED, ENT_SINCE, ENT_SIZE,
-    ENT_STANDING, ENT_TOUCHED, EXCLUDED, EXPIRED, FEED, FEED_EVENTS, FEED_FIXED, JOIN_CAUSE,
-    JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE, JOIN_POSTINGS, JOIN_RUNS,
-    JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, LEASED, MOVE_DOCUMENT, MOVE_ENTRY, MOVE_FIXED,
-    MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS, TOPICS, TOP_HEAD, TOP_RUNS,
-    UNIT_TOPIC_BYTES, WITHDRAWN,
+    AUDIENCES, AUD_RUNS, AUD_SNAPSHOT, DEAD, DELIVERED, DOCUMENTS, ENTRIES, ENTRY_SHIFT,
+    ENT_AUDIENCE, ENT_CHANGED, ENT_COUNTS, ENT_EXPIRES, ENT_LANE, ENT_MORE, ENT_NAMED, ENT_SINCE,
+    ENT_SIZE, ENT_STANDING, ENT_TOUCHED, EXCLUDED, EXPIRED, FEED, FEED_EVENTS, FEED_FIXED,
+    JOIN_CAUSE, JOIN_DOCUMENT, JOIN_EXPIRES, JOIN_FIXED, JOIN_FROM, JOIN_LANE, JOIN_POSTINGS,
+    JOIN_RUNS, JOIN_SHA, JOIN_SIZE, JOIN_SNAPSHOT, JOIN_TEXTS, KIND_JOIN, LEASED, MOVE_DOCUMENT,
+    MOVE_ENTRY, MOVE_FIXED, MOVE_STANDING, MOVE_TEXTS, MOVE_TOPICS, QUEUED, RELEASED, ROOMS,
+    TOPICS, TOP_HEAD, TOP_RUNS, UNIT_TOPIC_BYTES, WITHDRAWN,
 )
 from router.queue._moves cimport (
     LANES, Cell, Counters, end_cells, entry_key, final, hand_on, is_over, legal, note_over,
@@ -129,6 +129,50 @@ cdef void release(
     store64(row + ENT_SINCE, <uint64_t>at)
     store64(row + ENT_CHANGED, sequence)
     counters.recipients -= load32(row + ENT_SIZE)
+
+
+cdef bint overtaken(State state, const Slice *made, size_t count) noexcept nogil:
+    """Say whether joinings came too late: something they hand out anew is not dead any more.
+
+    A late answer makes a dead delivery final.  An entry that handed it out once more would hold
+    its recipient beside the one in which it answered.  Asked before any of them is written: in
+    the log each stands for good, so applying one asks nothing.
+    """
+    cdef size_t i
+    cdef const uint8_t *record
+    for i in range(count):
+        record = made[i].data
+        if made[i].size < JOIN_FIXED or record[0] != KIND_JOIN:
+            continue
+        if record[JOIN_CAUSE] == REDRIVEN and not all_dead(state, record, made[i].size):
+            return True
+    return False
+
+
+cdef bint all_dead(State state, const uint8_t *record, size_t size) noexcept nogil:
+    """Say whether each member of a joining is dead in the entry that it comes from."""
+    cdef uint8_t[16] key
+    cdef Slice row, audience
+    cdef Cell cell
+    cdef uint64_t entry = load64(record + JOIN_FROM)
+    cdef size_t at, stop = JOIN_FIXED + <size_t>load32(record + JOIN_RUNS)
+    cdef uint32_t position
+    cdef int64_t rank
+    entry_key(key, load64(record + JOIN_DOCUMENT), entry)
+    if stop > size or state.get(ENTRIES, key, 16, &row) != FOUND:
+        return False
+    if state.get(AUDIENCES, row.data + ENT_AUDIENCE, 8, &audience) != FOUND or (
+        load64(audience.data + AUD_SNAPSHOT) != load64(record + JOIN_SNAPSHOT)
+    ):
+        return False
+    for at in range(JOIN_FIXED, stop - 7, 8):
+        for position in range(little32(record + at), little32(record + at + 4)):
+            rank = rank_in(audience.data + AUD_RUNS, audience.size - AUD_RUNS, position)
+            if rank < 0 or not read_cell(state, entry, <uint32_t>rank, &cell):
+                return False
+            if cell.state != DEAD:
+                return False
+    return True
 
 
 cdef void hand_dead_on(

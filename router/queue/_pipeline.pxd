@@ -43,12 +43,14 @@ cdef enum:  # what became of a ticket
     BROKEN = 2     # nothing of it may be counted on
     BUSY = 3       # refused before anything was done: the disk is nearly full
     CROWDED = 4    # likewise: memory waits for a checkpoint that does not come to its end
+    OVERTAKEN = 5  # likewise: what is to be handed out anew is not dead any more
 
 
 ctypedef struct Ticket:  # one caller's wishes in a group
     Ticket *behind
     int outcome
     bint documents     # refused while the disk is nearly full
+    bint anew          # joinings: refused, all of them, unless what they take over is dead
     bint queued        # nobody waits: its answer is fetched later
     uint64_t number    # of a queued one
     # Records: acceptances are judged, others are taken as they are.

@@ -16,7 +16,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, store32, store64
 from router.queue._crc cimport crc32c
-from router.queue._entries cimport apply_entry, apply_feed, apply_join, apply_room
+from router.queue._entries cimport apply_entry, apply_feed, apply_join, apply_room, overtaken
 from router.queue._intake cimport (
     NEW, NO_RECORD, Answer, apply_acceptance, fetch_ahead, is_acceptance, judge,
 )
@@ -274,6 +274,8 @@ cdef class Pipeline:
             self.serve_wishes(ticket)
         elif self.refusing and ticket.documents:
             ticket.outcome = BUSY
+        elif ticket.anew and overtaken(self.state, ticket.records, ticket.count):
+            ticket.outcome = OVERTAKEN
         else:
             self.serve_records(ticket)
 

@@ -23,6 +23,14 @@ class Store(Handing):
     def years_with_ids(self) -> list[int]:
         """Return the calendar years that document ids are known of, ascending."""
 
+    def append_joinings(self, records: list[bytes]) -> bool:
+        """Store joinings that hand dead deliveries out anew, all in one group; say whether.
+
+        False, and nothing is stored, when one of the deliveries is not dead any more: whoever
+        read that it is has to read again.  Each stands in one of the records only.  Flushed on
+        return.  Raises StorageError, ClosedError, TooLargeError, OverloadedError.
+        """
+
     def begin_epoch(self) -> None:
         """Write the epoch of this opening down, flushed, where there is no log to do it."""
 

@@ -7,6 +7,7 @@ hand in a base and, all but one, a log.
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free
 from posix.time cimport timespec
 
 from router.queue._base cimport Base
@@ -16,8 +17,8 @@ from router.queue._layout cimport IDS, META
 from router.queue._log cimport SegmentLog, Visitor
 from router.queue._moves cimport Counters
 from router.queue._pipeline cimport (
-    pthread_cond_broadcast, pthread_cond_timedwait, pthread_cond_wait, pthread_mutex_lock,
-    pthread_mutex_unlock, seconds_on,
+    OVERTAKEN, Ticket, pthread_cond_broadcast, pthread_cond_timedwait, pthread_cond_wait,
+    pthread_mutex_lock, pthread_mutex_unlock, seconds_on,
 )
 from router.queue._state cimport State
 
@@ -92,6 +93,28 @@ cdef class Store(Handing):
     def years_with_ids(self):
         """Return the calendar years that document ids are known of, ascending."""
         return [year for year in range(65536) if self.state.any_names(IDS, year)]
+
+    # What was read before is looked at again.
+
+    def append_joinings(self, list records not None):
+        """Store joinings that hand dead deliveries out anew, all in one group; say whether.
+
+        False, and nothing is stored, when one of the deliveries is not dead any more: whoever
+        read that it is has to read again.  Each stands in one of the records only.  Flushed on
+        return.  Raises StorageError, ClosedError, and OverloadedError as `take`.
+        """
+        cdef Ticket *ticket
+        self.check()
+        ticket = self.ticket_of(records, False)
+        try:
+            ticket.anew = True
+            self.admit(ticket)
+            with nogil:
+                self.run(ticket)
+            self.raise_outcome(ticket.outcome)
+            return ticket.outcome != OVERTAKEN
+        finally:
+            free(ticket)
 
     # Durability.
 

@@ -23,6 +23,7 @@ import msgspec
 from router.errors import StorageError
 from router.limits import LANES
 from router.queue import check_rows, tables
+from router.queue.check_members import finish_members
 from router.queue.check_pending import compare_pending
 from router.queue.check_tally import Tally
 from router.queue.log_store import LogStore
@@ -89,6 +90,7 @@ def _check_tables(store: Store, tally: Tally) -> None:
                 tally.tell(f"{table}[{key.hex()}]: nothing belongs into this table")
                 continue
             _guarded(tally.tell, f"{table}[{key.hex()}]", judge, tally, key, value)
+    finish_members(tally)
 
 
 def _guarded(

@@ -332,19 +332,9 @@ def _topics(tally: Tally, key: bytes, value: bytes) -> None:
     if (tally.row("documents", document.to_bytes(8, "big")) or b"")[:16] != name:
         tally.tell(f"{place}: its key is not that of document {document}")
     runs = list(_RUN.iter_unpack(value[_TOPIC.size :]))
-    if len(runs) != count or not all(_lies_in(audience.runs, *run) for run in runs):
+    if len(runs) != count or not all(tally.runs(number, audience).hold(*run) for run in runs):
         tally.tell(f"{place}: its runs are not its audience's")
     count_topic(tally, topic, runs, row)
-
-
-def _lies_in(runs: bytes, start: int, stop: int, rank: int) -> bool:
-    """Say whether a run lies in stored runs, its first member at that rank."""
-    before = 0
-    for low, high in _PAIR.iter_unpack(runs):
-        if low <= start < stop <= high:
-            return bool(before + start - low == rank)
-        before += high - low
-    return False
 
 
 def _cells(tally: Tally, key: bytes, value: bytes) -> None:

@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from router._core import Audience
 from router.errors import StorageError
 from router.queue import reading, records
+from router.queue.check_members import Members
+from router.queue.check_runs import Runs
 from router.queue.reading import ENTRY_SHIFT, TABLE, EntryRow
 
 if TYPE_CHECKING:
     from router.queue._store import Store
 
 _REMEMBERED_MAX: Final = 256
+_RUNS_REMEMBERED_MAX: Final = 8
 
 
 class Changes(NamedTuple):
@@ -37,9 +39,10 @@ class Tally:
         self.by_name: Counter[int] = Counter()
         self.pending: dict[int, int] = {}
         self.members_of = -1
-        self.members: dict[int, Audience] = {}
+        self.members: dict[int, Members] = {}
         self.years: set[tuple[str, int]] = set()
         self.years_kept: set[tuple[str, int]] = set()
+        self._runs: dict[int, Runs] = {}
         self._read: dict[int, Changes | None] = {}
 
     def row(self, table: str, key: bytes) -> bytes | None:
@@ -60,6 +63,14 @@ class Tally:
         """Return an audience, or None."""
         found = self.row("audiences", audience.to_bytes(8, "big"))
         return None if found is None else reading.read_audience(found)
+
+    def runs(self, number: int, audience: records.StoredAudience) -> Runs:
+        """Return the runs of the audience of a number; a few are remembered."""
+        found = self._runs.pop(number, None) or Runs(audience.runs)
+        if len(self._runs) >= _RUNS_REMEMBERED_MAX:
+            del self._runs[next(iter(self._runs))]
+        self._runs[number] = found  # last: the first one was not asked for the longest
+        return found
 
     def record(self, sequence: int) -> bytes | None:
         """Return a record, or None when it was cut or is damaged: that is told with the log."""

@@ -9,6 +9,7 @@ import re
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,6 +22,7 @@ from router.errors import InputError, NotFoundError, StorageError
 from router.model.answers import Alert, Receipt
 from router.model.instants import SECOND_US
 from router.model.reorganisations import Closing, Reorganisation
+from router.queue import after
 
 COMMUNE, OTHER = "H22.31.20", "H22.31.21"
 
@@ -121,6 +123,30 @@ def test_what_is_never_answered_dies_is_told_and_queued_again(office: Office) ->
     ]  # fmt: skip
     assert [one.delivery for one in office.lease(COMMUNE)] == [event.delivery]
     assert engine.check() == []
+
+
+def test_who_answers_while_it_is_queued_again_is_not_handed_it_once_more(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = office.send(recipients=f"{COMMUNE} | {OTHER}")
+    for _ in range(limits.DELIVERY_ATTEMPTS_MAX):
+        assert office.lease(COMMUNE, lease_s=1)
+        office.clock.advance(1)
+    assert office.lease(COMMUNE) == []
+    delivery = delivery_id(bytes.fromhex(receipt.key), LUNG_CU)
+    owner = getattr(office, "owner", None) or office.engine
+    joining = after.joining
+
+    def overtaken(*arguments: Any) -> bytes:
+        owner.acknowledge(COMMUNE, [delivery])
+        return joining(*arguments)
+
+    monkeypatch.setattr(after, "joining", overtaken)
+    (answer,) = office.engine.redrive(receipt.key, [COMMUNE])
+    assert (answer.state, answer.code) == ("delivered", "delivery.not_dead")
+    assert office.lease(COMMUNE) == []
+    assert office.engine.track(receipt.key).states == {"delivered": 1, "queued": 1}
+    assert office.engine.check() == []
 
 
 def test_a_closed_address_is_redirected_and_the_sender_is_told_once(office: Office) -> None:

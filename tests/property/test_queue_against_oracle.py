@@ -237,6 +237,7 @@ class World:
             self.oracle.close(entry, one.at)
 
     def redrive(self):
+        """Hand dead members out anew, now and then with one that is not dead (any more)."""
         dead = [
             entry for entry in self.oracle.entries
             if any(cell.state == State.DEAD for cell in entry.cells.values())
@@ -247,13 +248,20 @@ class World:
         old = self.chance.choice(dead)
         members = [one for one, cell in old.cells.items() if cell.state == State.DEAD]
         members = sorted(self.chance.sample(members, self.chance.randrange(1, len(members) + 1)))
+        others = [one for one in old.members if old.state(one) != State.DEAD]
+        late = bool(others) and self.chance.random() < 0.3
+        if late:
+            members = sorted([*members, self.chance.choice(others)])
         audience = self.audience(members, old.snapshot)
         topics, postings = self.some_postings(old.snapshot, members, audience)
         record = encode_join(Joining(
             old.document, audience, postings, old.lane, REDRIVEN, self.at, 7, "x", "", old.number,
             old.expires,
         ))  # fmt: skip
-        (sequence,) = self.all_do(lambda queue: queue.store.append_raw([record]))
+        assert self.all_do(lambda queue: queue.store.append_joinings([record])) is not late
+        if late:
+            return
+        sequence = self.queues[0].store.last
         self.oracle.redrive(
             Entry(sequence * 8, old.document, old.lane, State.QUEUED, members, old.expires, topics,
                   old.snapshot),

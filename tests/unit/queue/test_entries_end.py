@@ -154,13 +154,17 @@ def test_what_was_given_back_or_dead_ends_at_once_with_its_entry(queue):
     assert tick(queue, END + 9 * LEASE) == 0
 
 
+def joining(queue, document, members, snapshot=1):
+    """Return the record by which dead members of a document's first entry are handed out anew."""
+    row = after.entry_of(queue, document, document * 8)
+    audience = audience_of(members, snapshot)
+    names = posted({own_topic(one): [one] for one in members}, audience)
+    return after.joining(document, row, audience, names, AT, "x", "mended")
+
+
 def redrive(queue, document, members):
     """Let the dead members of a document's first entry be handed out anew."""
-    row = after.entry_of(queue, document, document * 8)
-    audience = audience_of(members)
-    names = posted({own_topic(one): [one] for one in members}, audience)
-    joined = after.joining(document, row, audience, names, AT, "x", "mended")
-    return queue.store.append_raw([joined])
+    return queue.store.append_joinings([joining(queue, document, members)])
 
 
 def test_a_delivery_that_is_queued_again_is_counted_once(queue):
@@ -182,6 +186,67 @@ def test_a_delivery_that_is_queued_again_is_counted_once(queue):
     }  # fmt: skip
     assert settle(queue, 2, item.key, AT + 3) == Settlement(True, "delivered"), "late, and good"
     assert counted(queue)["in_flight"] == 0
+
+
+def die(queue, *addresses):
+    """Let what waits for addresses be given up."""
+    for address in addresses:
+        lease(queue, address, until=AT + 1)
+        lease(queue, address, AT + 1, attempts_max=1)
+
+
+def test_what_is_not_dead_any_more_is_not_handed_out_anew(queue):
+    item = acceptance(1, [1, 2, 3], expires_at=END)
+    queue.accept([item, acceptance(2, [1])])
+    die(queue, 1, 2)
+    late = [joining(queue, 1, members) for members in ([1], [1, 2], [2])]
+    assert settle(queue, 1, item.key, AT + 2) == Settlement(True, "delivered"), "late, and good"
+    before = list(queue.store.dump())
+    last = queue.store.last
+    untouched, mixed = joining(queue, 1, [3]), joining(queue, 1, [2, 3])
+    strange = joining(queue, 1, [2], snapshot=2)
+    nothing = joining(queue, 1, [4])
+    for overtaken in ([late[0]], [late[1]], [late[2], late[0]], [untouched], [mixed], [strange],
+                      [joining(queue, 2, [1]), late[0]], [nothing]):  # fmt: skip
+        assert not queue.store.append_joinings(overtaken)
+        assert queue.store.last == last, "all of a group or none"
+    assert list(queue.store.dump()) == before
+    assert lease(queue, 1, AT + 2) == []
+    assert queue.store.append_joinings([late[2], joining(queue, 2, [1])])
+    assert not queue.store.append_joinings([late[2]]), "another entry has it since"
+    assert [one.sequence for one in lease(queue, 1, AT + 2)] == [2]
+    assert [one.sequence for one in lease(queue, 2, AT + 2)] == [1]
+
+
+def test_what_ended_with_its_entry_is_not_handed_out_anew(queue):
+    queue.accept([acceptance(1, [1, 2], expires_at=END)])
+    die(queue, 1)
+    late = joining(queue, 1, [1])
+    assert tick(queue, END) == 1
+    assert not queue.store.append_joinings([late])
+    assert counted(queue)["expired"] == 2
+
+
+def test_what_a_log_says_was_handed_out_anew_is_applied_whatever_it_was(tmp_path):
+    """Older logs may say so of what was answered meanwhile; an opening does not judge anew."""
+    box = box_of("log", tmp_path)
+    queue = Queue(box.open())
+    item = acceptance(1, [1, 2])
+    queue.accept([item])
+    die(queue, 1)
+    late = joining(queue, 1, [1])
+    settle(queue, 1, item.key, AT + 2)
+    queue.store.append_raw([late])
+    state = list(queue.store.dump())
+    queue.close()
+    queue = Queue(box.open())
+    assert [row for row in queue.store.dump() if row[0] != "meta"] == [
+        row for row in state if row[0] != "meta"
+    ]
+    assert [one.sequence for one in lease(queue, 1, AT + 2)] == [1]
+    (said,) = queue.check()
+    assert "1 of its members are another entry's" in said
+    queue.close()
 
 
 def test_what_is_queued_again_comes_behind_what_waits(queue):
