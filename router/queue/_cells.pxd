@@ -6,7 +6,9 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from router.queue._bytes cimport FAILED, store64
-from router.queue._keys cimport Rank, begins, compare, fetch, head_of, key_size_of, same, sort_ranks
+from router.queue._keys cimport (
+    Rank, begins, compare, head_of, key_size_of, prefetch, same, sort_ranks,
+)
 
 
 cdef enum:
@@ -159,7 +161,10 @@ cdef inline size_t item_from(Group *group, const uint8_t *key, size_t size) noex
 
 
 cdef inline int grow_slots(Table *table, size_t *held) noexcept nogil:
-    """Double the hash and the order.  Slots order by hash, so old ones are met and placed in order."""
+    """Double the hash and the order.
+
+    Slots order by hash, so old ones are met and placed in order.
+    """
     cdef size_t count = table.slot_count * 2 if table.slot_count else SLOTS_FIRST
     cdef Slot *slots = <Slot *>calloc(count, sizeof(Slot))
     cdef int shift = table.shift - 1 if table.slot_count else SLOTS_FIRST_SHIFT
@@ -224,11 +229,11 @@ cdef inline void fetch_ahead(Table *table, size_t at) noexcept nogil:
     """Have what stands some ranks further on read from memory meanwhile."""
     cdef Group *group
     if at + FAR < table.rank_count:
-        fetch(table.ranks[at + FAR].key - sizeof(Group))
-        fetch(table.ranks[at + FAR].key + 16)
+        prefetch(table.ranks[at + FAR].key - sizeof(Group))
+        prefetch(table.ranks[at + FAR].key + 16)
     if table.ordered and not table.nested and at + NEAR < table.rank_count:
         group = group_of(table.ranks[at + NEAR].key)
-        fetch(group.items[0].held.value)
+        prefetch(group.items[0].held.value)
 
 
 cdef inline int sort_by_rank(Table *table) noexcept nogil:

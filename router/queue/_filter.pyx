@@ -11,7 +11,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from router.queue._keys cimport fetch
+from router.queue._keys cimport prefetch
 
 from router.limits import NAME_FILTER_BYTES_MAX
 
@@ -90,7 +90,7 @@ cdef class Filter:
         cdef int place
         memcpy(&first, digest, 8)
         for place in range(self.count):
-            fetch(self.bits[place] + LINE_WORDS * (first & (self.lines[place] - 1)))
+            prefetch(self.bits[place] + LINE_WORDS * (first & (self.lines[place] - 1)))
 
     cdef bint may_hold(self, const uint8_t *digest) noexcept nogil:
         """Say False when the digest was surely never put in."""

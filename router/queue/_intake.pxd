@@ -3,6 +3,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from router.queue._bytes cimport Slice
 from router.queue._moves cimport Counters
 from router.queue._state cimport State
 
@@ -16,6 +17,10 @@ cdef enum:  # answers to one document
     TOO_MANY = 5      # the sender has too many documents in flight
     NO_RECORD = 6     # the bytes are no acceptance record
     TOO_MANY_PENDING = 7  # a recipient written to by name has too much open: `sequence` is it
+
+
+cdef enum:
+    TOGETHER = 8  # records whose places in memory are fetched together
 
 
 ctypedef struct Answer:
@@ -50,7 +55,9 @@ ctypedef struct Entry:  # an entry on its way into the tables
 
 
 cdef bint is_acceptance(const uint8_t *record, size_t size) noexcept nogil
-cdef void fetch_ahead(State state, const uint8_t *record, size_t size) noexcept nogil
+cdef void fetch_records(
+    State state, const Slice *records, size_t first, size_t count
+) noexcept nogil
 cdef void judge(
     State state, const uint8_t *record, uint64_t in_flight_max, uint32_t pending_max,
     Answer *answer

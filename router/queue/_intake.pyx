@@ -13,6 +13,7 @@ from libc.string cimport memcmp, memcpy, memset
 from router.queue._bytes cimport (
     FAILED, FOUND, Slice, load16, load32, load64, store16, store32, store64,
 )
+from router.queue._keys cimport prefetch
 from router.queue._layout cimport (
     ACC_CONTENT, ACC_ENVELOPE, ACC_EXPIRES, ACC_FACTS, ACC_FIXED, ACC_FLAGS, ACC_IDEM, ACC_KEY,
     ACC_LANE, ACC_NAME, ACC_NUMBER, ACC_PARTS, ACC_POSTINGS, ACC_RUNS, ACC_SENDER, ACC_SHA,
@@ -184,6 +185,18 @@ cdef void fetch_ahead(State state, const uint8_t *record, size_t size) noexcept 
         state.fetch(TOPICS, key, at[0] + 2, False)
         if at[0] >= 4:  # of a unit written to by name
             state.pending.fetch(load32(at + 1))
+
+
+cdef void fetch_records(
+    State state, const Slice *given, size_t first, size_t count
+) noexcept nogil:
+    """Have what the next few records need read from memory all together."""
+    cdef size_t i, at, stop = min(first + TOGETHER, count)
+    for i in range(stop, min(stop + TOGETHER, count)):  # of those after: their heads
+        for at in range(0, ACC_FIXED, 64):
+            prefetch(given[i].data + at)
+    for i in range(first, stop):
+        fetch_ahead(state, given[i].data, given[i].size)
 
 
 cdef void judge(

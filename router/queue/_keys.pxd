@@ -30,7 +30,7 @@ cdef extern from *:
     }
     """
     uint64_t fold "vanban_fold"(uint64_t a, uint64_t b) noexcept nogil
-    void fetch "vanban_fetch"(const void *at) noexcept nogil  # what is read soon
+    void prefetch "vanban_fetch"(const void *at) noexcept nogil  # what is read soon
 
 
 cdef enum:

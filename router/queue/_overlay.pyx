@@ -19,10 +19,10 @@ from router.queue._arena cimport empty, take
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, GONE, Slice, load64, store64
 from router.queue._cells cimport (
     KEY_BYTES_MAX, SUFFIX_BYTES, TABLES_MAX, Group, Held, Item, Loose, Slot, Table, bound,
-    clear_table, compare_item, fetch_ahead, group_of, grow_slots, held_of, item_from, look, loose_of,
-    prefix_of, sort_table,
+    clear_table, compare_item, fetch_ahead, group_of, grow_slots, held_of, item_from, look,
+    loose_of, prefix_of, sort_table,
 )
-from router.queue._keys cimport compare, fetch, hash_of, key_size_of
+from router.queue._keys cimport compare, hash_of, key_size_of, prefetch
 
 __all__ = ["Overlay"]
 
@@ -296,11 +296,11 @@ cdef class Overlay:
         hash = hash_of(self.secret, key, size)
         slot = &of.slots[hash >> of.shift]
         if not deep:
-            fetch(slot)
+            prefetch(slot)
         elif slot.key != NULL and slot.hash == hash:
-            fetch(slot.key - 2 * sizeof(Group))  # a group's first value mostly lies before it
-            fetch(slot.key - sizeof(Group))
-            fetch(slot.key + 16)
+            prefetch(slot.key - 2 * sizeof(Group))  # a group's first value mostly lies before it
+            prefetch(slot.key - sizeof(Group))
+            prefetch(slot.key + 16)
 
     cdef uint8_t *edit(
         self, int table, const uint8_t *key, size_t size, size_t *value_size

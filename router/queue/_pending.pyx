@@ -11,7 +11,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from router.queue._bytes cimport FAILED
-from router.queue._keys cimport fetch
+from router.queue._keys cimport prefetch
 
 __all__ = ["Pending"]
 
@@ -49,7 +49,7 @@ cdef class Pending:
 
     cdef void fetch(self, uint32_t address) noexcept nogil:
         """Have the count of an address read from memory meanwhile."""
-        fetch(&self.slots[(address * <uint32_t>0x9E3779B1) >> (32 - self.bits)])
+        prefetch(&self.slots[(address * <uint32_t>0x9E3779B1) >> (32 - self.bits)])
 
     cdef uint64_t *make(self, uint32_t address) noexcept nogil:
         """Return the slot of an address, made when it has none; NULL: no memory."""

@@ -2,7 +2,7 @@
 """The one way into the state: groups of callers, one flush for all of them."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from posix.time cimport timespec
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from router.queue._bytes cimport Slice, Spot
 from router.queue._intake cimport Answer
@@ -65,8 +65,15 @@ ctypedef struct Ticket:  # one caller's wishes in a group
     size_t wish_count
 
 
-# The instant so many seconds from now, on a clock that nobody sets.
-cdef timespec seconds_on(double seconds) noexcept nogil
+cdef inline timespec seconds_on(double seconds) noexcept nogil:
+    """The instant so many seconds from now, on a clock that nobody sets."""
+    cdef timespec until
+    clock_gettime(CLOCK_MONOTONIC, &until)
+    until.tv_sec += <long>seconds
+    until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
+    until.tv_sec += until.tv_nsec // 1000000000
+    until.tv_nsec %= 1000000000
+    return until
 
 
 cdef class Pipeline:
@@ -124,7 +131,6 @@ cdef class Pipeline:
     cdef Ticket *take_line(self) noexcept nogil
     cdef void serve(self, Ticket *ticket) noexcept nogil
     cdef void serve_records(self, Ticket *ticket) noexcept nogil
-    cdef void fetch_some(self, Ticket *ticket, size_t first) noexcept nogil
     cdef void serve_wishes(self, Ticket *ticket) noexcept nogil
     cdef int append(self, const Slice *parts, int count, uint64_t *sequence) noexcept nogil
     cdef int append_changes(self, Changes *changes) noexcept nogil

@@ -12,18 +12,17 @@ A failed write, flush or reading breaks the pipeline: it refuses everything from
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, timespec
 
 from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, store32, store64
 from router.queue._crc cimport crc32c
 from router.queue._entries cimport apply_entry, apply_feed, apply_join, apply_room, overtaken
 from router.queue._intake cimport (
-    NEW, NO_RECORD, Answer, apply_acceptance, fetch_ahead, is_acceptance, judge,
+    NEW, NO_RECORD, TOGETHER, Answer, apply_acceptance, fetch_records, is_acceptance, judge,
 )
-from router.queue._keys cimport fetch
 from router.queue._layout cimport (
-    ACC_FIXED, ACC_KEY, KIND_ACCEPTANCE, KIND_CHANGES, KIND_ENTRY, KIND_FEED, KIND_JOIN, KIND_ROOM, META, RECORDS,
-    SPOTS,
+    ACC_FIXED, ACC_KEY, KIND_ACCEPTANCE, KIND_CHANGES, KIND_ENTRY, KIND_FEED, KIND_JOIN, KIND_ROOM,
+    META, RECORDS, SPOTS,
 )
 from router.queue._changes cimport changes_bytes_max, read_changes, write_changes
 from router.queue._moves cimport COUNTER_BYTES, MOVES_MAX, Changes, Counters, Move, apply_changes
@@ -40,7 +39,6 @@ cdef enum:
     SPOT_EVERY = 16     # of records that are no documents, every so many have a spot
     SPOT_BYTES = 12
     BASE_SHARE = 16     # of the base may be in the overlay before a checkpoint
-    AHEAD = 8           # records whose places in memory are fetched together
     RECORD_HEAD = 12    # of a record kept in a table: epoch, checksum
 
 cdef size_t GROUP_MAX = GROUP_BYTES_MAX
@@ -51,16 +49,6 @@ cdef const char *META_PLACE = b"place"
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t write(int file, const void *data, size_t count)
-
-
-cdef timespec seconds_on(double seconds) noexcept nogil:
-    cdef timespec until
-    clock_gettime(CLOCK_MONOTONIC, &until)
-    until.tv_sec += <long>seconds
-    until.tv_nsec += <long>((seconds - <long>seconds) * 1e9)
-    until.tv_sec += until.tv_nsec // 1000000000
-    until.tv_nsec %= 1000000000
-    return until
 
 
 cdef class Pipeline:
@@ -285,8 +273,8 @@ cdef class Pipeline:
         cdef const Slice *record
         cdef Answer *answer
         for i in range(ticket.count):
-            if i % AHEAD == 0:
-                self.fetch_some(ticket, i)
+            if i % TOGETHER == 0:
+                fetch_records(self.state, ticket.records, i, ticket.count)
             record = &ticket.records[i]
             answer = &ticket.answers[i]
             answer.kind, answer.sequence, answer.twin = NEW, 0, 0
@@ -315,15 +303,6 @@ cdef class Pipeline:
             elif self.apply(record.data, record.size, answer.sequence) == FAILED:
                 self.give_up()
                 return
-
-    cdef void fetch_some(self, Ticket *ticket, size_t first) noexcept nogil:
-        """Have what the next few records need read from memory all together."""
-        cdef size_t i, at, stop = min(first + AHEAD, ticket.count)
-        for i in range(stop, min(stop + AHEAD, ticket.count)):  # of those after: their heads
-            for at in range(0, ACC_FIXED, 64):
-                fetch(ticket.records[i].data + at)
-        for i in range(first, stop):
-            fetch_ahead(self.state, ticket.records[i].data, ticket.records[i].size)
 
     cdef void serve_wishes(self, Ticket *ticket) noexcept nogil:
         """Do what a recipient wants of its deliveries, all in one record."""

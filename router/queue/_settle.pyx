@@ -10,8 +10,8 @@ from libc.string cimport memset
 
 from router.queue._bytes cimport FOUND, Slice, load32, load64, store32, store64
 from router.queue._layout cimport (
-    AUD_RUNS, AUD_SNAPSHOT, AUDIENCES, CELLS, ENT_AUDIENCE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE, ENT_MORE,
-    ENT_SINCE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, KEYS, LEASED, OPEN,
+    AUD_RUNS, AUD_SNAPSHOT, AUDIENCES, CELLS, ENT_AUDIENCE, ENT_CHANGED, ENT_EXPIRES, ENT_LANE,
+    ENT_MORE, ENT_SINCE, ENT_STANDING, ENTRIES, ENTRY_SHIFT, EXCLUDED, EXPIRED, KEYS, LEASED, OPEN,
     OPEN_RANK, OPEN_UNTIL, QUEUED, RELEASED,
 )
 from router.queue._moves cimport Cell, Move, entry_key, final, legal, read_cell

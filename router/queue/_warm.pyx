@@ -17,7 +17,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from router.queue._bytes cimport Spot, load64
-from router.queue._keys cimport fetch, fold, word
+from router.queue._keys cimport fold, prefetch, word
 from router.queue._layout cimport ENT_BYTES, ENTRY_SHIFT
 
 from router.limits import WARM_AUDIENCES, WARM_DOCUMENTS
@@ -72,17 +72,17 @@ cdef class Warm:
 
     cdef void fetch_place(self, const uint8_t *key) noexcept nogil:
         """Have what is known of a key read from memory meanwhile."""
-        fetch(&self.places[place_of(key, 2 * LINES)])
+        prefetch(&self.places[place_of(key, 2 * LINES)])
 
     cdef void fetch_line(self, const uint8_t *key) noexcept nogil:
         """Have its document's line, too."""
         cdef uint32_t at = self.places[place_of(key, 2 * LINES)]
         if at:
-            fetch(&self.lines[at - 1])
+            prefetch(&self.lines[at - 1])
 
     cdef void fetch_shape(self, const uint8_t *digest) noexcept nogil:
         """Have an audience read from memory meanwhile."""
-        fetch(&self.shapes[place_of(digest, SHAPES)])
+        prefetch(&self.shapes[place_of(digest, SHAPES)])
 
     cdef Line *line(self, uint64_t document) noexcept nogil:
         """Give a document's line, or NULL."""
@@ -124,9 +124,9 @@ cdef class Warm:
         """Give the row that the base has under a key of ENTRIES, or NULL: not known here."""
         cdef uint64_t document = load64(key)
         cdef Line *line = self.line(document)
-        if line == NULL or not line.known & WITH_ENTRY or load64(key + 8) != document << ENTRY_SHIFT:
+        if line == NULL or load64(key + 8) != document << ENTRY_SHIFT:
             return NULL
-        return line.entry
+        return line.entry if line.known & WITH_ENTRY else NULL
 
     cdef void forget_entry(self, const uint8_t *key) noexcept nogil:
         """Forget an entry's row: from now on the overlay has it, and then the base a later one."""
