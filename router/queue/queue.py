@@ -26,6 +26,7 @@ from router.limits import (
     PLACES_REMEMBERED_MAX,
 )
 from router.queue import reading, records
+from router.queue._leased import Leased
 from router.queue._readings import Places
 from router.queue.check import check_store
 from router.queue.history import history_of
@@ -38,7 +39,6 @@ from router.queue.records import (
     Conflict,
     DeliveryRow,
     Event,
-    Leased,
     Overfull,
     Repeated,
     RoomRecord,
