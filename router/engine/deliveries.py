@@ -12,7 +12,7 @@ import msgspec
 
 from router import limits
 from router.engine.facts import (
-    decode_facts,
+    decode_facts_handed_out,
     delivery_id,
     read_delivery_id,
     shown_deadline,
@@ -20,7 +20,7 @@ from router.engine.facts import (
 from router.engine.state import Rooms
 from router.engine.turns import Turns
 from router.errors import InputError, NotFoundError, TooLargeError, TooManyOpenError
-from router.model.answers import Delivery, DeliveryState, Lane, Settled
+from router.model.answers import LANE_NAMES, Delivery, DeliveryState, Settled
 from router.model.documents import Envelope
 from router.model.instants import SECOND_US, show_instant
 from router.model.units import Unit
@@ -85,9 +85,10 @@ class _Lease:
         if not leased:
             return
         code = self._rooms.unit(address, self.now_us).code
-        self.deliveries += [_delivery(one, address, code, self._until) for one in leased]
+        until = show_instant(self._until)
+        self.deliveries += [_delivery(one, address, code, until) for one in leased]
         self.lanes += [one.lane for one in leased]
-        self._bytes_left -= sum(len(one.envelope) + len(one.facts) for one in leased)
+        self._bytes_left -= sum(one.body_bytes for one in leased)
         # Below one record's bound the next document might not fit: a later lane must not
         # overtake it.
         self._full = self._bytes_left < limits.RECORD_BYTES_MAX
@@ -275,18 +276,18 @@ def _check_range(name: str, value: int, maximum: int) -> None:
         raise InputError("field.invalid", path=f"$.{name}", reason=f"1 to {maximum} is taken")
 
 
-def _delivery(leased: Leased, address: int, code: str, until: int) -> Delivery:
+def _delivery(leased: Leased, address: int, code: str, until: str) -> Delivery:
     envelope = _envelopes.decode(leased.envelope)
-    facts = decode_facts(leased.facts)
+    facts = decode_facts_handed_out(leased.facts)
     kept = facts.decision
     return Delivery(
         delivery=delivery_id(leased.key, address),
         key=leased.key.hex(),
         address=code,
         sender=facts.sender,
-        lane=Lane(leased.lane).name.lower(),
+        lane=LANE_NAMES[leased.lane],
         accepted_at=show_instant(leased.accepted_at),
-        leased_until=show_instant(until),
+        leased_until=until,
         attempt=leased.attempt,
         payload=envelope.payload,
         signatures=envelope.signatures,

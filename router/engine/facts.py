@@ -10,7 +10,7 @@ import msgspec
 
 from router.errors import NotFoundError
 from router.limits import ENTRY_PARTS_MAX
-from router.model.answers import DELIVERY_ID_CHARS, Alert, Lane, Receipt
+from router.model.answers import DELIVERY_ID_CHARS, LANE_NAMES, Alert, Receipt
 from router.model.decisions import DecisionKept
 from router.model.instants import show_instant
 from router.signatures import Missing, SignatureVerdict
@@ -18,6 +18,9 @@ from router.signatures import Missing, SignatureVerdict
 KEY_BYTES: Final = 16
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_DELIVERY_BYTES: Final = KEY_BYTES + 4
+_LAST_CHARS: Final = "AEIMQUYcgkosw048"
+"""What an id ends with: four bits of the address and two that are zero."""
 
 
 class Waits(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +84,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             effective=self.effective,
             audience_sha256=self.audience_sha256.hex(),
             policy_version=self.policy_version,
-            lane=Lane(self.lane).name.lower(),
+            lane=LANE_NAMES[self.lane],
             skipped=self.skipped,
             repeated=repeated,
             alerts=alerts,
@@ -94,15 +97,46 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class FactsHandedOut(msgspec.Struct, frozen=True, array_like=True):
+    """The beginning of `Facts`, the verdicts unread: most of their bytes, and no delivery's."""
+
+    document_id: str
+    sender: str
+    subject: str
+    selector: str
+    issued_at: int
+    accepted_at: int
+    directory_sequence: int
+    snapshot: int
+    addressed: int
+    effective: int
+    audience_sha256: bytes
+    content_sha256: bytes
+    policy_version: int
+    rules: msgspec.Raw
+    lane: int
+    skipped: msgspec.Raw
+    trust_version: int
+    signatures: msgspec.Raw
+    signer: str
+    decision: DecisionKept | None = None
+
+
 _BEFORE_POLICIES: Final = DecisionKept((), 0, (), None, 0, 0, (), 0, 0, 0, False)
 """What documents say of their decision that were accepted before policies were kept."""
 _facts: msgspec.msgpack.Decoder[Facts] = msgspec.msgpack.Decoder(Facts)
+_handed_out: msgspec.msgpack.Decoder[FactsHandedOut] = msgspec.msgpack.Decoder(FactsHandedOut)
 encode_facts = msgspec.msgpack.Encoder().encode
 
 
 def decode_facts(data: bytes) -> Facts:
     """Read stored facts."""
     return _facts.decode(data)
+
+
+def decode_facts_handed_out(data: bytes) -> FactsHandedOut:
+    """Read of stored facts what a delivery shows, in half the time."""
+    return _handed_out.decode(data)
 
 
 def shown_deadline(kept: DecisionKept) -> str:
@@ -142,7 +176,7 @@ def read_delivery_id(text: str) -> tuple[bytes, int]:
         except binascii.Error:
             raw = b""
     key, address = raw[:KEY_BYTES], int.from_bytes(raw[KEY_BYTES:], "big")
-    if not raw or delivery_id(key, address) != text:
+    if len(raw) != _DELIVERY_BYTES or text[-1] not in _LAST_CHARS:
         raise NotFoundError("delivery.not_found")
     return key, address
 

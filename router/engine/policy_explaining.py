@@ -20,7 +20,7 @@ from router.engine.state import Rooms
 from router.engine.tracking import Tracker
 from router.errors import NotFoundError, VanbanError
 from router.limits import POLICY_GROUPS_MAX, POLICY_RULES_TOLD_MAX, POLICY_UNITS_TOLD_MAX
-from router.model.answers import Lane
+from router.model.answers import LANE_NAMES
 from router.model.decisions import DecisionKept, DocumentFacts
 from router.model.documents import Document, Envelope
 from router.model.instants import show_instant
@@ -198,7 +198,7 @@ class PolicyExplainer:
     def _settings(self, again: _Again) -> dict[str, tuple[str, str]]:
         """Return what was set, each with the rule that set it; as stored where it is stored."""
         case, decision, kept = again.case, again.decision, again.case.kept
-        values = {"lane": Lane(case.facts.lane).name.lower()}
+        values = {"lane": LANE_NAMES[case.facts.lane]}
         told = kept if kept is not None else decision
         if told.deadline:
             values["deadline"] = show_instant(told.deadline)

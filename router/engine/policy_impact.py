@@ -19,7 +19,7 @@ from router.engine.policy_reach import BATCH, OUTCOMES, alone_of, outcomes_of
 from router.engine.policy_reading import calendar_of, read_new
 from router.engine.state import Rooms
 from router.errors import InputError
-from router.model.answers import Lane
+from router.model.answers import LANE_NAMES
 from router.model.decisions import Refused
 from router.model.policies import PolicyImpact, TestDocument
 from router.policy.compiled import CompiledPolicy, compile_policy
@@ -199,7 +199,7 @@ def _changes(old: Decision, new: Decision, snapshot: Snapshot) -> Iterator[tuple
     if gone:
         yield f"{_NOTHING}, was added", gone.size, f" → {_first(gone, snapshot)}"
     if old.lane != new.lane:
-        lanes = [Lane(one.lane).name.lower() for one in (new, old)]
+        lanes = [LANE_NAMES[one.lane] for one in (new, old)]
         yield f"lane {lanes[0]}, was {lanes[1]}", 1, ""
     for name in ("deadline", "send_by", "retention_years", "information_only"):
         if getattr(old, name) != getattr(new, name):

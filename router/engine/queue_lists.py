@@ -10,7 +10,7 @@ from router.engine.facts import decode_facts, delivery_id
 from router.engine.state import Rooms
 from router.errors import InputError
 from router.limits import DOCUMENTS_LOOKED_MAX, INBOX_LISTED_MAX
-from router.model.answers import DeliveryState, Lane
+from router.model.answers import LANE_NAMES, DeliveryState
 from router.model.instants import show_instant
 from router.model.operations import Listed, ListedDelivery, ListedDocument
 from router.queue import NAMES, RELEASED, EntryRow, Queue, State, StoredDocument
@@ -115,7 +115,7 @@ class QueueLists:
                 continue
             found.append(ListedDelivery(
                 delivery_id(row.key, address), unit.code, unit.name, row.key.hex(),
-                Lane(line.lane).name.lower(), line.state, show_instant(row.at), line.attempts,
+                LANE_NAMES[line.lane], line.state, show_instant(row.at), line.attempts,
             ))  # fmt: skip
             if len(found) >= limit and place < len(lines):
                 return Listed(deliveries=tuple(found), next_after=str(place))
@@ -162,7 +162,7 @@ class QueueLists:
         unit = self._rooms.directory.unit(address)
         return ListedDelivery(
             delivery_id(stored.key, address), unit.code, unit.name, stored.key.hex(),
-            Lane(stored.lane).name.lower(), state, show_instant(stored.at), attempts,
+            LANE_NAMES[stored.lane], state, show_instant(stored.at), attempts,
         )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def _listed(stored: StoredDocument, states: Counter[str]) -> ListedDocument:
     facts = decode_facts(stored.facts)
     return ListedDocument(
         stored.key.hex(), facts.document_id, facts.sender, show_instant(stored.at),
-        Lane(stored.lane).name.lower(), sum(states.values()), dict(states),
+        LANE_NAMES[stored.lane], sum(states.values()), dict(states),
     )  # fmt: skip
 
 

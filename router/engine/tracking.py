@@ -18,7 +18,7 @@ from router.engine.tracking_counts import EXPIRED, Leg, Member, count
 from router.engine.tracking_counts import page as members
 from router.engine.verdicts import reached_late
 from router.errors import InputError, NotFoundError
-from router.model.answers import Explanation, HistoryEvent, Lane, TrackedDelivery, Tracking
+from router.model.answers import LANE_NAMES, Explanation, HistoryEvent, TrackedDelivery, Tracking
 from router.model.instants import show_instant
 from router.model.units import TIER_NAMES, Unit
 from router.ports import Clock
@@ -107,7 +107,7 @@ class Tracker:
             sender=facts.sender,
             accepted_at=show_instant(facts.accepted_at),
             subject=facts.subject,
-            lane=Lane(stored.lane).name.lower(),
+            lane=LANE_NAMES[stored.lane],
             recipients=recipients,
             states=dict(states),
             by_tier={tier: dict(counts) for tier, counts in by_tier.items() if counts},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,10 @@ class Lane(Enum):
     VERY_URGENT = 1
     URGENT = 2
     NORMAL = 3
+
+
+LANE_NAMES: Final = tuple(lane.name.lower() for lane in Lane)
+"""What answers call the lanes, by number."""
 
 
 class DeliveryState(Enum):

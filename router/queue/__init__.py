@@ -9,6 +9,7 @@ durability ports over it.
 """
 
 from router.queue import after, records
+from router.queue._leased import Leased
 from router.queue._store import Store
 from router.queue.group_store import GroupStore
 from router.queue.inboxes import Inbox, OpenCount, Waiting
@@ -24,7 +25,6 @@ from router.queue.records import (
     Conflict,
     DeliveryRow,
     Event,
-    Leased,
     Overfull,
     Part,
     Repeated,

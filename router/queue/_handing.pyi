@@ -6,7 +6,7 @@ from typing import Any
 from router.queue._readings import Places
 from router.queue._taking import Taking
 
-__all__ = ["Handing", "taken_apart"]
+__all__ = ["Handing"]
 
 class Handing(Taking):
     """What recipients are handed, of one store."""
@@ -50,9 +50,3 @@ class Handing(Taking):
 
         Or, in a list, the snapshots that must be in `places` first.
         """
-
-def taken_apart(record: bytes | None) -> tuple[bytes, bytes, bytes, int]:
-    """Return (key, envelope, facts, instant) of an acceptance record.
-
-    Raises StorageError `store.corrupt`.
-    """

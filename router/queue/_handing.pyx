@@ -6,19 +6,21 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
-from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, load32, load64, store32
-from router.queue._layout cimport ACC_ENVELOPE, ACC_FACTS, ACC_FIXED, ACC_KEY, CURSORS, LEASED
+from router.queue._bytes cimport FAILED, FOUND, Slice, Spot, store32
+from router.queue._layout cimport CURSORS, LEASED
+from router.queue._leased cimport Leased, leased_of
+from router.queue._log_reads cimport Wanted
 from router.queue._moves cimport LANES, MOVES_MAX, Changes, Move
 from router.queue._pipeline cimport CROWDED
 from router.queue._readings cimport Places
+from router.queue._segments cimport FRAME_BYTES, frame_bytes
 from router.queue._taking cimport Taking, refusal_of
 from router.queue._walk cimport Ask, Walk, walk, walk_done
 
 from router.errors import StorageError, TooLargeError, TooManyOpenError
-from router.limits import RETRY_AFTER_S
-from router.queue.records import Leased
+from router.limits import RECORD_BYTES_MAX, RETRY_AFTER_S
 
-__all__ = ["Handing", "taken_apart"]
+__all__ = ["Handing"]
 
 cdef enum:
     MORE_MOVES = 1024    # deliveries found over that one lease's record may name
@@ -26,6 +28,8 @@ cdef enum:
     LOOKED_MAX = 1 << 20
     TURNS = 8
     PASSED_WORTH = 512   # candidates passed by: worth a record even when nothing is handed out
+
+cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 
 
 cdef class Handing(Taking):
@@ -91,46 +95,51 @@ cdef class Handing(Taking):
             free(found.spots)
 
     cdef list with_bodies(self, Walk *found):
-        """Return what a walk hands out: (key, document, lane, hand-out, envelope, facts,
-        instant) of each."""
-        cdef uint8_t **bodies = <uint8_t **>calloc(found.count + 1, sizeof(uint8_t *))
-        cdef size_t *sizes = <size_t *>calloc(found.count + 1, sizeof(size_t))
-        cdef list handed = []
+        """Return what a walk hands out, with its documents.
+
+        All are read into one piece of memory, which nobody else knows before they are in it.
+        """
+        cdef Wanted *wanted = <Wanted *>calloc(found.count + 1, sizeof(Wanted))
+        cdef size_t count = 0, room = 0
         cdef uint32_t i
         cdef int read = FOUND
-        cdef Move *move
+        cdef bytes kept
+        cdef uint8_t *into
         try:
-            if bodies == NULL or sizes == NULL:
+            if wanted == NULL:
                 raise MemoryError
+            for i in range(found.count):
+                if found.moves[i].state != LEASED:
+                    continue
+                wanted[count].spot, wanted[count].move = found.spots[i], i
+                wanted[count].sequence = found.moves[i].document
+                wanted[count].at = room
+                count += 1
+                if self.log is not None and found.spots[i].size <= RECORD_MAX:
+                    room += frame_bytes(found.spots[i].size)
+            kept = PyBytes_FromStringAndSize(NULL, room)
+            into = <uint8_t *>PyBytes_AS_STRING(kept)
             if self.log is not None:
                 with nogil:
-                    for i in range(found.count):
-                        if found.moves[i].state == LEASED and read == FOUND:
-                            read = self.log.read(
-                                found.spots[i], found.moves[i].document, &bodies[i], &sizes[i]
-                            )
-                if read != FOUND:
-                    raise self.log.read_fault() or StorageError(
-                        "store.corrupt", reason="the record of a document is missing"
-                    )
-            for i in range(found.count):
-                move = &found.moves[i]
-                if move.state != LEASED:
-                    continue
-                if self.log is None:
-                    key, envelope, facts, at = taken_apart(self.record(move.document))
-                else:
-                    key, envelope, facts, at = apart(bodies[i], sizes[i])
-                handed.append(Leased(
-                    key, move.document, move.lane, move.attempts + 1, envelope, facts, at
-                ))
-            return handed
+                    read = self.log.read_many(wanted, count, into)
+            if read != FOUND:
+                raise self.log.read_fault() or StorageError(
+                    "store.corrupt", reason="the record of a document is missing"
+                )
+            return [self.handed(&wanted[i], found, kept) for i in range(count)]
         finally:
-            for i in range(found.count):
-                if bodies != NULL:
-                    free(bodies[i])
-            free(bodies)
-            free(sizes)
+            free(wanted)
+
+    cdef Leased handed(self, const Wanted *wanted, const Walk *found, bytes kept):
+        """Return one delivery of those that `kept` holds, or that lie elsewhere."""
+        cdef const Move *move = &found.moves[wanted.move]
+        cdef size_t start = wanted.at + FRAME_BYTES, size = wanted.spot.size
+        if self.log is None or wanted.moved:
+            kept = self.record(move.document)
+            if kept is None:
+                raise StorageError("store.corrupt", reason="the record of a document is missing")
+            start, size = 0, PyBytes_GET_SIZE(kept)
+        return leased_of(kept, start, size, move.document, move.lane, move.attempts + 1)
 
     def inbox_keys(
         self, uint32_t address, topics, uint64_t digest, Places places not None, uint32_t limit,
@@ -230,28 +239,3 @@ cdef list handed_out(Walk *found):
             move.document, move.entry, move.rank, move.lane, move.attempts, move.state
         ))
     return handed
-
-
-cdef tuple apart(const uint8_t *record, size_t size):
-    """Return (key, envelope, facts, instant) of an acceptance record."""
-    cdef size_t at
-    cdef size_t envelope, facts
-    if size < ACC_FIXED:
-        raise StorageError("store.corrupt", reason="a record is no document")
-    envelope, facts = load32(record + ACC_ENVELOPE), load32(record + ACC_FACTS)
-    if ACC_FIXED + envelope + facts > size:
-        raise StorageError("store.corrupt", reason="a record is no document")
-    at = size - envelope - facts
-    return (
-        PyBytes_FromStringAndSize(<const char *>record + ACC_KEY, 16),
-        PyBytes_FromStringAndSize(<const char *>record + at, envelope),
-        PyBytes_FromStringAndSize(<const char *>record + at + envelope, facts),
-        <int64_t>load64(record + 8),
-    )
-
-
-def taken_apart(bytes record):
-    """Return (key, envelope, facts, instant) of an acceptance record."""
-    if record is None:
-        raise StorageError("store.corrupt", reason="a log record is missing")
-    return apart(<const uint8_t *>PyBytes_AS_STRING(record), PyBytes_GET_SIZE(record))

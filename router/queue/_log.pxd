@@ -4,6 +4,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from router.queue._bytes cimport Slice, Spot
+from router.queue._log_reads cimport Wanted
 from router.queue._log_writer cimport LogWriter
 from router.queue._recovery cimport SegmentReader
 from router.queue._segments cimport Stretch
@@ -26,6 +27,7 @@ cdef class SegmentLog(LogWriter):
     cdef int read(
         self, Spot start, uint64_t sequence, uint8_t **into, size_t *size
     ) noexcept nogil
+    cdef int read_many(self, Wanted *wanted, size_t count, uint8_t *into) noexcept nogil
     cpdef object fault(self)
     cpdef object read_fault(self)
     cpdef uint64_t bytes_since(self, uint64_t sequence)

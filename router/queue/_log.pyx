@@ -14,6 +14,7 @@ cimport cython
 
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, Slice, Spot
 from router.queue._disk cimport Disk
+from router.queue._log_reads cimport Wanted, read_frames, read_record
 from router.queue._log_writer cimport AHEAD, OPENING, LogWriter
 from router.queue._recovery cimport Recovery, SegmentReader
 from router.queue._segments cimport (
@@ -236,9 +237,26 @@ cdef class SegmentLog(LogWriter):
             return self.segments.blame(SHUT, 0, 0, 0, sequence)
         if sequence > self.written:
             return ABSENT
-        status = self.segments.read(start, sequence, into, size)
+        status = read_record(self.segments, start, sequence, into, size)
         if status == ABSENT and self.shut:  # closed meanwhile: nothing is missing
             return self.segments.blame(SHUT, 0, 0, 0, sequence)
+        return status
+
+    cdef int read_many(self, Wanted *wanted, size_t count, uint8_t *into) noexcept nogil:
+        """Read records with the heads of their frames, as `_log_reads.read_frames` does.
+
+        FOUND, ABSENT (one was cut, or is not yet written), FAILED (`read_fault`).
+        """
+        cdef int status
+        cdef size_t i
+        if self.shut:
+            return self.segments.blame(SHUT, 0, 0, 0, wanted[0].sequence)
+        for i in range(count):
+            if wanted[i].sequence > self.written:
+                return ABSENT
+        status = read_frames(self.segments, wanted, count, into)
+        if status == ABSENT and self.shut:  # closed meanwhile: nothing is missing
+            return self.segments.blame(SHUT, 0, 0, 0, wanted[0].sequence)
         return status
 
     cdef int replay(self, Visitor visitor) noexcept nogil:

@@ -1,9 +1,8 @@
 # cython: language_level=3
-"""Segment files: their format, the table of those there are, reading beside the writer."""
+"""Segment files: their format, and the table of those there are."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from router.queue._bytes cimport Spot
 from router.queue._disk cimport Disk
 
 cdef extern from "pthread.h" nogil:
@@ -114,19 +113,4 @@ cdef class Segments:
     cdef void close_all(self) noexcept nogil
     cdef int blame(
         self, int kind, int error, uint32_t segment, uint64_t offset, uint64_t sequence
-    ) noexcept nogil
-    cdef int read_at(
-        self, const Segment *segment, uint64_t offset, size_t length, uint64_t sequence,
-        uint8_t **into, size_t *size,
-    ) noexcept nogil
-    cdef int hop(
-        self, const Segment *segment, uint64_t *offset, uint64_t sequence, size_t *length
-    ) noexcept nogil
-    cdef int read(
-        self, Spot start, uint64_t sequence, uint8_t **into, size_t *size
-    ) noexcept nogil
-    cdef int cut_or_failed(self, uint32_t number) noexcept nogil
-    cdef int read_by_hopping(
-        self, const Segment *segment, Spot start, uint64_t sequence,
-        uint8_t **into, size_t *size,
     ) noexcept nogil

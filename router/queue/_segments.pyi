@@ -1,4 +1,4 @@
-"""Segment files: their format, the table of those there are, reading beside the writer."""
+"""Segment files: their format, and the table of those there are."""
 
 from typing import final
 

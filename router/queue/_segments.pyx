@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Segment files: their format, the table of those there are, reading beside the writer.
+"""Segment files: their format, and the table of those there are.
 
 A segment `00000001.seg` is a page of header and then frames, each at a multiple of eight
 bytes; all numbers are big-endian:
@@ -15,13 +15,13 @@ or the end of the file, ends a segment.  The flushed mark is the highest sequenc
 be durable when the frame was written.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 cimport cython
 
 from router.queue._bytes cimport (
-    ABSENT, FAILED, FOUND, GONE, Spot, load32, load64, store32, store64,
+    ABSENT, FAILED, FOUND, GONE, load32, load64, store32, store64,
 )
 from router.queue._crc cimport crc32c
 from router.queue._disk cimport Disk
@@ -39,9 +39,6 @@ cdef extern from "pthread.h" nogil:
 cdef enum:
     VERSION = 1
     SUMMED_BYTES = 48       # of the header
-    HOP_BYTES = 65536       # read at once while looking for a sequence
-    NO_MEMORY = 12          # ENOMEM
-    MISSING = 2             # ENOENT
 
 cdef size_t RECORD_MAX = RECORD_BYTES_MAX
 cdef const char *MAGIC = b"vanbanlg"
@@ -370,121 +367,3 @@ cdef class Segments:
         self.fault.sequence = sequence
         pthread_mutex_unlock(&self.mutex)
         return FAILED
-
-    cdef int read_at(
-        self, const Segment *segment, uint64_t offset, size_t length, uint64_t sequence,
-        uint8_t **into, size_t *size,
-    ) noexcept nogil:
-        """Read the one frame that stands there: FOUND, GONE (it is another's), FAILED."""
-        cdef OpenFile held
-        cdef Frame frame
-        cdef int64_t count
-        cdef uint8_t *bytes = <uint8_t *>malloc(FRAME_BYTES + length)
-        if bytes == NULL:
-            return self.blame(BROKEN, NO_MEMORY, segment.number, offset, sequence)
-        count = self.acquire(segment.number, &held)
-        if count >= 0:
-            count = self.disk.read(held.file, bytes, FRAME_BYTES + length, offset)
-            self.let_go(&held)
-        if count < 0:
-            free(bytes)
-            return self.blame(BROKEN, <int>-count, segment.number, offset, sequence)
-        if not read_frame(bytes, count, segment.seed, &frame) or frame.length != length:
-            free(bytes)
-            return self.blame(DAMAGED, 0, segment.number, offset, sequence)
-        if frame.sequence != sequence:
-            free(bytes)
-            return GONE
-        memmove(bytes, bytes + FRAME_BYTES, length)
-        into[0] = bytes
-        size[0] = length
-        return FOUND
-
-    cdef int hop(
-        self, const Segment *segment, uint64_t *offset, uint64_t sequence, size_t *length
-    ) noexcept nogil:
-        """Go from frame to frame until that of a sequence: FOUND, ABSENT, FAILED.
-
-        Only heads are looked at; the reading that follows verifies what was found.
-        """
-        cdef OpenFile held
-        cdef int64_t count
-        cdef size_t at
-        cdef uint64_t found
-        cdef int status = FAILED
-        cdef uint8_t *bytes = <uint8_t *>malloc(HOP_BYTES)
-        if bytes == NULL:
-            return self.blame(BROKEN, NO_MEMORY, segment.number, offset[0], sequence)
-        count = self.acquire(segment.number, &held)
-        if count < 0:
-            free(bytes)
-            return self.blame(BROKEN, <int>-count, segment.number, offset[0], sequence)
-        while status == FAILED:
-            count = self.disk.read(held.file, bytes, HOP_BYTES, offset[0])
-            if count < 0:
-                break
-            at = 0
-            while at + FRAME_BYTES <= <size_t>count:
-                length[0] = load32(bytes + at + 4)
-                found = load64(bytes + at + 8)
-                if length[0] == 0 or length[0] > RECORD_MAX or found > sequence:
-                    status = ABSENT
-                elif found == sequence:
-                    status = FOUND
-                if status != FAILED:
-                    break
-                at += frame_bytes(length[0])
-            offset[0] += at
-            if count < FRAME_BYTES and status == FAILED:
-                status = ABSENT
-        self.let_go(&held)
-        free(bytes)
-        if count < 0:
-            return self.blame(BROKEN, <int>-count, segment.number, offset[0], sequence)
-        return status
-
-    cdef int read(
-        self, Spot start, uint64_t sequence, uint8_t **into, size_t *size
-    ) noexcept nogil:
-        """Read one record: FOUND (a copy, to be freed), ABSENT (cut), FAILED."""
-        cdef Segment segment
-        cdef int status
-        if start.size:
-            status = self.find(start.segment, &segment)
-            if status == FAILED:
-                return self.blame(BROKEN, MISSING, start.segment, start.offset, sequence)
-            if status == ABSENT:
-                return ABSENT
-            status = self.read_at(&segment, start.offset, start.size, sequence, into, size)
-            if status == FOUND:
-                return FOUND
-            if status == FAILED:
-                return self.cut_or_failed(segment.number)
-        if self.find_sequence(sequence, &segment) != FOUND:
-            return ABSENT
-        status = self.read_by_hopping(&segment, start, sequence, into, size)
-        return self.cut_or_failed(segment.number) if status == FAILED else status
-
-    cdef int cut_or_failed(self, uint32_t number) noexcept nogil:
-        """Tell a segment that was cut while it was looked for from one that can't be read."""
-        cdef Segment segment
-        if self.find(number, &segment) != ABSENT:
-            return FAILED
-        self.blame(FINE, 0, 0, 0, 0)
-        return ABSENT
-
-    cdef int read_by_hopping(
-        self, const Segment *segment, Spot start, uint64_t sequence,
-        uint8_t **into, size_t *size,
-    ) noexcept nogil:
-        cdef uint64_t offset = HEADER_BYTES
-        cdef size_t length
-        cdef int status
-        if segment.number == start.segment and start.offset > HEADER_BYTES:
-            offset = start.offset
-        status = self.hop(segment, &offset, sequence, &length)
-        if status == FOUND:
-            status = self.read_at(segment, offset, length, sequence, into, size)
-        if status == FOUND or status == FAILED:
-            return status
-        return self.blame(DAMAGED, 0, segment.number, offset, sequence)

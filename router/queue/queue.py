@@ -26,6 +26,7 @@ from router.limits import (
     PLACES_REMEMBERED_MAX,
 )
 from router.queue import reading, records
+from router.queue._leased import Leased
 from router.queue._readings import Places
 from router.queue.check import check_store
 from router.queue.history import history_of
@@ -38,7 +39,6 @@ from router.queue.records import (
     Conflict,
     DeliveryRow,
     Event,
-    Leased,
     Overfull,
     Repeated,
     RoomRecord,
@@ -55,6 +55,7 @@ Positions = Callable[[Sequence[int]], Mapping[int, int]]
 """Says where an address stands in each of these snapshots; -1 for nowhere."""
 
 _PAGE: Final = 2_048
+_FINAL: Final = frozenset({"delivered", "refused"})
 _NEW, _SAME, _OTHER_ID, _OTHER_KEY, _KEY_IN_USE, _TOO_MANY, _, _TOO_MANY_PENDING = range(8)
 
 
@@ -181,27 +182,29 @@ class Queue:
         A lease is not needed, membership in the audience is.  What is final stays as it
         is and is answered as repeated.
         """
-        if any(state not in {"delivered", "refused"} for _, state, _ in items):
+        if not items:
+            return []
+        _, state, reason = items[0]
+        keys = [key for key, said, why in items if said == state and why == reason]
+        alike = len(keys) == len(items) == len(set(keys))
+        if not _FINAL.issuperset((state,) if alike else (said for _, said, _ in items)):
             raise ValueError("a delivery is settled as delivered or refused")
-        first = items[0][1:] if items else ("", "")
-        keys = [item[0] for item in items]
-        alike = all(item[1:] == first for item in items) and len(set(keys)) == len(keys)
-        if 0 < len(items) <= ACKNOWLEDGE_DELIVERIES_MAX and alike:
-            return self._settle_alike(address, keys, first, at, unit, actor, positions)
+        if alike and len(keys) <= ACKNOWLEDGE_DELIVERIES_MAX:
+            return self._settle_alike(address, keys, state, reason, at, unit, actor, positions)
         return self._wish(address, items, at, unit, actor, positions)
 
     def _settle_alike(
-        self, address: int, keys: list[bytes], how: tuple[str, str], at: int, unit: int,
+        self, address: int, keys: list[bytes], state: str, reason: str, at: int, unit: int,
         actor: str, positions: Positions,
     ) -> list[Settlement]:  # fmt: skip
         known = self._known_places(address)
         while True:
             found = self.store.settle_alike(
                 address, unit or address, at, actor.encode("utf-8", "surrogatepass"), keys,
-                NUMBERS[how[0]], how[1].encode("utf-8", "surrogatepass"), Places(dict(known)),
+                NUMBERS[state], reason.encode("utf-8", "surrogatepass"), Places(dict(known)),
             )  # fmt: skip
             if isinstance(found, bytes):
-                return [SETTLEMENTS[code] for code in found]
+                return list(map(SETTLEMENTS.__getitem__, found))
             known.update(positions(found))
 
     def extend(

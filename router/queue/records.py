@@ -400,18 +400,6 @@ class Overfull(msgspec.Struct, frozen=True, gc=False):
     recipients: tuple[int, ...] = ()
 
 
-class Leased(msgspec.Struct, frozen=True, gc=False):
-    """One delivery handed out; `attempt` counts from 1, `accepted_at` is an instant."""
-
-    key: bytes
-    sequence: int
-    lane: int
-    attempt: int
-    envelope: bytes
-    facts: bytes
-    accepted_at: int
-
-
 class Settlement(msgspec.Struct, frozen=True, gc=False):
     """What became of one settled delivery.
 

@@ -14,7 +14,7 @@ from router.engine.judging import Judge
 from router.engine.outbox import OutboxReader
 from router.engine.redirecting import Redirections
 from router.engine.state import Rooms
-from router.queue import MemoryStore, Queue, Settlement, records, restored
+from router.queue import Leased, MemoryStore, Queue, Settlement, records, restored
 from router.queue._overlay import Overlay
 from router.queue.tables import ORDERED, TABLES
 from router.queue.transport import State
@@ -152,7 +152,7 @@ class Forgetful(MemoryStore):
     def _as_if_leased(self, one):
         kept = records.decode_acceptance(self.record(one[0]), one[0])
         attempt = one[4] + 1
-        return records.Leased(kept.key, one[0], one[3], attempt, kept.envelope, kept.facts, kept.at)
+        return Leased(kept.key, one[0], one[3], attempt, kept.envelope, kept.facts, kept.at)
 
 
 def test_a_lease_that_is_lost_without_trace():

@@ -1,0 +1,3 @@
+"""Reading single records of the log beside its writer."""
+
+__all__: list[str] = []
