@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from router.errors import OverloadedError
-from router.queue import LogStore, Queue
+from router.queue import LogStore, Queue, Settlement
 from router.queue.transport import NAMES
 from vanban_bench.peers.base import DuplicateError, bytes_below
 from vanban_bench.workloads.queue_documents import AT_US, Group, Reader
@@ -23,6 +23,7 @@ _LEASE_US: Final = 3_600 * _SECOND_US
 _TOGETHER: Final = 64
 _NEW: Final = 0
 _TRIES: Final = 60
+_SETTLED: Final = Settlement(True, "delivered")
 
 
 class OurStore:
@@ -118,7 +119,7 @@ class OurStore:
             reader.address, [(key, "delivered", "") for key in keys], at_us, reader.address,
             _ACTOR, _Places(reader),
         )  # fmt: skip
-        assert all(one.found and not one.repeated for one in answers)
+        assert answers == [_SETTLED] * len(answers)
 
     def settle_together(self, calls: Sequence[tuple[Reader, Sequence[bytes]]]) -> None:
         """Acknowledge for many recipients whose calls share flushes."""

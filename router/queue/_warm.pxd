@@ -34,9 +34,10 @@ cdef void digest_of(const uint8_t *key, uint8_t *digest) noexcept nogil  # 16 by
 
 cdef class Warm:
     cdef Line *lines
-    cdef uint32_t *places   # by key: 1 + the document's line
+    cdef uint32_t *places   # by key, four to a bucket, the newest first: tag, 1 + line
     cdef Shape *shapes
 
+    cdef Line *find(self, const uint8_t *key) noexcept nogil
     cdef void fetch_place(self, const uint8_t *key) noexcept nogil
     cdef void fetch_line(self, const uint8_t *key) noexcept nogil
     cdef void fetch_shape(self, const uint8_t *digest) noexcept nogil

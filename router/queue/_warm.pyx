@@ -14,7 +14,7 @@ asks for it looks into the overlays before.
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memmove
 
 from router.queue._bytes cimport Spot, load64
 from router.queue._keys cimport fold, prefetch, word
@@ -39,13 +39,23 @@ def _draw():
 _draw()
 
 
-cdef inline size_t place_of(const uint8_t *key, size_t places) noexcept nogil:
-    return fold(word(key) ^ SECRET[0], word(key + 8) ^ SECRET[1]) & (places - 1)
+cdef enum:
+    WAYS = 4
+    LINE_BITS = 18  # of a place; the other ones are a tag, so that few lines are looked at in vain
+
+cdef uint32_t LINE_MASK = (1 << LINE_BITS) - 1
+
+if WARM_DOCUMENTS > 1 << LINE_BITS - 1:
+    raise ValueError("WARM_DOCUMENTS is at most 131,072")
+
+
+cdef inline uint64_t mixed(const uint8_t *key) noexcept nogil:
+    return fold(word(key) ^ SECRET[0], word(key + 8) ^ SECRET[1])
 
 
 cdef void digest_of(const uint8_t *key, uint8_t *digest) noexcept nogil:
     """Mix a key so that all its bits look drawn: keys of one instant begin alike."""
-    cdef uint64_t one = fold(word(key) ^ SECRET[0], word(key + 8) ^ SECRET[1])
+    cdef uint64_t one = mixed(key)
     cdef uint64_t other = fold(word(key) ^ SECRET[1], one ^ SECRET[0])
     memcpy(digest, &one, 8)
     memcpy(digest + 8, &other, 8)
@@ -57,7 +67,7 @@ cdef class Warm:
 
     def __cinit__(self):
         self.lines = <Line *>calloc(LINES, sizeof(Line))
-        self.places = <uint32_t *>calloc(2 * LINES, sizeof(uint32_t))
+        self.places = <uint32_t *>calloc(LINES * WAYS, sizeof(uint32_t))
         self.shapes = <Shape *>calloc(SHAPES, sizeof(Shape))
         if self.lines == NULL or self.places == NULL or self.shapes == NULL:
             raise MemoryError
@@ -72,17 +82,28 @@ cdef class Warm:
 
     cdef void fetch_place(self, const uint8_t *key) noexcept nogil:
         """Have what is known of a key read from memory meanwhile."""
-        prefetch(&self.places[place_of(key, 2 * LINES)])
+        prefetch(&self.places[WAYS * (mixed(key) & (LINES - 1))])
 
     cdef void fetch_line(self, const uint8_t *key) noexcept nogil:
         """Have its document's line, too."""
-        cdef uint32_t at = self.places[place_of(key, 2 * LINES)]
-        if at:
-            prefetch(&self.lines[at - 1])
+        cdef Line *line = self.find(key)
+        if line != NULL:
+            prefetch(line)
 
     cdef void fetch_shape(self, const uint8_t *digest) noexcept nogil:
         """Have an audience read from memory meanwhile."""
-        prefetch(&self.shapes[place_of(digest, SHAPES)])
+        prefetch(&self.shapes[mixed(digest) & (SHAPES - 1)])
+
+    cdef Line *find(self, const uint8_t *key) noexcept nogil:
+        """Give the newest line whose place and tag are the key's, or NULL; not looked at."""
+        cdef uint64_t hash = mixed(key)
+        cdef const uint32_t *bucket = &self.places[WAYS * (hash & (LINES - 1))]
+        cdef uint32_t tag = <uint32_t>(hash >> 32) & ~LINE_MASK
+        cdef int i
+        for i in range(WAYS):
+            if bucket[i] & ~LINE_MASK == tag and bucket[i] & LINE_MASK:
+                return &self.lines[(bucket[i] & LINE_MASK) - 1]
+        return NULL
 
     cdef Line *line(self, uint64_t document) noexcept nogil:
         """Give a document's line, or NULL."""
@@ -92,11 +113,17 @@ cdef class Warm:
     cdef Line *keep(self, uint64_t document, const uint8_t *key) noexcept nogil:
         """Give a document's line, made when it has none."""
         cdef Line *line = &self.lines[document & (LINES - 1)]
+        cdef uint64_t hash
+        cdef uint32_t *bucket
         if line.document != document:
             line.document = document
             line.known = 0
             memcpy(line.key, key, 16)
-            self.places[place_of(key, 2 * LINES)] = <uint32_t>(document & (LINES - 1)) + 1
+            hash = mixed(key)
+            bucket = &self.places[WAYS * (hash & (LINES - 1))]
+            memmove(bucket + 1, bucket, (WAYS - 1) * sizeof(uint32_t))
+            bucket[0] = <uint32_t>(hash >> 32) & ~LINE_MASK
+            bucket[0] |= <uint32_t>(document & (LINES - 1)) + 1
         return line
 
     cdef void keep_sender(
@@ -136,14 +163,14 @@ cdef class Warm:
 
     cdef uint64_t document_of(self, const uint8_t *key) noexcept nogil:
         """Return the document of a key of 16 bytes, 0 when it is not here."""
-        cdef uint32_t at = self.places[place_of(key, 2 * LINES)]
-        if at == 0 or memcmp(self.lines[at - 1].key, key, 16) != 0:
+        cdef const Line *line = self.find(key)
+        if line == NULL or memcmp(line.key, key, 16) != 0:
             return 0
-        return self.lines[at - 1].document
+        return line.document
 
     cdef uint64_t audience_of(self, uint64_t snapshot, const uint8_t *digest) noexcept nogil:
         """Return the number of an audience by 16 bytes of its digest, 0 when it is not here."""
-        cdef Shape *shape = &self.shapes[place_of(digest, SHAPES)]
+        cdef Shape *shape = &self.shapes[mixed(digest) & (SHAPES - 1)]
         if shape.snapshot != snapshot or memcmp(shape.digest, digest, 16) != 0:
             return 0
         return shape.audience
@@ -152,6 +179,6 @@ cdef class Warm:
         self, uint64_t snapshot, const uint8_t *digest, uint64_t audience
     ) noexcept nogil:
         """Keep the number of an audience."""
-        cdef Shape *shape = &self.shapes[place_of(digest, SHAPES)]
+        cdef Shape *shape = &self.shapes[mixed(digest) & (SHAPES - 1)]
         shape.snapshot, shape.audience = snapshot, audience
         memcpy(shape.digest, digest, 16)
