@@ -19,13 +19,15 @@ cdef enum:
     SLOTS_FIRST_SHIFT = 58
     FAR = 12   # ranks ahead: its key is fetched
     NEAR = 5   # its value is: the key is there by then
+    REMOVED = 1
+    NEW = 2    # nothing below has the key: when it is removed again, there is nothing to remove
 
 
 ctypedef struct Held:  # a value; 16 bytes, the last one so that a key behind it knows its size
     uint8_t *value
     uint32_t size
     uint16_t slack      # unused bytes behind the value
-    uint8_t gone
+    uint8_t gone        # REMOVED, and NEW
     uint8_t key_size
 
 

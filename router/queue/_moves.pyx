@@ -292,13 +292,15 @@ cdef void forget_open(State state, uint32_t address, const Move *move) noexcept 
 
 
 cdef void keep_open(
-    State state, const Changes *changes, const Move *move, int64_t expires, uint8_t attempts
+    State state, const Changes *changes, const Move *move, int64_t expires, uint8_t attempts,
+    bint first
 ) noexcept nogil:
     """Keep the row by which an inbox finds an open delivery below its cursor."""
     cdef uint8_t[13] key
     cdef uint8_t[OPEN_BYTES] row
     if final(move.state) or move.state == DEAD:
-        forget_open(state, changes.address, move)
+        if not first:
+            forget_open(state, changes.address, move)
         return
     store32(key, changes.address)
     key[4] = move.lane
@@ -310,7 +312,10 @@ cdef void keep_open(
     row[OPEN_ATTEMPTS] = attempts
     row[OPEN_STATE] = move.state
     store16(row + 30, 0)
-    state.put(OPEN, key, 13, row, OPEN_BYTES)
+    if first:  # it had no row before
+        state.put_new(OPEN, key, 13, row, OPEN_BYTES)
+    else:
+        state.put(OPEN, key, 13, row, OPEN_BYTES)
 
 
 cdef void tell_sender(State state, const Move *move, uint64_t sequence) noexcept nogil:
@@ -361,7 +366,9 @@ cdef int apply_move(
         row[ENT_STANDING]  # then all of them were counted out when it became so
     ):
         count_pending(state, row, move.rank, changes.address, -1 if cell.state <= LEASED else 1)
-    keep_open(state, changes, move, <int64_t>load64(row + ENT_EXPIRES), cell.attempts)
+    keep_open(
+        state, changes, move, <int64_t>load64(row + ENT_EXPIRES), cell.attempts, not cell.sequence
+    )
     if move.state == DEAD:
         tell_sender(state, move, sequence)
     cell.state = move.state

@@ -45,6 +45,10 @@ cdef class Overlay:
     cdef int put(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
     ) noexcept nogil
+    # As `put`, of a key that neither a lower layer nor the base has.
+    cdef int put_new(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
+    ) noexcept nogil
     # As `put`; the value's own bytes, to be changed in place, or NULL.
     cdef uint8_t *place(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size

@@ -30,8 +30,10 @@ class Overlay:
     def items(self) -> int:
         """Keys held, tombstones included."""
 
-    def set(self, table: int, key: builtins.bytes, value: builtins.bytes) -> None:
-        """Put a value; MemoryError when there is no memory."""
+    def set(
+        self, table: int, key: builtins.bytes, value: builtins.bytes, *, new: bool = False
+    ) -> None:
+        """Put a value (`new`: nothing below has its key); MemoryError: there is none."""
 
     def delete(self, table: int, key: builtins.bytes) -> None:
         """Leave a tombstone; MemoryError when there is no memory."""

@@ -18,7 +18,7 @@ from libc.string cimport memcpy, memmove, memset
 from router.queue._arena cimport empty, take
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, GONE, Slice, load64, store64
 from router.queue._cells cimport (
-    KEY_BYTES_MAX, SUFFIX_BYTES, TABLES_MAX, Group, Held, Item, Loose, Slot, Table, bound,
+    KEY_BYTES_MAX, NEW, REMOVED, SUFFIX_BYTES, TABLES_MAX, Group, Held, Item, Loose, Slot, Table, bound,
     clear_table, compare_item, fetch_ahead, group_of, grow_slots, held_of, item_from, look,
     loose_of, prefix_of, sort_table,
 )
@@ -28,6 +28,7 @@ __all__ = ["Overlay"]
 
 cdef enum:
     ITEMS_FIRST = 2
+    PASSED = 3        # of a walk: new here and removed again
     ITEMS_SMALL = 64  # arrays up to this many items lie in the arena
 
 
@@ -39,7 +40,7 @@ cdef inline int show_place(Place *place) noexcept nogil:
     place.suffix = item.suffix
     place.value.data = item.held.value
     place.value.size = item.held.size
-    place.gone = item.held.gone
+    place.gone = item.held.gone & REMOVED
     return FOUND
 
 
@@ -114,6 +115,11 @@ cdef class Overlay:
     ) noexcept nogil:
         return FAILED if self._store(table, key, size, value, value_size, 0) == NULL else 0
 
+    cdef int put_new(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
+    ) noexcept nogil:
+        return FAILED if self._store(table, key, size, value, value_size, NEW) == NULL else 0
+
     cdef uint8_t *place(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t value_size
     ) noexcept nogil:
@@ -121,7 +127,7 @@ cdef class Overlay:
         return NULL if held == NULL else held.value
 
     cdef int remove(self, int table, const uint8_t *key, size_t size) noexcept nogil:
-        return FAILED if self._store(table, key, size, NULL, 0, 1) == NULL else 0
+        return FAILED if self._store(table, key, size, NULL, 0, REMOVED) == NULL else 0
 
     cdef Held *_store(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value,
@@ -155,7 +161,7 @@ cdef class Overlay:
         held.value = own
         held.size = <uint32_t>value_size
         held.slack = <uint16_t>(room - value_size if room - value_size < 65535 else 65535)
-        held.gone = gone
+        held.gone = gone | (held.gone & NEW)
         return held
 
     cdef Held *_store_exact(
@@ -279,7 +285,7 @@ cdef class Overlay:
         cdef Held *held = self._held(table, key, size)
         if held == NULL:
             return ABSENT
-        if held.gone:
+        if held.gone & REMOVED:
             return GONE
         value.data = held.value
         value.size = held.size
@@ -306,7 +312,7 @@ cdef class Overlay:
         self, int table, const uint8_t *key, size_t size, size_t *value_size
     ) noexcept nogil:
         cdef Held *held = self._held(table, key, size)
-        if held == NULL or held.gone or held.size == 0:
+        if held == NULL or held.gone & REMOVED or held.size == 0:
             return NULL
         value_size[0] = held.size
         return held.value
@@ -349,6 +355,7 @@ cdef class Overlay:
         cdef const uint8_t *at
         cdef Group *group
         cdef bint before
+        cdef int found
         if not of.is_sorted:
             return FAILED
         while low < high:
@@ -368,25 +375,29 @@ cdef class Overlay:
         walk.index = 0
         if grouped and low < of.rank_count:
             walk.index = item_from(group_of(of.ranks[low].key), key, size)
-        return self._show(walk)
+        found = self._show(walk)
+        return self.next(walk) if found == PASSED else found
 
     cdef int next(self, Walk *walk) noexcept nogil:
         cdef Table *of = &self.tables[walk.table]
+        cdef int found = PASSED
         if not of.is_sorted:
             return FAILED
-        if walk.rank >= of.rank_count:
-            return ABSENT
-        if of.ordered and not of.nested:
+        while found == PASSED:
+            if walk.rank >= of.rank_count:
+                return ABSENT
             walk.index += 1
-            if walk.index < group_of(of.ranks[walk.rank].key).count:
-                return self._show(walk)
-            walk.index = 0
-        walk.rank += 1
-        fetch_ahead(of, walk.rank)
-        return self._show(walk)
+            if not of.ordered or of.nested or (
+                walk.index >= group_of(of.ranks[walk.rank].key).count
+            ):
+                walk.index = 0
+                walk.rank += 1
+                fetch_ahead(of, walk.rank)
+            found = self._show(walk)
+        return found
 
     cdef int _show(self, Walk *walk) noexcept nogil:
-        """Set what stands at a rank and, in a group, at an index."""
+        """Set what stands at a rank and, in a group, at an index; PASSED: nobody need know."""
         cdef Table *of = &self.tables[walk.table]
         cdef const uint8_t *key
         cdef Group *group
@@ -411,8 +422,8 @@ cdef class Overlay:
             walk.key.size = group.key_size + SUFFIX_BYTES
         walk.value.data = held.value
         walk.value.size = held.size
-        walk.gone = held.gone
-        return FOUND
+        walk.gone = held.gone & REMOVED
+        return PASSED if held.gone == NEW | REMOVED else FOUND
 
     # --- for tests and dumps -------------------------------------------------------------
 
@@ -424,10 +435,10 @@ cdef class Overlay:
         if len(key) < spare or len(key) > KEY_BYTES_MAX:
             raise ValueError(f"a key has {spare} to {KEY_BYTES_MAX} bytes, not {len(key)}")
 
-    def set(self, int table, bytes key, bytes value):
-        """Put a value; MemoryError when there is no memory."""
+    def set(self, int table, bytes key, bytes value, *, bint new=False):
+        """Put a value (`new`: nothing below has its key); MemoryError: there is none."""
         self._check(table, key)
-        if self.put(table, key, len(key), value, len(value)) == FAILED:
+        if self._store(table, key, len(key), value, len(value), NEW if new else 0) == NULL:
             raise MemoryError
 
     def delete(self, int table, bytes key):

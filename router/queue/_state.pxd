@@ -54,6 +54,9 @@ cdef class State:
     cdef void put(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
     ) noexcept nogil
+    cdef void put_new(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
+    ) noexcept nogil
     cdef uint8_t *place(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
     ) noexcept nogil

@@ -185,6 +185,18 @@ cdef class State:
         if done == FAILED:
             self.failed = True
 
+    cdef void put_new(
+        self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
+    ) noexcept nogil:
+        """Store a value under a key that has none in any layer, not even a removed one below:
+        removed before the next checkpoint, it costs that nothing."""
+        cdef int done = (
+            self.two.put_new(table, key, size, value, held) if self.second
+            else self.one.put_new(table, key, size, value, held)
+        )
+        if done == FAILED:
+            self.failed = True
+
     cdef uint8_t *place(
         self, int table, const uint8_t *key, size_t size, const uint8_t *value, size_t held
     ) noexcept nogil:

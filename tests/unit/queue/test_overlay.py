@@ -49,6 +49,36 @@ def test_a_removed_key_can_be_put_again(overlay: Overlay) -> None:
     assert overlay.items == 2
 
 
+def test_what_is_new_here_and_removed_again_is_nobodys_business_below(overlay: Overlay) -> None:
+    """Readers see it gone; whoever writes the changes down never meets it."""
+    for table, stem in ((EXACT, b"p"), (ORDERED, b"p"), (ORDERED, b"q")):
+        for place in range(4):
+            overlay.set(table, stem + number(place), b"new", new=True)
+        overlay.set(table, stem + number(9), b"old")
+        for place in (0, 2, 3, 9):
+            overlay.delete(table, stem + number(place))
+        overlay.set(table, stem + number(2), b"again")
+        assert overlay.get(table, stem + number(0)) is None
+    left = [(1, b"new"), (2, b"again"), (9, None)]
+    assert sorted(overlay.walk(EXACT)) == [(b"p" + number(n), value) for n, value in left]
+    assert overlay.walk(ORDERED) == [
+        (stem + number(n), value) for stem in (b"p", b"q") for n, value in left
+    ]
+    assert overlay.group(ORDERED, b"q") == [
+        (0, None), (1, b"new"), (2, b"again"), (3, None), (9, None),
+    ]  # fmt: skip
+    assert overlay.walk(ORDERED, b"p" + number(3)) == overlay.walk(ORDERED)[2:]
+
+
+def test_a_group_that_is_all_new_and_removed_is_passed_by(overlay: Overlay) -> None:
+    for stem in (b"a", b"b", b"c"):
+        overlay.set(ORDERED, stem + number(1), b"", new=True)
+        overlay.delete(ORDERED, stem + number(1))
+        assert overlay.walk(ORDERED) == []
+    overlay.set(ORDERED, b"b" + number(7), b"left")
+    assert overlay.walk(ORDERED) == [(b"b" + number(7), b"left")]
+
+
 def test_tables_do_not_share_keys(overlay: Overlay) -> None:
     overlay.set(EXACT, b"p" + number(1), b"exact")
     with pytest.raises(KeyError):
