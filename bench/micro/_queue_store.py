@@ -107,10 +107,12 @@ class OurStore:
         return keys
 
     def lease(self, reader: Reader, limit: int, at_us: int = AT_US) -> list[bytes]:
-        """Hand out documents with their bytes; return their keys."""
+        """Hand out documents, each body as bytes of its own as peers give it; return their keys."""
         leased = self.opened.lease(
             reader.address, reader.topics, _Places(reader), limit, at_us + _LEASE_US, at_us, _ACTOR
         )
+        bodies = [one.envelope for one in leased]
+        assert len(bodies) == len(leased)
         return [one.key for one in leased]
 
     def settle(self, reader: Reader, keys: Sequence[bytes], at_us: int = AT_US) -> None:

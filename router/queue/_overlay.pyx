@@ -18,8 +18,8 @@ from libc.string cimport memcpy, memmove, memset
 from router.queue._arena cimport empty, take
 from router.queue._bytes cimport ABSENT, FAILED, FOUND, GONE, Slice, load64, store64
 from router.queue._cells cimport (
-    KEY_BYTES_MAX, NEW, REMOVED, SUFFIX_BYTES, TABLES_MAX, Group, Held, Item, Loose, Slot, Table, bound,
-    clear_table, compare_item, fetch_ahead, group_of, grow_slots, held_of, item_from, look,
+    KEY_BYTES_MAX, NEW, REMOVED, SUFFIX_BYTES, TABLES_MAX, Group, Held, Item, Loose, Slot, Table,
+    bound, clear_table, compare_item, fetch_ahead, group_of, grow_slots, held_of, item_from, look,
     loose_of, prefix_of, sort_table,
 )
 from router.queue._keys cimport compare, hash_of, key_size_of, prefetch
