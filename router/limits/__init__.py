@@ -333,6 +333,8 @@ WARM_DOCUMENTS: Final = 131_072
 """Documents whose key, sender and place are kept in memory, a power of two: 18 MB."""
 WARM_AUDIENCES: Final = 32_768
 """Audiences whose number is kept in memory by their digest, a power of two: 1 MB."""
+KEY_FILTER_BYTES_MAX: Final = 25_165_824
+"""Memory of the filter that knows which documents' keys are new: 14 million since a start."""
 NAME_FILTER_BYTES_MAX: Final = 100_663_296
 """Memory of the filter that knows which names are new: some 60 million of them."""
 DOCUMENT_CACHE_BYTES_MAX: Final = 67_108_864

@@ -15,6 +15,7 @@ cdef class Filter:
     cdef int count
     cdef readonly bint complete          # holds every name there is; else it answers yes
     cdef readonly uint64_t bytes
+    cdef uint64_t bytes_max
 
     cdef void add(self, const uint8_t *digest) noexcept nogil
     cdef void fetch(self, const uint8_t *digest) noexcept nogil

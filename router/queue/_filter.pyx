@@ -27,9 +27,13 @@ cdef uint64_t BYTES_MAX = NAME_FILTER_BYTES_MAX
 
 
 cdef class Filter:
-    """A growing set of 16-byte digests that may say yes too often, never no."""
+    """A growing set of 16-byte digests that may say yes too often, never no.
 
-    def __cinit__(self):
+    It holds at most `bytes_max` of memory.
+    """
+
+    def __cinit__(self, uint64_t bytes_max=BYTES_MAX):
+        self.bytes_max = bytes_max
         memset(self.bits, 0, sizeof(self.bits))
         self.count = 0
         self.bytes = 0
@@ -43,7 +47,7 @@ cdef class Filter:
     cdef int grow(self) noexcept nogil:
         """Put a larger filter beside the full ones: 0, or -1 when there is no room."""
         cdef uint64_t lines = FIRST_LINES if not self.count else 4 * self.lines[self.count - 1]
-        if self.count == FILTERS_MAX or self.bytes + lines * 64 > BYTES_MAX:
+        if self.count == FILTERS_MAX or self.bytes + lines * 64 > self.bytes_max:
             return -1
         self.bits[self.count] = <uint64_t *>calloc(lines, 64)
         if self.bits[self.count] == NULL:

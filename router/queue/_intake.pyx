@@ -161,7 +161,7 @@ cdef void fetch_ahead(State state, const uint8_t *record, size_t size) noexcept 
         return
     state.names.fetch(record + ACC_NAME)
     digest_of(record + ACC_KEY, name)
-    state.names.fetch(name)
+    state.keys.fetch(name)
     dated_key(key, load16(record + ACC_YEAR), record + ACC_NAME)
     state.fetch(IDS, key, 18, False)
     if record[ACC_FLAGS] & FLAG_IDEM:

@@ -161,7 +161,7 @@ cdef class Overlay:
         held.value = own
         held.size = <uint32_t>value_size
         held.slack = <uint16_t>(room - value_size if room - value_size < 65535 else 65535)
-        held.gone = gone | (held.gone & NEW)
+        held.gone = (gone & REMOVED) | (held.gone & NEW)  # a tombstone stays one for the base
         return held
 
     cdef Held *_store_exact(
@@ -210,6 +210,7 @@ cdef class Overlay:
             if at < group.count and group.items[at].suffix == suffix:
                 return self._fill(&group.items[at].held, value, value_size, gone)
         memset(&held, 0, sizeof(Held))
+        held.gone = gone & NEW
         if self._fill(&held, value, value_size, gone) == NULL:
             return NULL
         if slot.key == NULL:

@@ -40,7 +40,8 @@ cdef class State:
     cdef size_t scratch_size
     cdef uint8_t *joint       # for values in two pieces; the second may lie in `scratch`
     cdef size_t joint_size
-    cdef Filter names   # of IDS, IDEMPOTENCY, NUMBERS, without their years; keys since a start
+    cdef Filter names   # of IDS, IDEMPOTENCY, NUMBERS, without their years
+    cdef Filter keys    # of documents, since the start
     cdef uint8_t[16] last_key  # the highest one at the start
     cdef Warm warm
     cdef Pending pending  # written to one address by name and open

@@ -20,6 +20,7 @@ from router.queue._overlay cimport Overlay
 from router.queue._pending cimport Pending
 from router.queue._warm cimport Warm, digest_of
 
+from router.limits import KEY_FILTER_BYTES_MAX
 from router.queue.tables import ORDERED
 
 __all__ = ["State"]
@@ -33,6 +34,7 @@ cdef class State:
         self.two = Overlay(ORDERED)
         self.base = base
         self.names = Filter()
+        self.keys = Filter(KEY_FILTER_BYTES_MAX)
         self.pending = Pending()
         self.warm = Warm()
         self.second = False
@@ -104,7 +106,7 @@ cdef class State:
         cdef Slice value
         if memcmp(key, self.last_key, 16) > 0:
             digest_of(key, name)
-            if not self.names.may_hold(name):
+            if not self.keys.may_hold(name):
                 return True
         return self.get(KEYS, key, 16, &value) != FOUND
 
@@ -112,7 +114,7 @@ cdef class State:
         """Remember that a key stands for a document."""
         cdef uint8_t[16] name
         digest_of(key, name)
-        self.names.add(name)
+        self.keys.add(name)
 
     cdef int recall_keys(self) noexcept nogil:
         """Learn from the base, at a start, which key is the highest."""
@@ -126,6 +128,8 @@ cdef class State:
         found = self.base.below(cursor, most, 16, &key, &value)
         if found == FOUND and key.size == 16:
             memcpy(self.last_key, key.data, 16)
+        elif found == FOUND:  # no key of ours: who knows what stands below; all are looked up
+            memset(self.last_key, 0xFF, 16)
         self.base.done(cursor)
         return FAILED if found == FAILED else FOUND
 

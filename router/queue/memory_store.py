@@ -108,6 +108,11 @@ class MemoryStore(Store):
         with self._dying():
             return super().take(*arguments, **named)
 
+    def append_joinings(self, *arguments: Any, **named: Any) -> Any:
+        """Queue again what is dead; see `Store.append_joinings`.  SimulatedCrashError, too."""
+        with self._dying():
+            return super().append_joinings(*arguments, **named)
+
     def settle(self, *arguments: Any, **named: Any) -> Any:
         """Do what a recipient wants; see `Store.settle`.  Raises SimulatedCrashError, too."""
         with self._dying():

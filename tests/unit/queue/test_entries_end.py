@@ -9,6 +9,7 @@ from support.stores import (
     AT,
     KINDS,
     SECOND,
+    MemoryBox,
     acceptance,
     audience_of,
     box_of,
@@ -19,6 +20,7 @@ from support.stores import (
 )
 
 from router.queue import MemoryDisk, MemoryStore, State, after
+from router.queue.memory_store import SimulatedCrashError, Trouble
 from router.queue.queue import Queue
 from router.queue.records import (
     Joining,
@@ -216,6 +218,22 @@ def test_what_is_not_dead_any_more_is_not_handed_out_anew(queue):
     assert not queue.store.append_joinings([late[2]]), "another entry has it since"
     assert [one.sequence for one in lease(queue, 1, AT + 2)] == [2]
     assert [one.sequence for one in lease(queue, 2, AT + 2)] == [1]
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CRASH_BEFORE, Trouble.CRASH_AFTER])
+def test_a_crash_keeps_what_is_handed_out_anew_whole_or_drops_it(trouble):
+    box = MemoryBox()
+    queue = Queue(box.open())
+    queue.accept([acceptance(1, [1, 2])])
+    die(queue, 1, 2)
+    queue.store.flush()
+    again = [joining(queue, 1, [1]), joining(queue, 1, [2])]
+    box.disk.trouble_at(1, trouble)
+    with pytest.raises(SimulatedCrashError):
+        queue.store.append_joinings(again)
+    queue = Queue(box.open())
+    assert counted(queue)["dead"] == (0 if trouble is Trouble.CRASH_AFTER else 2)
+    assert queue.check() == []
 
 
 def test_what_ended_with_its_entry_is_not_handed_out_anew(queue):

@@ -70,6 +70,16 @@ def test_what_is_new_here_and_removed_again_is_nobodys_business_below(overlay: O
     assert overlay.walk(ORDERED, b"p" + number(3)) == overlay.walk(ORDERED)[2:]
 
 
+def test_what_is_called_new_over_a_tombstone_is_still_removed_below(overlay: Overlay) -> None:
+    for table in (EXACT, ORDERED):
+        key = b"p" + number(1)
+        overlay.delete(table, key)
+        overlay.set(table, key, b"v", new=True)
+        assert overlay.walk(table) == [(key, b"v")]
+        overlay.delete(table, key)
+        assert overlay.walk(table) == [(key, None)]
+
+
 def test_a_group_that_is_all_new_and_removed_is_passed_by(overlay: Overlay) -> None:
     for stem in (b"a", b"b", b"c"):
         overlay.set(ORDERED, stem + number(1), b"", new=True)

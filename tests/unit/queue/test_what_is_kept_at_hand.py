@@ -8,8 +8,12 @@ import sys
 import pytest
 from support.stores import AT, KINDS, acceptance, box_of, member_of, topics_for
 
+from router.queue._filter import Filter
+from router.queue._overlay import Overlay
+from router.queue.memory_store import MemoryDisk, MemoryStore
 from router.queue.queue import Queue
 from router.queue.records import Accepted
+from router.queue.tables import ORDERED, TABLES
 
 _SEEDS = """
 import router.limits
@@ -56,6 +60,35 @@ def test_a_key_is_known_again_after_a_start_below_and_above_those_of_before(box,
     assert queue.counts()["documents"] == 4
     assert queue.check() == []
     queue.close()
+
+
+def test_a_strange_key_in_the_base_makes_no_used_one_new():
+    """Whatever stands last in the table of keys: what is not known is looked up."""
+    disk = MemoryDisk()
+    key = b"a key: 16 bytes."
+    queue = Queue(MemoryStore(disk))
+    queue.accept([acceptance(1, [3], key=key)])
+    queue.store.checkpoint()
+    disk.base = disk.base.copy()
+    queue.close()
+    strange = Overlay(ORDERED)
+    strange.set(TABLES.index("keys"), b"\xff" * 5, bytes(8))
+    disk.base.apply(strange)
+    queue = Queue(MemoryStore(disk))
+    with pytest.raises(ValueError, match="in use"):
+        queue.accept([acceptance(2, [3], key=key)])
+    queue.close()
+
+
+def test_keys_do_not_take_the_room_of_names():
+    """A filter that is full answers "perhaps" for good: each has its own bound."""
+    filters = Filter(300_000), Filter()
+    for number in range(170_000):
+        for one in filters:
+            one.put(number.to_bytes(8, "little") * 2)
+    assert [one.complete for one in filters] == [False, True]
+    assert filters[0].bytes == 0
+    assert all(bytes(16) in one for one in filters)
 
 
 def test_what_is_untouched_is_handed_out_the_same_before_and_after_checkpoints(box):
