@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from vanban_bench.micro._queue_machine import touch_memory
 from vanban_bench.micro._queue_slices import (
     Scale,
     Slice,
@@ -38,6 +39,8 @@ def rows(sides: Sequence[Side], tree: Tree, scale: Scale, home: Path) -> Iterato
     feed = Feed(letters)
     ours = sides[0]
     for size in GROUPS:
+        if not scale.tiny:
+            touch_memory()
         found = accept_in_turn(sides, dict.fromkeys([s.name for s in sides], feed), size, scale,
                                home)  # fmt: skip
         for place, side in enumerate(sides[1:]):

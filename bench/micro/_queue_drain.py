@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from vanban_bench.micro._queue_machine import touch_memory
 from vanban_bench.micro._queue_slices import Scale, Slice, in_turn, row_against, said
 from vanban_bench.peers.base import Side
 from vanban_bench.rows import DigestMismatchError, Row
@@ -75,6 +76,8 @@ class Drainer:
 
 def rows(sides: Sequence[Side], tree: Tree, scale: Scale, home: Path, digest: str) -> Iterator[Row]:
     """Measure draining; `sides` begin with our store, `digest` is of what all handed out."""
+    if not scale.tiny:
+        touch_memory()
     drainers = [Drainer(side, home / f"{side.name}-drain", tree, scale) for side in sides]
     try:
         found = in_turn({one.side.name: one.slice for one in drainers}, scale)

@@ -23,6 +23,7 @@ from vanban_bench.micro import (
     _queue_inbox,
     _queue_reopen,
 )
+from vanban_bench.micro._queue_machine import touch_memory
 from vanban_bench.micro._queue_slices import Scale
 from vanban_bench.micro._queue_store import OurStore
 from vanban_bench.micro._queue_world import World
@@ -51,6 +52,8 @@ def rows(tiny: bool, rounds: int = ROUNDS_MIN, directory: Path | None = None) ->
         scale = Scale.of(tiny, rounds, home)
         tree = country_of(*scale.units)
         yield from _beside_peers(tree, scale, home)
+        if not tiny:
+            touch_memory()
         yield from _queue_broadcast.rows(scale, home)
         yield from _alone(tree, scale, home)
 
