@@ -108,10 +108,10 @@ class MemoryStore(Store):
         with self._dying():
             return super().take(*arguments, **named)
 
-    def append_joinings(self, *arguments: Any, **named: Any) -> Any:
+    def append_joinings(self, records: list[bytes]) -> bool:
         """Queue again what is dead; see `Store.append_joinings`.  SimulatedCrashError, too."""
         with self._dying():
-            return super().append_joinings(*arguments, **named)
+            return super().append_joinings(records)
 
     def settle(self, *arguments: Any, **named: Any) -> Any:
         """Do what a recipient wants; see `Store.settle`.  Raises SimulatedCrashError, too."""
