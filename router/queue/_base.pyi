@@ -1,6 +1,6 @@
 """The base: the state at the last checkpoint; and the one that lies in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 
 from typing_extensions import disjoint_base
@@ -31,6 +31,16 @@ class Base:
 
     def info(self) -> dict[str, int]:
         """Return sizes by name, for statistics: bytes, pages, readers, rows."""
+
+    def copy_still_to(
+        self, path: str | PathLike[str], tell: Callable[[int], object] | None,
+        goes_on: Callable[[], bool],
+    ) -> bool:  # fmt: skip
+        """Write the file as it is as `path`/data.mdb, without a reading: nobody may write to it.
+
+        `tell`, if any, gets the bytes copied; when `goes_on()` is false nothing is left, and
+        False is returned.  Raises StorageError, ClosedError; NotImplementedError: no file.
+        """
 
     def copy_to(self, path: str | PathLike[str]) -> None:
         """Write the present state as `path`/data.mdb.  NotImplementedError: none on disk."""

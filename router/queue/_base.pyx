@@ -95,6 +95,14 @@ cdef class Base:
         """Return sizes by name, for statistics: bytes, pages, readers, rows."""
         return {}
 
+    def copy_still_to(self, path, tell, goes_on):
+        """Write the file as it is as `path`/data.mdb, without a reading: nobody may write to it.
+
+        `tell`, if any, gets the bytes copied; when `goes_on()` is false nothing is left, and
+        False is returned.  Raises StorageError, ClosedError; NotImplementedError: no file.
+        """
+        raise NotImplementedError
+
     def copy_to(self, path):
         """Write the present state as `path`/data.mdb.  NotImplementedError: none on disk."""
         raise NotImplementedError

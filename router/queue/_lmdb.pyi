@@ -1,6 +1,6 @@
 """The base in LMDB, through its own functions and without the GIL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 
 from typing_extensions import disjoint_base
@@ -47,6 +47,12 @@ class LmdbBase(Base):
 
         Raises StorageError, ClosedError.
         """
+
+    def copy_still_to(
+        self, path: str | PathLike[str], tell: Callable[[int], object] | None,
+        goes_on: Callable[[], bool],
+    ) -> bool:  # fmt: skip
+        """Write the file as it is: see `Base.copy_still_to`."""
 
     def copy_to(self, path: str | PathLike[str]) -> None:
         """Write the present state, compacted, as `path`/data.mdb; the directory may be there.

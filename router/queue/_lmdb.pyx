@@ -37,7 +37,9 @@ from router.errors import StorageError
 from router.limits import COMMIT_PLAIN_BYTES, MAP_BYTES, MAP_BYTES_32BIT, STORE_TABLES_MAX
 from router.queue._lmdb_calls import PROBLEM, describe
 from router.queue.commit_note import open_note
-from router.queue.environment import Gate, claim, copy_into, mend_length, prepare, refusal, release
+from router.queue.environment import (
+    Gate, claim, copy_file_into, copy_into, mend_length, prepare, refusal, release,
+)
 
 __all__ = ["LmdbBase"]
 
@@ -396,12 +398,22 @@ cdef class LmdbBase(Base):
             return {
                 "map_bytes": info.map_size,
                 "file_bytes": length_of(self._file),
-                "used_bytes": (info.last_page + 1) * self._page_size,
+                "used_bytes": self._used(),
                 "free_pages": free_pages,
                 "page_bytes": self._page_size,
                 "readers": info.readers,
                 "last_transaction": info.last_transaction,
             }
+
+    def copy_still_to(self, path, tell, goes_on):
+        """Write the file as it is: see `Base.copy_still_to`."""
+        with self._gate.inside():
+            return copy_file_into(Path(path), self._file, self._used(), tell, goes_on)
+
+    def _used(self):
+        cdef EnvironmentInfo info
+        self._raise_if(lmdb.env_info(self._env, &info))
+        return (info.last_page + 1) * self._page_size
 
     def copy_to(self, path):
         """Write the present state, compacted, as `path`/data.mdb; the directory may be there.

@@ -25,7 +25,8 @@ from router.errors import StorageError
 from router.limits import MAP_BYTES, MAP_BYTES_32BIT, STORE_READERS_MAX, STORE_TABLES_MAX
 from router.queue.commit_note import undo_commit
 from router.queue.environment import (
-    DATA, Gate, claim, copy_into, mend_length, prepare, refusal, release, true_reason,
+    DATA, Gate, claim, copy_file_into, copy_into, mend_length, prepare, refusal, release,
+    true_reason,
 )
 
 __all__ = ["PyLmdbBase"]
@@ -288,6 +289,11 @@ cdef class PyLmdbBase(Base):
                 "readers": info["num_readers"],
                 "last_transaction": info["last_txnid"],
             }
+
+    def copy_still_to(self, path, tell, goes_on):
+        """Write the file as it is: see `Base.copy_still_to`."""
+        with self._gate.inside(), open(self._path / DATA, "rb") as file:
+            return copy_file_into(Path(path), file.fileno(), self._used(), tell, goes_on)
 
     def copy_to(self, path):
         """Write the present state, compacted, as `path`/data.mdb; the directory may be there.

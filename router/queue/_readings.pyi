@@ -1,7 +1,6 @@
 """What can be read of a store.  Every reading sees every answered write."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from os import PathLike
 from typing import final
 
 from typing_extensions import disjoint_base
@@ -46,12 +45,6 @@ class Readings(Pipeline):
 
     def log_bytes(self) -> int:
         """Return what the log's segments take on the disk; 0 where there is no log."""
-
-    def copy_base(self, path: str | PathLike[str]) -> None:
-        """Write the state as of the last checkpoint as `path`/data.mdb, beside all others.
-
-        The one reading that may take long: see `LmdbBase.copy_to`.
-        """
 
     def find(
         self, id_name: bytes, key_name: bytes | None, content: bytes, years: tuple[int, ...]

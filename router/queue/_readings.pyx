@@ -136,14 +136,6 @@ cdef class Readings(Pipeline):
         """Return what the log's segments take on the disk; 0 where there is no log."""
         return 0 if self.log is None else self.log.bytes_kept
 
-    def copy_base(self, path):
-        """Write the state as of the last checkpoint as `path`/data.mdb, beside all others.
-
-        The one reading that may take long: see `LmdbBase.copy_to`.
-        """
-        self.check()
-        self.state.base.copy_to(path)
-
     # Documents.
 
     def find(self, bytes id_name not None, bytes key_name, bytes content not None, tuple years):

@@ -1,5 +1,8 @@
 """The store as its callers have it: opened, kept, checkpointed, shut."""
 
+from collections.abc import Callable
+from os import PathLike
+
 from router.queue._base import Base
 from router.queue._handing import Handing
 from router.queue._log import SegmentLog
@@ -42,6 +45,20 @@ class Store(Handing):
 
         Raises StorageError; then the store must be opened anew.
         """
+
+    def copy_base(
+        self, path: str | PathLike[str], tell: Callable[[int], object] | None = None
+    ) -> None:
+        """Write the state as of the last checkpoint as `path`/data.mdb; readers and writers go on.
+
+        No checkpoint is written meanwhile, so the file stands still, and no reading has to keep
+        its pages; what changes stays in memory.  When that fills up, and where there is no log
+        (each group changes the file there), LMDB copies it in one long reading instead.
+        `tell` is called now and then with the bytes copied.  Raises StorageError, ClosedError.
+        """
+
+    def has_room(self) -> bool:
+        """Say whether changes take less than half of the memory they may."""
 
     def begin_checkpoint(self) -> None:
         """Freeze the state as of now, flushed, for `end_checkpoint` to write.

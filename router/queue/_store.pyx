@@ -149,6 +149,28 @@ cdef class Store(Handing):
         self.begin_checkpoint()
         self.end_checkpoint()
 
+    def copy_base(self, path, tell=None):
+        """Write the state as of the last checkpoint as `path`/data.mdb; readers and writers go on.
+
+        No checkpoint is written meanwhile, so the file stands still, and no reading has to keep
+        its pages; what changes stays in memory.  When that fills up, and where there is no log
+        (each group changes the file there), LMDB copies it in one long reading instead.
+        `tell` is called now and then with the bytes copied.  Raises StorageError, ClosedError.
+        """
+        self.check()
+        if self.log is not None:
+            self.begin_checkpoint()
+            try:
+                if self.state.base.copy_still_to(path, tell, self.has_room):
+                    return
+            finally:
+                self.end_checkpoint()
+        self.state.base.copy_to(path)
+
+    def has_room(self):
+        """Say whether changes take less than half of the memory they may."""
+        return self.state.bytes() < self.overlay_bytes_max // 2
+
     def begin_checkpoint(self):
         """Freeze the state as of now, flushed, for `end_checkpoint` to write.
 

@@ -116,7 +116,7 @@ def _copy_store(store: LogStore | GroupStore, making: Path, at: int, progress: P
         raise StorageError("store.full", path=str(making))
     progress("state", 0, needed)
     answered = store.durable
-    store.copy_base(making / "store")
+    store.copy_base(making / "store", lambda done: progress("state", done, needed))
     if isinstance(store, LogStore):
         store.flush()
         answered = store.durable

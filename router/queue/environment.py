@@ -25,6 +25,7 @@ from router.errors import ClosedError, StorageError
 
 DATA: Final = "data.mdb"
 _MAKING: Final = "making"
+_COPIED_AT_ONCE: Final = 8_388_608
 _CORRUPT: Final = {
     -30797: "a page is missing",
     -30796: "a page is damaged",
@@ -191,6 +192,38 @@ def flush_directory(path: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+class _StoppedError(Exception):
+    """A copy is given up."""
+
+
+def copy_file_into(
+    target: Path, file: int, size: int, tell: Callable[[int], object] | None,
+    goes_on: Callable[[], bool],
+) -> bool:  # fmt: skip
+    """Make `target`/data.mdb of the first `size` bytes of a file, as `copy_into`.
+
+    `tell` gets the bytes copied so far; once `goes_on()` is false nothing is left: False.
+    """
+
+    def copy(into: int) -> None:
+        done = 0
+        while done < size:
+            if not goes_on():
+                raise _StoppedError
+            copied = os.sendfile(into, file, done, min(_COPIED_AT_ONCE, size - done))
+            if not copied:
+                raise OSError(errno.EIO, "a file ended before its last page")
+            done += copied
+            if tell is not None:
+                tell(done)
+
+    try:
+        copy_into(target, copy)
+    except _StoppedError:
+        return False
+    return True
 
 
 def copy_into(target: Path, copy: Callable[[int], None]) -> None:

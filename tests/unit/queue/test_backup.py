@@ -15,7 +15,8 @@ from support.disks import mounted, without_writing
 from support.stores import AT, SECOND, acceptance, member_of, state_of, topics_for
 
 from router.errors import StorageError
-from router.queue import segments
+from router.queue import environment, segments
+from router.queue._lmdb import LmdbBase
 from router.queue.backup import back_up, read_backup, restore
 from router.queue.checking import check
 from router.queue.group_store import GroupStore
@@ -24,6 +25,7 @@ from router.queue.memory_store import MemoryDisk, MemoryStore
 from router.queue.opening import open_store
 from router.queue.queue import Queue
 from router.queue.restored import NUMBERS_A_SECOND_MAX, restorations, stretches
+from router.queue.tables import TABLES
 
 LATER = AT + 3_600 * SECOND
 GAP = segments.SEQUENCE_GAP + 3_600 * NUMBERS_A_SECOND_MAX
@@ -468,3 +470,71 @@ def test_a_restoration_that_is_killed_anywhere_is_there_whole_or_not_at_all(queu
         points += 1
     assert ended == 0
     assert points > (12 if isinstance(queue.store, LogStore) else 10)
+
+
+_READINGS = """
+import sys, lmdb
+with lmdb.open(sys.argv[1], readonly=True, max_dbs=0) as environment:
+    print(environment.readers())
+"""
+
+
+def readings(path: Path) -> list[str]:
+    """Return the transactions that are open in an LMDB environment, as another process sees it."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _READINGS, str(path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [line.split()[2] for line in done.stdout.splitlines()[1:] if len(line.split()) == 3]
+
+
+def test_no_reading_lasts_while_the_state_is_copied_and_everybody_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_COPIED_AT_ONCE", 65_536)
+    queue = Queue(LogStore.open(tmp_path / "data", clock_us=AT))
+    queue.accept([acceptance(number, [3]) for number in range(400)])
+    queue.store.checkpoint()
+    checkpoints, seen, number = queue.store.sizes()["checkpoints"], [], 400
+
+    def meanwhile(done: int) -> None:
+        nonlocal number
+        seen.append(done)
+        if len(seen) == 2:
+            assert all(one == "-" for one in readings(tmp_path / "data" / "store"))
+        queue.accept([acceptance(number, [3])])
+        number += 1
+        assert queue.store.sizes()["checkpoints"] == checkpoints
+
+    queue.store.copy_base(tmp_path / "copy", meanwhile)
+    assert len(seen) > 2
+    assert seen[-1] == (tmp_path / "copy" / "data.mdb").stat().st_size
+    assert queue.counts()["documents"] == number
+    queue.store.checkpoint()
+    assert queue.check() == []
+    queue.close()
+    copy = LmdbBase.open(tmp_path / "copy", TABLES)
+    assert len(list(copy.items(TABLES.index("documents")))) == 400
+    copy.close()
+
+
+def test_a_copy_beside_more_changes_than_memory_holds_is_made_in_one_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_COPIED_AT_ONCE", 65_536)
+    store = LogStore.open(tmp_path / "data", clock_us=AT)
+    queue = Queue(store)
+    queue.accept([acceptance(number, [3]) for number in range(400)])
+    store.checkpoint()
+    told: list[int] = []
+
+    def crowd(done: int) -> None:
+        told.append(done)
+        store.overlay_bytes_max = 1
+
+    store.copy_base(tmp_path / "copy", crowd)
+    assert len(told) == 1, "given up after its first piece"
+    copy = LmdbBase.open(tmp_path / "copy", TABLES)
+    assert len(list(copy.items(TABLES.index("documents")))) == 400
+    copy.close()
+    queue.close()
